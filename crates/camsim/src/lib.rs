@@ -1,0 +1,1 @@
+//! A simulated county of RTSP cameras with faults on demand.

@@ -1,0 +1,82 @@
+//! What the core asks the outside world to do.
+
+use crate::{Failure, Incident};
+use fleet::{CameraId, Cause, Layer, Status, StreamChoice, Wall};
+use serde::{Deserialize, Serialize};
+
+/// Something to be done, in order.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Effect {
+    /// Open the camera's continuous session (already paced by start-up ramp, uplink budget and backoff).
+    Open {
+        /// Which camera.
+        camera: CameraId,
+        /// Which stream.
+        stream: StreamChoice,
+        /// A person asked for it: a refused password may be tried once more.
+        by_person: bool,
+    },
+    /// End the camera's session, if any.
+    Close {
+        /// Which camera.
+        camera: CameraId,
+    },
+    /// Decode and judge the camera's next keyframe; answer with `Event::Picture`.
+    Assess {
+        /// Which camera.
+        camera: CameraId,
+    },
+    /// Archive the camera's next keyframe; answer with `Event::Snapshot`.
+    Snapshot {
+        /// Which camera.
+        camera: CameraId,
+        /// The scheduled instant.
+        slot: Wall,
+        /// Why it is taken.
+        class: SnapshotClass,
+    },
+    /// Record that the snapshot of this slot could not be taken.
+    Gap {
+        /// Which camera.
+        camera: CameraId,
+        /// The scheduled instant.
+        slot: Wall,
+        /// Why.
+        failure: Failure,
+    },
+    /// A camera's status changed: record it and tell everyone.
+    Status(StatusChange),
+    /// An incident was opened, changed or resolved: record it (by its id, the newest wins) and tell everyone.
+    Incident(Incident),
+}
+
+/// Why a snapshot is kept; retention differs by class.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SnapshotClass {
+    /// On schedule.
+    Routine,
+    /// Because the status changed.
+    StatusChange,
+    /// Because of an incident.
+    Incident,
+}
+
+/// The end of one status interval and the beginning of the next.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct StatusChange {
+    /// Which camera.
+    pub camera: CameraId,
+    /// When the new status holds from.
+    pub at: Wall,
+    /// The new status.
+    pub status: Status,
+    /// The status before; `None` for the first of a camera.
+    pub from: Option<Status>,
+    /// The failing rung, unless online.
+    pub layer: Option<Layer>,
+    /// The cause, unless online.
+    pub cause: Option<Cause>,
+    /// What the verdict rests on.
+    pub detail: String,
+}

@@ -1,0 +1,19 @@
+//! The pure core: what happens to the fleet, judged without I/O.
+//!
+//! Events and time go in, effects come out: `Fleet::on(event, now, &mut effects)`. No sockets, no tasks, no
+//! clock, and no randomness but the seed handed in. So years of a county are simulated in seconds and a field
+//! log can be replayed. One task owns the [`Fleet`]; everybody else reads the [`Board`] it publishes.
+
+mod board;
+mod config;
+mod effect;
+mod event;
+mod fleet_core;
+mod incident;
+
+pub use board::{Board, CameraRow, Counts};
+pub use config::Config;
+pub use effect::{Effect, SnapshotClass, StatusChange};
+pub use event::{Event, Failure, OwnPart, PictureVerdict, SnapshotOutcome, StreamEvent, StreamFigures};
+pub use fleet_core::{Fleet, Resumed};
+pub use incident::{Acknowledgement, Evidence, Incident, IncidentId, LikelyCause, Member, Scope, Severity};

@@ -1,0 +1,1 @@
+//! RTSP sessions of the fleet and the ladder that says why one fails.

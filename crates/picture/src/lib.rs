@@ -1,0 +1,1 @@
+//! Keyframe to picture to diagnosis, decoded in sandboxed processes.

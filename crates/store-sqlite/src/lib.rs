@@ -1,0 +1,1 @@
+//! Durable facts in one SQLite file.

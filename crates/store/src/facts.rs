@@ -1,0 +1,100 @@
+//! Facts about the fleet.
+
+use fleet::{Camera, CameraId, Cause, Layer, Site, Status, Town, Uplink, Wall};
+use health::{Incident, Scope, StatusChange};
+use serde::{Deserialize, Serialize};
+
+/// Something that happened and must survive.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Fact {
+    /// A camera's status changed: ends its open interval and begins a new one.
+    Status(StatusChange),
+    /// An incident as it now is; replaces the record with its id.
+    Incident(Incident),
+    /// We were alive and judging at this instant (written every few seconds).
+    Alive(Wall),
+}
+
+/// Records to insert or replace by id.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct RegistryChange {
+    /// Towns.
+    pub towns: Vec<Town>,
+    /// Sites.
+    pub sites: Vec<Site>,
+    /// Uplinks.
+    pub uplinks: Vec<Uplink>,
+    /// Cameras.
+    pub cameras: Vec<Camera>,
+}
+
+/// One interval of one camera's status.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct StatusInterval {
+    /// Which camera.
+    pub camera: CameraId,
+    /// From (inclusive).
+    pub from: Wall,
+    /// Until (exclusive); `None` while it lasts.
+    pub until: Option<Wall>,
+    /// The status.
+    pub status: Status,
+    /// The failing rung, unless online.
+    pub layer: Option<Layer>,
+    /// The cause, unless online.
+    pub cause: Option<Cause>,
+    /// What it rests on.
+    pub detail: String,
+}
+
+/// Which intervals; newest first.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct HistoryQuery {
+    /// Only this camera; all if `None`.
+    pub camera: Option<CameraId>,
+    /// Only intervals that begin at or after.
+    pub from: Option<Wall>,
+    /// Only intervals that begin before.
+    pub until: Option<Wall>,
+    /// At most this many (1–1,000).
+    pub limit: u32,
+    /// Continue after an earlier page.
+    pub cursor: Option<String>,
+}
+
+/// Which incidents; newest first.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct IncidentQuery {
+    /// Only open (`true`) or resolved ones.
+    pub open: Option<bool>,
+    /// Only of this scope.
+    pub scope: Option<Scope>,
+    /// Only with this camera among its members.
+    pub camera: Option<CameraId>,
+    /// Only opened at or after.
+    pub from: Option<Wall>,
+    /// Only opened before.
+    pub until: Option<Wall>,
+    /// At most this many (1–1,000).
+    pub limit: u32,
+    /// Continue after an earlier page.
+    pub cursor: Option<String>,
+}
+
+/// A page of a longer list, by keyset.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct Page<T> {
+    /// The rows.
+    pub items: Vec<T>,
+    /// Ask again with this to continue; `None` at the end.
+    pub next: Option<String>,
+}
+
+/// How long one camera had each status within a range, in milliseconds.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct StatusSeconds {
+    /// Which camera.
+    pub camera: CameraId,
+    /// By status, in the order of [`Status::ALL`].
+    pub millis: [i64; 5],
+}
