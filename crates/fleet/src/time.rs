@@ -4,7 +4,11 @@
 //! step when somebody sets the clock. Whoever owns an event loop reads both once and hands a [`Now`] down.
 
 use serde::{Deserialize, Serialize};
-use std::{fmt, ops, time::Duration};
+use std::{
+    fmt, ops,
+    sync::OnceLock,
+    time::{Duration, Instant},
+};
 
 /// Monotonic time in nanoseconds since an arbitrary start of this process. Means nothing after a restart.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
@@ -62,6 +66,18 @@ impl ops::Add<Duration> for Wall {
 impl fmt::Debug for Wall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "@{}ms", self.0)
+    }
+}
+
+impl Now {
+    /// Reads both clocks. Only event loops and command-line programs call this; everything that judges gets a
+    /// `Now` handed in. All readings of one process share one start.
+    #[must_use]
+    pub fn read() -> Now {
+        static START: OnceLock<Instant> = OnceLock::new();
+        let since = START.get_or_init(Instant::now).elapsed();
+        // An hour of head start, so that "an hour ago" can be said from the first second on.
+        Now { mono: Mono::default() + Duration::from_secs(3600) + since, wall: Wall::read() }
     }
 }
 
