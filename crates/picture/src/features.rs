@@ -1,0 +1,63 @@
+//! What is measured on a picture. Small enough to keep and to send for every keyframe.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+/// Columns of the grids in [`Features`].
+pub const GRID_COLUMNS: usize = 32;
+/// Rows of the grids in [`Features`].
+pub const GRID_ROWS: usize = 18;
+/// Cells of the grids in [`Features`].
+pub const GRID_CELLS: usize = GRID_COLUMNS * GRID_ROWS;
+
+/// A decoded keyframe: its size, a thumbnail and what was measured.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Assessment {
+    /// Width of the decoded picture in pixels.
+    pub width: u32,
+    /// Height of the decoded picture in pixels.
+    pub height: u32,
+    /// JPEG of [`Config::thumbnail_width`](crate::Config::thumbnail_width) pixels, or of the picture's width if smaller.
+    pub thumbnail: Bytes,
+    /// What was measured.
+    pub features: Features,
+}
+
+/// What was measured on one picture. Luma is full range: 0 black to 255 white. About 4 KB.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct Features {
+    /// Mean luma.
+    pub mean: f32,
+    /// Standard deviation of luma.
+    pub deviation: f32,
+    /// Luma below which 1, 5, 25, 50, 75, 95 and 99 % of the pixels are.
+    pub percentiles: [u8; 7],
+    /// Share of pixels with luma below 30, 0 to 1.
+    pub dark: f32,
+    /// Share of pixels with luma above 225, 0 to 1.
+    pub bright: f32,
+    /// Variance of the Laplacian on half-size luma (Pech-Pacheco et al. 2000), median over the better half of a 4×4 tiling.
+    pub sharpness: f32,
+    /// Standard deviation of noise on full-size luma (Immerkær 1996), in luma steps, measured where the picture is smooth.
+    pub noise: f32,
+    /// Mean of Cb and Cr about neutral, −128 to 127.
+    pub chroma: [f32; 2],
+    /// Standard deviation of Cb and Cr.
+    pub chroma_deviation: [f32; 2],
+    /// Mean distance of chroma from neutral: 0 for a grey picture (infrared night).
+    pub saturation: f32,
+    /// Strength of horizontal stripes: how much rows differ from their neighbours against the same across columns, in luma steps.
+    pub row_stripes: f32,
+    /// Strength of vertical stripes, in luma steps.
+    pub column_stripes: f32,
+    /// Share of cells without any texture, 0 to 1.
+    pub flat: f32,
+    /// Perceptual hash: gradient signs of an 8×8 reduction. Near pictures differ in few bits.
+    pub hash: u64,
+    /// Mean luma ×256 of each cell, row by row, [`GRID_COLUMNS`]×[`GRID_ROWS`].
+    pub luma: Vec<u16>,
+    /// Mean gradient ×16 of each cell, at most 255: where the edges are.
+    pub edges: Vec<u8>,
+    /// Checksum of every cell's pixels at full size: equal if and only if (but for 1 in 2³²) the cell is bit-identical.
+    pub checks: Vec<u32>,
+}
