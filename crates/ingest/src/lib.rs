@@ -1,1 +1,35 @@
 //! RTSP sessions of the fleet and the ladder that says why one fails.
+//!
+//! [`Ingest`] keeps at most one session per camera, counts its RTP packets and taps keyframes from them when
+//! somebody waits for one. [`climb`] goes up the ladder once, from the address to flowing video, and keeps the
+//! evidence of every rung. Both open a stream the same way, so a session and a probe never disagree on a cause.
+//!
+//! Nothing here decodes pictures, judges a camera's status or decides when to try again: causes go out as
+//! events, `health` decides. A camera is hostile until shown otherwise: every wait has a limit that no byte of
+//! the peer can extend, and what a peer can make us keep is bounded.
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod address;
+mod assemble;
+mod config;
+mod exchange;
+mod failure;
+mod flow;
+mod ingest;
+mod keyframe;
+mod ladder;
+mod meter;
+mod nal;
+mod ping;
+mod session;
+mod sps;
+mod tap;
+mod totals;
+
+pub use address::{Network, NetworkError};
+pub use config::{Config, Limits};
+pub use ingest::Ingest;
+pub use keyframe::Keyframe;
+pub use ladder::{Climb, Outcome, Rung, Target, climb};
+pub use totals::Totals;

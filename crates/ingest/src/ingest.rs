@@ -1,0 +1,273 @@
+//! The fleet's sessions: one task per camera, never two to one camera.
+
+use crate::{
+    Config, Keyframe, Target, Totals, exchange::Transcript, failure::failure, session::Session, tap::Tap,
+    totals::Counters,
+};
+use fleet::{CameraId, Cause, Credentials, Registry, StreamChoice};
+use health::{Failure, StreamEvent};
+use retina::client::SessionGroup;
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+use tokio::{runtime::Handle, sync::mpsc, time::timeout};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// Cheap handle to all sessions.
+#[derive(Clone)]
+pub struct Ingest {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    config: Config,
+    events: mpsc::Sender<(CameraId, StreamEvent)>,
+    state: Mutex<State>,
+    counters: Counters,
+    tasks: TaskTracker,
+    runtime: Handle,
+    stop: CancellationToken,
+}
+
+#[derive(Default)]
+struct State {
+    registry: Arc<Registry>,
+    slots: HashMap<CameraId, Slot>,
+}
+
+/// What is kept of a camera between its sessions.
+#[derive(Default)]
+struct Slot {
+    /// Sessions the camera may still believe in.
+    group: Arc<SessionGroup>,
+    /// The account the camera refused (`None` inside: it asked for one and we have none).
+    refused: Option<Option<Credentials>>,
+    running: Option<Running>,
+    /// Asked for while the session before takes leave.
+    next: Option<Request>,
+    transcript: Option<String>,
+}
+
+struct Running {
+    cancel: CancellationToken,
+    tap: Arc<Tap>,
+    /// Failed or closed; only TEARDOWN is still to be done.
+    leaving: bool,
+}
+
+#[derive(Clone, Copy)]
+struct Request {
+    camera: CameraId,
+    stream: StreamChoice,
+    by_person: bool,
+}
+
+impl Ingest {
+    /// Starts with no session. Must be called within a tokio runtime.
+    #[must_use]
+    pub fn start(config: Config, events: mpsc::Sender<(CameraId, StreamEvent)>) -> Ingest {
+        Ingest {
+            inner: Arc::new(Inner {
+                config,
+                events,
+                state: Mutex::default(),
+                counters: Counters::default(),
+                tasks: TaskTracker::new(),
+                runtime: Handle::current(),
+                stop: CancellationToken::new(),
+            }),
+        }
+    }
+
+    /// Replaces the register: addresses, credentials and transports for sessions opened from now on.
+    pub fn set_registry(&self, registry: Arc<Registry>) {
+        self.inner.state().registry = registry;
+    }
+
+    /// Opens the camera's session; does nothing if it already runs. How it goes is told by events: `Opened`
+    /// with the first video packet, `Figures` while it runs, `Ended` once. A refused account is not tried
+    /// again unless it changed in the register or a person asks: `Ended` comes at once then.
+    pub fn open(&self, camera: CameraId, stream: StreamChoice, by_person: bool) {
+        Inner::open(&self.inner, Request { camera, stream, by_person });
+    }
+
+    /// Ends the camera's session, if any. Sends no `Ended`: whoever closes knows.
+    pub fn close(&self, camera: CameraId) {
+        if let Some(slot) = self.inner.state().slots.get_mut(&camera) {
+            slot.next = None;
+            if let Some(running) = &mut slot.running {
+                running.leaving = true;
+                running.cancel.cancel();
+            }
+        }
+    }
+
+    /// The next keyframe of the camera's session that begins after this call. Everybody who waits gets the same
+    /// one. A session that is still being opened counts as running.
+    ///
+    /// # Errors
+    /// At once if no session runs; when the session ends; after `limit`.
+    pub async fn next_keyframe(&self, camera: CameraId, limit: Duration) -> Result<Arc<Keyframe>, Failure> {
+        let tap = {
+            let state = self.inner.state();
+            let running = state.slots.get(&camera).and_then(|s| s.running.as_ref()).filter(|r| !r.leaving);
+            running.map(|r| r.tap.clone())
+        };
+        let Some(tap) = tap else {
+            return Err(failure(Cause::NotYetChecked, format!("no session of {camera} runs")));
+        };
+        let incomplete = tap.incomplete();
+        match timeout(limit, tap.wait()?).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_)) => Err(failure(Cause::NoKeyframe, "the session ended")),
+            Err(_) => {
+                let seconds = limit.as_secs_f32();
+                Err(match tap.incomplete().saturating_sub(incomplete) {
+                    0 => failure(Cause::NoKeyframe, format!("no keyframe began and ended within {seconds} s")),
+                    n => {
+                        failure(Cause::PacketLoss, format!("{n} keyframes came within {seconds} s, none of them whole"))
+                    }
+                })
+            }
+        }
+    }
+
+    /// The RTSP exchange that opened the camera's last session, secrets removed.
+    #[must_use]
+    pub fn transcript(&self, camera: CameraId) -> Option<String> {
+        self.inner.state().slots.get(&camera).and_then(|s| s.transcript.clone())
+    }
+
+    /// Counts over all sessions since start.
+    #[must_use]
+    pub fn totals(&self) -> Totals {
+        self.inner.counters.read()
+    }
+
+    /// Ends all sessions, TEARDOWN included, and returns when they are gone or after `limit`. No session can be
+    /// opened afterwards.
+    pub async fn shutdown(&self, limit: Duration) {
+        self.inner.stop.cancel();
+        self.inner.tasks.close();
+        let _ = timeout(limit, self.inner.tasks.wait()).await;
+    }
+}
+
+impl Inner {
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing done under the lock can panic halfway; a poisoned lock holds sound data.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn open(self: &Arc<Inner>, request: Request) {
+        let mut state = self.state();
+        if self.stop.is_cancelled() {
+            return;
+        }
+        let slot = state.slots.entry(request.camera).or_default();
+        match &slot.running {
+            Some(running) if running.leaving => slot.next = Some(request),
+            Some(_) => {}
+            None => self.spawn(slot, request),
+        }
+    }
+
+    /// Starts the camera's task; the slot must be free.
+    fn spawn(self: &Arc<Inner>, slot: &mut Slot, request: Request) {
+        let cancel = self.stop.child_token();
+        let tap = Arc::new(Tap::default());
+        slot.running = Some(Running { cancel: cancel.clone(), tap: tap.clone(), leaving: false });
+        let inner = self.clone();
+        self.tasks.spawn_on(async move { inner.serve(request, cancel, tap).await }, &self.runtime);
+    }
+
+    /// One session from open to its last word, then the next one if somebody asked meanwhile.
+    async fn serve(self: Arc<Inner>, request: Request, cancel: CancellationToken, tap: Arc<Tap>) {
+        let camera = request.camera;
+        let mut transcript = Transcript::default();
+        let ended = cancel.run_until_cancelled(self.attempt(request, &tap, &mut transcript)).await;
+        let group = {
+            let mut state = self.state();
+            let Some(slot) = state.slots.get_mut(&camera) else { return };
+            if let Some(running) = &mut slot.running {
+                running.leaving = true;
+            }
+            slot.group.clone()
+        };
+        match ended {
+            Some(failure) => {
+                tap.close(&failure);
+                self.counters.ended();
+                // Nobody but the receiver can lose this; whoever stops us does not wait for it.
+                let send = self.events.send((camera, StreamEvent::Ended(failure)));
+                let _ = self.stop.run_until_cancelled(send).await;
+            }
+            None => tap.close(&failure(Cause::NotYetChecked, "the session was closed")),
+        }
+        let _ = timeout(self.config.teardown, group.await_teardown()).await;
+
+        let mut state = self.state();
+        if let Some(slot) = state.slots.get_mut(&camera) {
+            slot.running = None;
+            match slot.next.take() {
+                Some(next) if !self.stop.is_cancelled() => self.spawn(slot, next),
+                _ => {}
+            }
+        }
+    }
+
+    /// Opens the session unless that is known to be useless or harmful, and keeps it until it fails.
+    async fn attempt(&self, request: Request, tap: &Tap, transcript: &mut Transcript) -> Failure {
+        let (target, group, refused) = {
+            let mut state = self.state();
+            let Some(camera) = state.registry.camera(request.camera) else {
+                return failure(Cause::AddressInvalid, "the camera is not in the register");
+            };
+            let target = Target {
+                url: camera.stream(request.stream).clone(),
+                credentials: camera.credentials.clone(),
+                transport: camera.transport,
+            };
+            let slot = state.slots.entry(request.camera).or_default();
+            let refused = slot.refused.as_ref().is_some_and(|r| *r == target.credentials);
+            (target, slot.group.clone(), refused)
+        };
+        if refused && !request.by_person {
+            return failure(
+                Cause::PasswordRefused,
+                match target.credentials {
+                    Some(_) => "the camera refused this account before; it is not sent again",
+                    None => "the camera asks for an account and the register holds none",
+                },
+            );
+        }
+        let session = Session {
+            camera: request.camera,
+            stream: request.stream,
+            target: &target,
+            config: &self.config,
+            group,
+            refused_before: refused,
+            tap,
+            events: &self.events,
+            counters: &self.counters,
+        };
+        let record = |text: &str| {
+            if let Some(slot) = self.state().slots.get_mut(&request.camera) {
+                slot.transcript = Some(text.to_owned());
+            }
+        };
+        let ended = session.run(transcript, &record).await;
+        let mut state = self.state();
+        let slot = state.slots.entry(request.camera).or_default();
+        match ended.cause {
+            Cause::PasswordRefused => slot.refused = Some(target.credentials),
+            // Only an accepted account gets as far as these.
+            cause if cause.layer() > fleet::Layer::Auth => slot.refused = None,
+            _ => {}
+        }
+        ended
+    }
+}

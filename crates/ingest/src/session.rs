@@ -1,0 +1,220 @@
+//! One camera's session from the first knock to its end.
+
+use crate::{
+    Config, Keyframe, Target,
+    address::locate,
+    exchange::{Described, Exchange, Transcript, connect},
+    failure::{Account, failure},
+    flow::{Flow, Listener, Tapped, Turn, play},
+    tap::Tap,
+};
+use fleet::{CameraId, Cause, Mono, Now, StreamChoice, Wall};
+use health::{Failure, StreamEvent};
+use retina::client::SessionGroup;
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::sync::mpsc::{Sender, error::TrySendError};
+
+/// Everything before video: address, TCP, DESCRIBE. Leaves no connection behind.
+pub(crate) async fn knock(
+    target: &Target,
+    config: &Config,
+    refused_before: bool,
+    transcript: &mut Transcript,
+) -> Result<(SocketAddr, Described), Failure> {
+    if target.url.is_tls() {
+        return Err(failure(Cause::TlsFailed, "rtsps is not supported yet"));
+    }
+    let address = locate(&target.url, config).await?;
+    let stream = connect(address, config.limits.connect).await?;
+    let mut url = target.url.url().clone();
+    let _ = url.set_ip_host(address.ip());
+    let mut exchange = Exchange::new(stream, config, target.credentials.as_ref(), refused_before, transcript);
+    let described = exchange.describe(&url).await?;
+    Ok((address, described))
+}
+
+/// What a session needs to know and whom it tells.
+pub(crate) struct Session<'a> {
+    pub(crate) camera: CameraId,
+    pub(crate) stream: StreamChoice,
+    pub(crate) target: &'a Target,
+    pub(crate) config: &'a Config,
+    pub(crate) group: Arc<SessionGroup>,
+    pub(crate) refused_before: bool,
+    pub(crate) tap: &'a Tap,
+    pub(crate) events: &'a Sender<(CameraId, StreamEvent)>,
+    pub(crate) counters: &'a crate::totals::Counters,
+}
+
+impl Session<'_> {
+    /// Opens the session and keeps it until it fails.
+    /// `record` gets the exchange once it is over.
+    pub(crate) async fn run(&self, transcript: &mut Transcript, record: &impl Fn(&str)) -> Failure {
+        let began = Instant::now();
+        let opened = {
+            let _opening = self.counters.opening();
+            self.open(transcript).await
+        };
+        record(transcript.text());
+        let mut flow = match opened {
+            Ok(flow) => flow,
+            Err(failure) => return failure,
+        };
+        let _open = self.counters.opened();
+        let took = flow.first_packet().unwrap_or(began).saturating_duration_since(began);
+        let ended = self.keep(&mut flow, StreamEvent::Opened { stream: self.stream, took }).await;
+        self.counters.add(flow.meter().counts());
+        ended
+    }
+
+    /// Up to the first packet of video.
+    async fn open(&self, transcript: &mut Transcript) -> Result<Flow, Failure> {
+        // The session before may still be taking leave.
+        let _ = tokio::time::timeout(self.config.teardown, self.group.await_teardown()).await;
+        let (address, _) = knock(self.target, self.config, self.refused_before, transcript).await?;
+        let account = account(self.target, self.refused_before);
+        let mut flow = play(self.target, address, self.config, self.group.clone(), account, transcript).await?;
+        let limit = self.config.limits.first_packet;
+        match flow.run(flow.played() + limit, self).await {
+            Turn::Began => Ok(flow),
+            Turn::Time => Err(failure(
+                Cause::NoRtp,
+                format!("PLAY was accepted, but no packet of video came within {} s", limit.as_secs_f32()),
+            )),
+            Turn::Ended(failure) => Err(failure),
+        }
+    }
+
+    /// From the first packet to the end.
+    async fn keep(&self, flow: &mut Flow, opened: StreamEvent) -> Failure {
+        let limits = &self.config.limits;
+        let began = flow.first_packet().unwrap_or_else(Instant::now);
+        let mut outbox = Outbox::new(self.camera, self.events);
+        outbox.put(opened);
+        loop {
+            // Worked out afresh only when a time has come, not per packet: it can only have moved further away.
+            let last_packet = flow.meter().last_packet();
+            let (keyframe_from, keyframe_limit) = match flow.meter().last_keyframe() {
+                Some(at) => (at, limits.keyframe_gap),
+                None => (began, limits.first_keyframe),
+            };
+            let gap_at = last_packet + limits.packet_gap;
+            let keyframe_at = keyframe_from + keyframe_limit;
+            let figures_at = flow.meter().window_began() + self.config.figures_every;
+            let now = Instant::now();
+            if now >= gap_at {
+                return failure(Cause::Stalled, format!("no packet for {:.1} s", (now - last_packet).as_secs_f32()));
+            }
+            if now >= keyframe_at {
+                return failure(
+                    Cause::NoKeyframe,
+                    format!("no keyframe for {:.1} s while packets arrive", (now - keyframe_from).as_secs_f32()),
+                );
+            }
+            if now >= figures_at {
+                self.counters.add(flow.meter().counts());
+                outbox.put(StreamEvent::Figures(flow.report(now)));
+            }
+            let next = gap_at.min(keyframe_at).min(flow.meter().window_began() + self.config.figures_every);
+            let next = outbox.retry_at(now).map_or(next, |at| at.min(next));
+            if let Turn::Ended(failure) = flow.run(next, self).await {
+                // `Opened` must come before `Ended`.
+                outbox.flush().await;
+                return failure;
+            }
+            outbox.send();
+        }
+    }
+}
+
+/// What is known of a target's account before it is used.
+pub(crate) fn account(target: &Target, refused_before: bool) -> Account {
+    match &target.credentials {
+        None => Account::None,
+        Some(_) if refused_before => Account::RefusedBefore,
+        Some(_) => Account::Given,
+    }
+}
+
+impl Listener for Session<'_> {
+    fn wants(&self) -> bool {
+        self.tap.begin()
+    }
+
+    fn keyframe(&self, tapped: Tapped) {
+        self.counters.assembled();
+        self.tap.deliver(Arc::new(keyframe(self.camera, self.stream, tapped)));
+    }
+
+    fn incomplete(&self, count: u32) {
+        self.tap.set_incomplete(count);
+    }
+}
+
+/// Dates a keyframe back to its first packet.
+pub(crate) fn keyframe(camera: CameraId, stream: StreamChoice, tapped: Tapped) -> Keyframe {
+    let since = tapped.whole.began.elapsed();
+    let now = Now::read();
+    let back = |d: Duration| u64::try_from(d.as_nanos()).unwrap_or(u64::MAX);
+    Keyframe {
+        camera,
+        stream,
+        codec: tapped.codec,
+        width: tapped.whole.width,
+        height: tapped.whole.height,
+        received: Now {
+            mono: Mono(now.mono.0.saturating_sub(back(since))),
+            wall: Wall(now.wall.0.saturating_sub(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))),
+        },
+        camera_clock: tapped.camera_clock,
+        data: tapped.whole.data,
+    }
+}
+
+/// Events on their way out. A full channel must not stop the reading of packets: `Opened` is offered again,
+/// figures give way to newer ones.
+struct Outbox<'a> {
+    camera: CameraId,
+    events: &'a Sender<(CameraId, StreamEvent)>,
+    opened: Option<StreamEvent>,
+    figures: Option<StreamEvent>,
+}
+
+impl<'a> Outbox<'a> {
+    fn new(camera: CameraId, events: &'a Sender<(CameraId, StreamEvent)>) -> Outbox<'a> {
+        Outbox { camera, events, opened: None, figures: None }
+    }
+
+    fn put(&mut self, event: StreamEvent) {
+        match event {
+            StreamEvent::Opened { .. } => self.opened = Some(event),
+            _ => self.figures = Some(event),
+        }
+        self.send();
+    }
+
+    fn send(&mut self) {
+        for slot in [&mut self.opened, &mut self.figures] {
+            if let Some(event) = slot.take()
+                && let Err(TrySendError::Full((_, event))) = self.events.try_send((self.camera, event))
+            {
+                *slot = Some(event);
+                return;
+            }
+        }
+    }
+
+    fn retry_at(&self, now: Instant) -> Option<Instant> {
+        (self.opened.is_some() || self.figures.is_some()).then(|| now + Duration::from_millis(100))
+    }
+
+    async fn flush(&mut self) {
+        for event in [self.opened.take(), self.figures.take()].into_iter().flatten() {
+            let _ = self.events.send((self.camera, event)).await;
+        }
+    }
+}
