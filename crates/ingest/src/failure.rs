@@ -1,11 +1,12 @@
 //! From what went wrong on the wire to a cause of the closed list.
 //!
-//! The stream library's errors are opaque: the step that failed tells the layer, the status code and the
-//! underlying I/O error tell the rest.
+//! The stream library's errors are opaque: the step that failed tells the layer, the status code tells the rest.
+//! It hides the I/O errors underneath (its `source()` is always `None` as of 0.4.21), so those few wordings of its
+//! own that matter are recognised; the tests against misbehaving cameras notice when they change.
 
 use fleet::{Cause, Credentials};
 use health::Failure;
-use std::{error::Error as _, io};
+use std::io;
 
 /// Longest evidence text, in characters.
 const DETAIL: usize = 300;
@@ -66,7 +67,8 @@ pub(crate) fn io_failure(step: Step, error: &io::Error) -> Failure {
         (Kind::HostUnreachable | Kind::NetworkUnreachable | Kind::PermissionDenied, _) => Cause::HostUnreachable,
         (Kind::AddrNotAvailable | Kind::NetworkDown | Kind::OutOfMemory, _) => Cause::OwnNetwork,
         (Kind::TimedOut, Step::Connect) => Cause::NoAnswer,
-        (Kind::TimedOut, Step::Flow) => Cause::Stalled,
+        // The kernel gives up on a silent peer; without its number it is a keepalive that was not answered.
+        (Kind::TimedOut, Step::Flow) if error.raw_os_error().is_some() => Cause::Stalled,
         (Kind::TimedOut, _) => Cause::RtspNoAnswer,
         (Kind::UnexpectedEof, Step::Flow) => Cause::StreamEnded,
         _ => Cause::ConnectionLost,
@@ -118,23 +120,21 @@ pub(crate) fn stream_failure(step: Step, error: &retina::Error, account: Account
     if let Some(status) = error.status_code() {
         if (200..300).contains(&status) {
             // A good status with content that cannot be used.
+            let text = first_line(error);
             let cause = match step {
                 Step::Setup => Cause::SetupRefused,
                 Step::Play => Cause::PlayRefused,
+                _ if text.contains("(and 0 unparseable streams)") => Cause::NoVideo,
                 _ => Cause::SdpMalformed,
             };
-            return failure(cause, format!("{}: {}", step.name(), first_line(error)));
+            return failure(cause, format!("{}: {text}", step.name()));
         }
         return status_failure(step, status, &first_line(error), account);
     }
-    let mut source = error.source();
-    while let Some(inner) = source {
-        if let Some(io) = inner.downcast_ref::<io::Error>() {
-            return io_failure(step, io);
-        }
-        source = inner.source();
-    }
     let text = first_line(error);
+    if let Some(io) = io_error(&text) {
+        return io_failure(step, &io);
+    }
     let cause = match step {
         Step::Connect => Cause::AddressInvalid,
         // The library's words for a connection that ends within a message.
@@ -143,6 +143,25 @@ pub(crate) fn stream_failure(step: Step, error: &retina::Error, account: Account
         Step::Describe | Step::Setup | Step::Play => Cause::RtspError,
     };
     failure(cause, format!("{}: {text}", step.name()))
+}
+
+/// The I/O error in the library's words, if it is one.
+fn io_error(text: &str) -> Option<io::Error> {
+    let inner = [
+        "Unable to connect to RTSP server: ",
+        "Error reading from RTSP peer: ",
+        "Error writing to RTSP peer: ",
+        "Error receiving UDP packet: ",
+    ]
+    .into_iter()
+    .find_map(|prefix| text.strip_prefix(prefix))?;
+    let code = inner.rsplit_once("(os error ").and_then(|(_, code)| code.strip_suffix(')')?.parse().ok());
+    Some(match code {
+        Some(code) => io::Error::from_raw_os_error(code),
+        None if inner.starts_with("EOF") => io::Error::new(io::ErrorKind::UnexpectedEof, inner),
+        None if inner.contains("keepalive") => io::Error::new(io::ErrorKind::TimedOut, inner),
+        None => io::Error::other(inner),
+    })
 }
 
 /// The first line of an error; the rest repeats addresses and dumps bytes.
