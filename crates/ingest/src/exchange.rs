@@ -109,6 +109,11 @@ impl<'a> Exchange<'a> {
         Exchange { stream, buffer: Vec::new(), sequence: 0, config, credentials, refused_before, transcript }
     }
 
+    /// The connection, to be kept or dropped.
+    pub(crate) fn into_stream(self) -> TcpStream {
+        self.stream
+    }
+
     /// Asks what the peer can do; any RTSP answer will do.
     pub(crate) async fn options(&mut self, url: &Url) -> Result<String, Failure> {
         Ok(self.request("OPTIONS", url, None).await?.line)

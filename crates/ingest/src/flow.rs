@@ -31,7 +31,10 @@ use std::{
     task::{Context, Poll},
     time::{Duration, Instant},
 };
-use tokio::time::{Sleep, sleep_until, timeout};
+use tokio::{
+    net::TcpStream,
+    time::{Sleep, sleep_until, timeout},
+};
 
 /// A playing stream of one camera. Dropping it sends TEARDOWN in the background, through its session group.
 pub(crate) struct Flow {
@@ -72,12 +75,20 @@ pub(crate) enum Turn {
     Ended(Failure),
 }
 
+/// How long a camera that cannot bear a second connection is given to forget the first.
+const FORGET: Duration = Duration::from_millis(500);
+
 /// Describes, sets up and plays the camera's video. `account` is what is known of the account.
+///
+/// `knocked` is the connection on which the camera described the stream before. It is kept until the camera has
+/// described it again: GStreamer's server takes a stream down when the last who asked for it leaves, and answers
+/// 503 meanwhile. Should the camera serve one connection only, it is let go and the camera asked once more.
 pub(crate) async fn play(
     target: &Target,
     address: SocketAddr,
+    knocked: TcpStream,
     config: &Config,
-    group: Arc<SessionGroup>,
+    group: &Arc<SessionGroup>,
     account: Account,
     transcript: &mut Transcript,
 ) -> Result<Flow, Failure> {
@@ -85,16 +96,31 @@ pub(crate) async fn play(
     let mut url = target.url.url().clone();
     // The address that was checked, not the name again.
     let _ = url.set_ip_host(address.ip());
-    let options = SessionOptions::default()
-        .creds(target.credentials.as_ref().map(|c| retina::client::Credentials {
-            username: c.username.clone(),
-            password: c.password.expose().to_owned(),
-        }))
-        .user_agent(config.user_agent.clone())
-        .session_group(group);
-
-    // Up to two answers: the challenge and the description.
-    let mut session = within(Step::Describe, limit * 2, account, Session::describe(url, options)).await?;
+    let describe = || {
+        let options = SessionOptions::default()
+            .creds(target.credentials.as_ref().map(|c| retina::client::Credentials {
+                username: c.username.clone(),
+                password: c.password.expose().to_owned(),
+            }))
+            .user_agent(config.user_agent.clone())
+            .session_group(group.clone());
+        // Up to two answers: the challenge and the description.
+        within(Step::Describe, limit * 2, account, Session::describe(url.clone(), options))
+    };
+    let mut session = match describe().await {
+        Err(Failure {
+            cause: Cause::RtspError | Cause::SessionLimit | Cause::ConnectionLost | Cause::PortClosed,
+            ..
+        }) => {
+            drop(knocked);
+            tokio::time::sleep(FORGET).await;
+            describe().await?
+        }
+        described => {
+            drop(knocked);
+            described?
+        }
+    };
     let (index, codec) = choose(session.streams())?;
     let transport = match target.transport {
         Transport::Tcp => retina::client::Transport::Tcp(TcpTransportOptions::default()),

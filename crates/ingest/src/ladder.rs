@@ -139,7 +139,7 @@ impl Climber<'_> {
         let mut exchange = Exchange::new(stream, config, self.target.credentials.as_ref(), false, &mut self.transcript);
         let spoken = async { Ok((exchange.options(&url).await?, exchange.describe(&url).await?)) };
         let spoken = in_time(self.until, spoken).await;
-        drop(exchange);
+        let knocked = exchange.into_stream();
         let (options, described) = match spoken {
             Ok(spoken) => spoken,
             Err(failure) => return Err(self.fall(failure, None)),
@@ -148,7 +148,7 @@ impl Climber<'_> {
         // SETUP and PLAY may still show a fault of a lower rung (a full session table is one of RTSP), so these
         // rungs are decided together.
         let account = account(self.target, false);
-        let playing = play(self.target, address, config, group, account, &mut self.transcript);
+        let playing = play(self.target, address, knocked, config, &group, account, &mut self.transcript);
         let flow = match in_time(self.until, playing).await {
             Ok(flow) => flow,
             Err(failed) => {

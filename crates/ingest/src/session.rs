@@ -3,7 +3,7 @@
 use crate::{
     Config, Keyframe, Target,
     address::locate,
-    exchange::{Described, Exchange, Transcript, connect},
+    exchange::{Exchange, Transcript, connect},
     failure::{Account, failure},
     flow::{Flow, Listener, Tapped, Turn, play},
     tap::Tap,
@@ -16,15 +16,18 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use tokio::sync::mpsc::{Sender, error::TrySendError};
+use tokio::{
+    net::TcpStream,
+    sync::mpsc::{Sender, error::TrySendError},
+};
 
-/// Everything before video: address, TCP, DESCRIBE. Leaves no connection behind.
+/// Everything before video: address, TCP, DESCRIBE. Returns the connection still open.
 pub(crate) async fn knock(
     target: &Target,
     config: &Config,
     refused_before: bool,
     transcript: &mut Transcript,
-) -> Result<(SocketAddr, Described), Failure> {
+) -> Result<(SocketAddr, TcpStream), Failure> {
     if target.url.is_tls() {
         return Err(failure(Cause::TlsFailed, "rtsps is not supported yet"));
     }
@@ -33,8 +36,8 @@ pub(crate) async fn knock(
     let mut url = target.url.url().clone();
     let _ = url.set_ip_host(address.ip());
     let mut exchange = Exchange::new(stream, config, target.credentials.as_ref(), refused_before, transcript);
-    let described = exchange.describe(&url).await?;
-    Ok((address, described))
+    exchange.describe(&url).await?;
+    Ok((address, exchange.into_stream()))
 }
 
 /// What a session needs to know and whom it tells.
@@ -75,9 +78,9 @@ impl Session<'_> {
     async fn open(&self, transcript: &mut Transcript) -> Result<Flow, Failure> {
         // The session before may still be taking leave.
         let _ = tokio::time::timeout(self.config.teardown, self.group.await_teardown()).await;
-        let (address, _) = knock(self.target, self.config, self.refused_before, transcript).await?;
+        let (address, knocked) = knock(self.target, self.config, self.refused_before, transcript).await?;
         let account = account(self.target, self.refused_before);
-        let mut flow = play(self.target, address, self.config, self.group.clone(), account, transcript).await?;
+        let mut flow = play(self.target, address, knocked, self.config, &self.group, account, transcript).await?;
         let limit = self.config.limits.first_packet;
         match flow.run(flow.played() + limit, self).await {
             Turn::Began => Ok(flow),

@@ -1,6 +1,6 @@
 """A GStreamer RTSP server with a test picture, as a peer that is not ours.
 
-Serves /h264, /h265 and /mjpeg on a free loopback port, with Digest authentication if USER and PASSWORD are
+Serves /h264, /h264-udp, /h265 and /mjpeg on a free loopback port, with Digest authentication if USER and PASSWORD are
 given as arguments. Prints the port, then serves until its standard input closes.
 """
 
@@ -17,6 +17,8 @@ from gi.repository import GLib, Gst, GstRtsp, GstRtspServer
 SOURCE = "videotestsrc is-live=true ! video/x-raw,width=320,height=240,framerate=25/1 ! "
 STREAMS = {
     "/h264": "x264enc tune=zerolatency speed-preset=ultrafast key-int-max=25 ! rtph264pay name=pay0 pt=96",
+    # Of its own: the server aborts when clients over TCP and UDP join one shared stream at the same moment.
+    "/h264-udp": "x264enc tune=zerolatency speed-preset=ultrafast key-int-max=25 ! rtph264pay name=pay0 pt=96",
     "/h265": "x265enc tune=zerolatency speed-preset=ultrafast key-int-max=25 ! rtph265pay name=pay0 pt=96",
     "/mjpeg": "jpegenc ! rtpjpegpay name=pay0 pt=26",
 }

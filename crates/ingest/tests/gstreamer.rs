@@ -89,7 +89,7 @@ async fn keyframe_of(goal: &ingest::Target, codec: Codec, sets: &[u8], keys: &[u
         }
     };
     assert!(figures.fps < 40.0, "{figures:?}");
-    assert_eq!(figures.lost, 0);
+    assert!(figures.lost == 0 || goal.transport == Transport::Udp, "{figures:?}");
     one.ingest.shutdown(Duration::from_secs(2)).await;
 }
 
@@ -97,7 +97,7 @@ async fn keyframe_of(goal: &ingest::Target, codec: Codec, sets: &[u8], keys: &[u
 async fn h264_h265_tcp_udp() {
     let server = Gst::start(&[]);
     let h264 = server.target("h264");
-    let udp = ingest::Target { transport: Transport::Udp, ..server.target("h264") };
+    let udp = ingest::Target { transport: Transport::Udp, ..server.target("h264-udp") };
     let h265 = server.target("h265");
     tokio::join!(
         keyframe_of(&h264, Codec::H264, &[7, 8], &[5]),
