@@ -1,0 +1,124 @@
+// Every route of the API that the pages use, one function each.
+import { request } from './http'
+import type {
+  AuditRecord,
+  CameraPage,
+  DemoState,
+  DemoTarget,
+  FleetNames,
+  ImportReport,
+  Incident,
+  Ladder,
+  Overview,
+  Page,
+  RoleCode,
+  SelfHealth,
+  Session,
+  SnapshotEntry,
+  States,
+  StatusInterval,
+  User,
+  VerifiedSnapshot,
+  Vocabulary,
+} from './types'
+
+export const EVENTS = '/api/v1/events'
+
+export const signIn = (name: string, password: string) =>
+  request<Session>('POST', '/session', { json: { name, password } })
+export const session = () => request<Session>('GET', '/session')
+export const signOut = () => request<void>('DELETE', '/session')
+export const changePassword = (old: string, fresh: string) =>
+  request<void>('POST', '/session/password', { json: { old, new: fresh } })
+
+export const vocabulary = () => request<Vocabulary>('GET', '/vocabulary')
+export const fleet = () => request<FleetNames>('GET', '/fleet')
+export const states = () => request<States>('GET', '/states')
+export const overview = () => request<Overview>('GET', '/overview')
+
+export const camera = (id: number) => request<CameraPage>('GET', `/cameras/${id}`)
+export const ladder = (id: number) => request<Ladder>('GET', `/cameras/${id}/ladder`)
+export const probe = (id: number) => request<Ladder>('POST', `/cameras/${id}/probe`)
+export const check = (id: number) => request<void>('POST', `/cameras/${id}/check`)
+export const pause = (id: number, until: number | null, reason: string) =>
+  request<void>('POST', `/cameras/${id}/pause`, { json: { until, reason } })
+export const history = (
+  id: number,
+  range: { from?: number; until?: number; limit?: number; cursor?: string | null },
+) => request<Page<StatusInterval>>('GET', `/cameras/${id}/history`, { query: range })
+export const thumbnail = (id: number, version: number) => `/api/v1/cameras/${id}/thumbnail?v=${version}`
+
+export interface IncidentFilter {
+  open?: boolean
+  camera?: number
+  from?: number
+  until?: number
+  limit?: number
+  cursor?: string | null
+}
+export const incidents = (filter: IncidentFilter) =>
+  request<Page<Incident>>('GET', '/incidents', { query: { ...filter } })
+export const incident = (id: number) => request<Incident>('GET', `/incidents/${id}`)
+export const acknowledge = (id: number, reason: string, until: number | null) =>
+  request<void>('POST', `/incidents/${id}/acknowledge`, { json: { reason, until } })
+
+export interface SnapshotFilter {
+  camera?: number | null
+  site?: number | null
+  town?: number | null
+  from?: number | null
+  until?: number | null
+  kind?: 'all' | 'snapshot' | 'gap'
+  class?: string | null
+  status?: string | null
+  limit?: number
+  cursor?: string | null
+}
+/** A header carries ASCII only, so the reason goes percent-encoded. */
+export const snapshots = (filter: SnapshotFilter, reason: string, signal?: AbortSignal) =>
+  request<Page<SnapshotEntry>>('GET', '/snapshots', {
+    query: { ...filter },
+    ...(reason ? { headers: { 'x-reason': encodeURIComponent(reason) } } : {}),
+    ...(signal ? { signal } : {}),
+  })
+export const snapshot = (id: string) => request<VerifiedSnapshot>('GET', `/snapshots/${encodeURIComponent(id)}`)
+export const picture = (id: string, width: number) =>
+  `/api/v1/snapshots/${encodeURIComponent(id)}/picture?width=${width}`
+export const original = (id: string) => `/api/v1/snapshots/${encodeURIComponent(id)}/original`
+
+export interface NewUser {
+  name: string
+  full_name: string
+  unit: string
+  role: RoleCode
+  towns: number[]
+  sites: number[]
+  expires: number | null
+}
+export const users = () => request<{ items: User[] }>('GET', '/users')
+export const addUser = (user: NewUser) =>
+  request<{ user: User; password: string }>('POST', '/users', { json: user })
+export const changeUser = (id: number, change: Partial<NewUser> & { active?: boolean }) =>
+  request<unknown>('PATCH', `/users/${id}`, { json: change })
+export const resetPassword = (id: number) => request<{ password: string }>('POST', `/users/${id}/password`)
+
+export interface AuditFilter {
+  who?: string
+  action?: string
+  from?: number | null
+  until?: number | null
+  limit?: number
+  cursor?: string | null
+}
+export const audit = (filter: AuditFilter) => request<Page<AuditRecord>>('GET', '/audit', { query: { ...filter } })
+
+export const importCameras = (file: Blob, dryRun: boolean, allOrNothing: boolean) =>
+  request<ImportReport>('POST', '/import', {
+    raw: { body: file, type: 'text/csv' },
+    query: { dry_run: dryRun, all_or_nothing: allOrNothing },
+  })
+
+export const selfHealth = () => request<SelfHealth>('GET', '/self')
+export const demo = () => request<DemoState>('GET', '/demo')
+export const demoFault = (target: DemoTarget, fault: string, on: boolean) =>
+  request<void>('POST', '/demo/fault', { json: { target, fault, on } })

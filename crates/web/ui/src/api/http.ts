@@ -1,0 +1,95 @@
+// One way to the API: JSON in and out, every failure a `Problem` that the page can put into words.
+
+/** Why a request failed. `status` 0: the service could not be reached. */
+export class Problem extends Error {
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    readonly title: string,
+    readonly detail: string,
+    /** Seconds to wait before another try, if the service said so. */
+    readonly retryAfter: number | null,
+  ) {
+    super(detail || title || code)
+    this.name = 'Problem'
+  }
+}
+
+export type Parameters = Record<string, string | number | boolean | null | undefined>
+
+export interface Options {
+  json?: unknown
+  /** A body sent as it is, with its type. */
+  raw?: { body: BodyInit; type: string }
+  query?: Parameters
+  headers?: Record<string, string>
+  signal?: AbortSignal
+}
+
+let onSignedOut: () => void = () => {}
+
+/** What to do when the service says that nobody is signed in any more. */
+export function whenSignedOut(action: () => void): void {
+  onSignedOut = action
+}
+
+/** `?a=1&b=2` of everything that has a value; empty without any. */
+export function query(parameters: Parameters): string {
+  const search = new URLSearchParams()
+  for (const [key, value] of Object.entries(parameters)) {
+    if (value !== null && value !== undefined && value !== '') search.set(key, String(value))
+  }
+  const text = search.toString()
+  return text ? `?${text}` : ''
+}
+
+async function problemOf(response: Response): Promise<Problem> {
+  let body: Record<string, unknown> = {}
+  try {
+    body = (await response.json()) as Record<string, unknown>
+  } catch {
+    // Not JSON (a proxy's page, perhaps): the status alone must do.
+  }
+  const text = (key: string) => (typeof body[key] === 'string' ? (body[key] as string) : '')
+  const wait = Number.parseInt(response.headers.get('retry-after') ?? '', 10)
+  return new Problem(
+    response.status,
+    text('code'),
+    text('title') || response.statusText,
+    text('detail'),
+    Number.isFinite(wait) ? wait : null,
+  )
+}
+
+/** Asks and returns the decoded answer; `undefined` for an empty one. Throws [`Problem`]; an abort passes through. */
+export async function request<T>(method: string, path: string, options: Options = {}): Promise<T> {
+  const headers: Record<string, string> = { accept: 'application/json', ...options.headers }
+  let body: BodyInit | undefined
+  if (options.raw) {
+    body = options.raw.body
+    headers['content-type'] = options.raw.type
+  } else if (options.json !== undefined || method !== 'GET') {
+    body = options.json === undefined ? undefined : JSON.stringify(options.json)
+    headers['content-type'] = 'application/json'
+  }
+  let response: Response
+  try {
+    response = await fetch(`/api/v1${path}${query(options.query ?? {})}`, {
+      method,
+      headers,
+      credentials: 'same-origin',
+      ...(body === undefined ? {} : { body }),
+      ...(options.signal ? { signal: options.signal } : {}),
+    })
+  } catch (error) {
+    if (error instanceof DOMException && error.name === 'AbortError') throw error
+    throw new Problem(0, 'unreachable', '', '', null)
+  }
+  if (!response.ok) {
+    const problem = await problemOf(response)
+    if (response.status === 401 && path !== '/session') onSignedOut()
+    throw problem
+  }
+  if (response.status === 204 || response.status === 202) return undefined as T
+  return (await response.json()) as T
+}

@@ -1,0 +1,335 @@
+// The words of the JSON API, version 1. Times are milliseconds since 1970 in UTC.
+
+export type StatusCode = 'online' | 'impaired' | 'offline' | 'unknown' | 'paused'
+export type LayerCode =
+  | 'address'
+  | 'network'
+  | 'port'
+  | 'rtsp'
+  | 'auth'
+  | 'media'
+  | 'flow'
+  | 'decode'
+  | 'picture'
+  | 'clock'
+export type CauseCode = string
+export type SeverityCode = 'minor' | 'major' | 'critical'
+export type RoleCode = 'operator' | 'technician' | 'auditor' | 'administrator'
+export type Millis = number
+
+/** Every status, in the order screens show them. */
+export const STATUSES: readonly StatusCode[] = ['online', 'impaired', 'offline', 'unknown', 'paused']
+/** Every rung of the ladder, lowest first. */
+export const LAYERS: readonly LayerCode[] = [
+  'address',
+  'network',
+  'port',
+  'rtsp',
+  'auth',
+  'media',
+  'flow',
+  'decode',
+  'picture',
+  'clock',
+]
+/** Worst first. */
+export const SEVERITIES: readonly SeverityCode[] = ['critical', 'major', 'minor']
+export const ROLES: readonly RoleCode[] = ['operator', 'technician', 'auditor', 'administrator']
+
+export interface User {
+  id: number
+  name: string
+  full_name: string
+  unit: string
+  role: RoleCode
+  towns: number[]
+  sites: number[]
+  active: boolean
+  expires: Millis | null
+  must_change_password: boolean
+  created: Millis
+}
+
+export interface Session {
+  user: User
+  version: string
+  demo: boolean
+  now: Millis
+  must_change_password: boolean
+}
+
+export interface Word {
+  code: string
+  zh: string
+  en: string
+}
+
+export interface CauseWord extends Word {
+  layer: LayerCode
+  status: StatusCode
+  next_zh: string
+  next_en: string
+}
+
+export interface Vocabulary {
+  statuses: Word[]
+  layers: Word[]
+  causes: CauseWord[]
+  likely: Word[]
+  severities: Word[]
+  classes: Word[]
+  roles: Word[]
+}
+
+export interface Town {
+  id: number
+  name: string
+}
+export interface Site {
+  id: number
+  name: string
+  kind: 'village' | 'central_area'
+  town: number
+}
+export interface Uplink {
+  id: number
+  name: string
+  olt: string | null
+}
+export interface CameraName {
+  id: number
+  name: string
+  site: number
+  uplink: number | null
+}
+export interface FleetNames {
+  towns: Town[]
+  sites: Site[]
+  uplinks: Uplink[]
+  cameras: CameraName[]
+}
+
+export type Counts = Record<StatusCode, number>
+
+export interface CameraState {
+  id: number
+  status: StatusCode
+  since: Millis
+  layer: LayerCode | null
+  cause: CauseCode | null
+  detail: string
+  confirming: boolean
+  flapping: boolean
+  last_picture: Millis | null
+  last_snapshot: Millis | null
+  next_try: Millis | null
+  /** 0: no picture yet; else the version of the thumbnail. */
+  thumb: number
+}
+
+export interface OwnFault {
+  part: string
+  detail: string
+}
+
+export interface States {
+  seq: number
+  at: Millis
+  counts: Counts
+  cameras: CameraState[]
+  own_faults: OwnFault[]
+}
+
+export interface StatusInterval {
+  camera: number
+  from: Millis
+  until: Millis | null
+  status: StatusCode
+  layer: LayerCode | null
+  cause: CauseCode | null
+  detail: string
+}
+
+export interface Overview {
+  counts: Counts
+  total: number
+  online_rate: number | null
+  intact_rate: number | null
+  towns: { town: number; counts: Counts; total: number; online_rate: number | null }[]
+  worst_sites: { site: number; counts: Counts; total: number }[]
+  recent: StatusInterval[]
+  incidents: Record<SeverityCode, number>
+  snapshots_24h: { stored: number; gaps: number }
+  archive: { state: string; records: number; bytes: number; free_bytes: number; oldest: Millis | null }
+}
+
+export interface CameraRecord {
+  id: number
+  name: string
+  site: number
+  town: number
+  uplink: number | null
+  gb_code: string | null
+  gb_fault: string | null
+  main_url: string
+  sub_url: string | null
+  transport: string
+  life_cycle: string
+  place: {
+    code?: string | null
+    address?: string | null
+    coordinates?: { longitude: number; latitude: number; source?: string | null } | null
+    power?: { source?: string | null; contact?: string | null; phone?: string | null } | null
+    onu_serial?: string | null
+  }
+  device: {
+    vendor?: string | null
+    model?: string | null
+    serial?: string | null
+    mac?: string | null
+    installed?: string | null
+  }
+  upkeep: { unit?: string | null; phone?: string | null }
+  has_credentials: boolean
+}
+
+export interface Figures {
+  window_ms: number
+  codec: string | null
+  width: number
+  height: number
+  packets: number
+  lost: number
+  bitrate: number
+  fps: number
+  keyframes: number
+  keyframe_age_ms: number | null
+  jitter_ms: number
+  clock_offset_ms: number | null
+}
+
+export interface CameraPage {
+  camera: CameraRecord
+  state: CameraState
+  figures: Figures | null
+  incidents: Incident[]
+}
+
+export type RungOutcome = 'passed' | 'failed' | 'skipped'
+export interface Rung {
+  layer: LayerCode
+  outcome: RungOutcome
+  ms: number | null
+  cause: CauseCode | null
+  evidence: string
+}
+export interface Ladder {
+  at: Millis
+  source: 'session' | 'probe'
+  status: StatusCode
+  layer: LayerCode | null
+  cause: CauseCode | null
+  rungs: Rung[]
+  transcript: string | null
+}
+
+export type ScopeKind = 'camera' | 'uplink' | 'site' | 'olt' | 'town' | 'county' | 'own'
+export interface Scope {
+  kind: ScopeKind
+  id?: number | string
+}
+export interface Incident {
+  id: number
+  scope: Scope
+  opened: Millis
+  resolved: Millis | null
+  severity: SeverityCode
+  cause: CauseCode
+  likely: string
+  confidence: number
+  evidence: { rule: string; zh: string; en: string }[]
+  members: { camera: number; joined: Millis; left: Millis | null; cause: CauseCode }[]
+  acknowledged: { by: string; at: Millis; reason: string; until: Millis | null } | null
+  folded_into: number | null
+}
+
+export interface SnapshotPicture {
+  kind: 'snapshot'
+  id: string
+  camera: number
+  slot: Millis
+  class: string
+  captured: Millis
+  camera_clock: Millis | null
+  codec: string
+  width: number
+  height: number
+  bytes: number
+  sha256: string
+  status: StatusCode
+  cause: CauseCode | null
+}
+export interface SnapshotGap {
+  kind: 'gap'
+  camera: number
+  slot: Millis
+  cause: CauseCode
+  detail: string
+}
+export type SnapshotEntry = SnapshotPicture | SnapshotGap
+export type VerifiedSnapshot = SnapshotPicture & { verified: boolean }
+
+export interface AuditRecord {
+  seq: number
+  at: Millis
+  who: string
+  who_detail: string
+  address: string
+  action: string
+  object: string
+  reason: string
+  success: boolean
+  detail: string
+}
+
+export type ImportOutcome = 'added' | 'changed' | 'unchanged' | 'rejected'
+export interface ImportRow {
+  line: number
+  name: string
+  outcome: ImportOutcome
+  fields: string[]
+  faults: { line: number; column: string; value: string; expected: string }[]
+  warnings: string[]
+}
+export interface ImportReport {
+  applied: boolean
+  counts: Record<ImportOutcome, number>
+  rows: ImportRow[]
+}
+
+export interface SelfHealth {
+  version: string
+  started: Millis
+  uptime_s: number
+  cpu_percent: number
+  rss_bytes: number
+  own_faults: OwnFault[]
+  ingest: Record<string, unknown>
+  decoders: Record<string, unknown>
+  archive: Record<string, unknown>
+  database: Record<string, unknown>
+}
+
+export interface DemoTarget {
+  kind: 'camera' | 'site' | 'uplink' | 'all'
+  id?: number
+}
+export interface DemoState {
+  faults: Word[]
+  active: { target: DemoTarget; fault: string }[]
+}
+
+export interface Page<T> {
+  items: T[]
+  next: string | null
+}

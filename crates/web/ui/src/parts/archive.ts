@@ -1,0 +1,67 @@
+// Looking into the archive: the reason is asked for once a search, when the service wants one.
+import { computed, ref, shallowRef } from 'vue'
+import * as api from '@/api/client'
+import { Problem } from '@/api/http'
+import type { SnapshotEntry } from '@/api/types'
+
+/** The reason given last, offered again; kept for this page load only. */
+export const lastReason = ref('')
+
+export function useArchive() {
+  const entries = shallowRef<SnapshotEntry[]>([])
+  const next = shallowRef<string | null>(null)
+  const busy = ref(false)
+  const searched = ref(false)
+  const problem = shallowRef<unknown>(null)
+  const asking = ref(false)
+  let filter: api.SnapshotFilter = {}
+  let reason = ''
+  let running: AbortController | null = null
+
+  async function ask(cursor: string | null): Promise<void> {
+    running?.abort()
+    const mine = new AbortController()
+    running = mine
+    busy.value = true
+    problem.value = null
+    try {
+      const page = await api.snapshots({ ...filter, cursor }, reason, mine.signal)
+      if (running !== mine) return
+      entries.value = cursor === null ? page.items : [...entries.value, ...page.items]
+      next.value = page.next
+      searched.value = true
+    } catch (error) {
+      if (running !== mine) return
+      if (error instanceof Problem && error.status === 428) asking.value = true
+      else problem.value = error
+    } finally {
+      if (running === mine) busy.value = false
+    }
+  }
+
+  return {
+    entries,
+    busy,
+    searched,
+    problem,
+    /** Whether the reason dialog is open. */
+    asking,
+    hasMore: computed(() => next.value !== null),
+    reason: () => reason,
+    /** A new search, for a new reason. */
+    search(wanted: api.SnapshotFilter): Promise<void> {
+      filter = wanted
+      reason = ''
+      return ask(null)
+    },
+    /** The reason was given: on with the search. */
+    because(text: string): Promise<void> {
+      reason = text
+      lastReason.value = text
+      asking.value = false
+      return ask(null)
+    },
+    more: (): Promise<void> => (next.value === null ? Promise.resolve() : ask(next.value)),
+    again: (): Promise<void> => ask(null),
+  }
+}

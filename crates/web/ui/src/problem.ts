@@ -1,0 +1,16 @@
+// A failure in words that say what to do.
+import { Problem } from '@/api/http'
+import { t } from '@/i18n'
+
+export function explain(error: unknown): string {
+  if (!(error instanceof Problem)) return error instanceof Error ? error.message : String(error)
+  if (error.status === 0) return t('problem.unreachable')
+  if (error.status === 429) {
+    return error.retryAfter ? t('problem.tooManyWait', { s: error.retryAfter }) : t('problem.tooMany')
+  }
+  if (error.detail) return error.detail
+  if (error.status === 403) return t('problem.forbidden')
+  if (error.status === 404) return t('problem.notFound')
+  if (error.status >= 500) return t('problem.server', { status: error.status })
+  return error.title || t('problem.server', { status: error.status })
+}

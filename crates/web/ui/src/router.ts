@@ -1,0 +1,62 @@
+// Every page and what its address means. Pages load when first opened.
+import { createRouter, createWebHistory, type RouteRecordRaw } from 'vue-router'
+import type { TextKey } from '@/i18n'
+import { findSession, may, session, startBoard, whenLeft, type Power } from '@/state'
+
+declare module 'vue-router' {
+  interface RouteMeta {
+    title: TextKey
+    /** Needed to see it; without one anybody signed in may. */
+    power?: Power
+    /** Shown without the frame, to anybody. */
+    open?: boolean
+  }
+}
+
+const routes: RouteRecordRaw[] = [
+  { path: '/sign-in', name: 'sign-in', component: () => import('@/pages/SignIn.vue'), meta: { title: 'signIn.title', open: true } },
+  { path: '/password', name: 'password', component: () => import('@/pages/Password.vue'), meta: { title: 'password.title', open: true } },
+  { path: '/', name: 'overview', component: () => import('@/pages/Overview.vue'), meta: { title: 'nav.overview' } },
+  { path: '/wall', name: 'wall', component: () => import('@/pages/Wall.vue'), meta: { title: 'nav.wall' } },
+  { path: '/sites/:id(\\d+)?', name: 'sites', component: () => import('@/pages/Sites.vue'), meta: { title: 'nav.sites' } },
+  { path: '/cameras/:id(\\d+)', name: 'camera', component: () => import('@/pages/Camera.vue'), meta: { title: 'nav.camera' } },
+  { path: '/incidents/:id(\\d+)?', name: 'incidents', component: () => import('@/pages/Incidents.vue'), meta: { title: 'nav.incidents', power: 'incidents' } },
+  { path: '/snapshots', name: 'snapshots', component: () => import('@/pages/Snapshots.vue'), meta: { title: 'nav.snapshots', power: 'snapshots' } },
+  { path: '/users', name: 'users', component: () => import('@/pages/Users.vue'), meta: { title: 'nav.users', power: 'users' } },
+  { path: '/audit', name: 'audit', component: () => import('@/pages/Audit.vue'), meta: { title: 'nav.audit', power: 'audit' } },
+  { path: '/import', name: 'import', component: () => import('@/pages/Import.vue'), meta: { title: 'nav.import', power: 'import' } },
+  { path: '/self', name: 'self', component: () => import('@/pages/SelfHealth.vue'), meta: { title: 'nav.self', power: 'self' } },
+  { path: '/demo', name: 'demo', component: () => import('@/pages/Demo.vue'), meta: { title: 'nav.demo', power: 'demo' } },
+  { path: '/more', name: 'more', component: () => import('@/pages/More.vue'), meta: { title: 'nav.more' } },
+  { path: '/:rest(.*)*', name: 'lost', component: () => import('@/pages/Lost.vue'), meta: { title: 'lost.title' } },
+]
+
+export const router = createRouter({
+  history: createWebHistory(),
+  routes,
+  scrollBehavior: (_to, _from, saved) => saved ?? { top: 0 },
+})
+
+let asked = false
+
+router.beforeEach(async (to) => {
+  if (!asked) {
+    // An unreachable service shows the sign-in page, which says so.
+    await findSession().catch(() => null)
+    asked = true
+  }
+  const now = session.value
+  if (to.name === 'sign-in') return now && !now.must_change_password ? { name: 'overview' } : true
+  if (!now) return { name: 'sign-in', query: to.fullPath === '/' ? {} : { next: to.fullPath } }
+  if (now.must_change_password) return to.name === 'password' ? true : { name: 'password', query: to.query }
+  startBoard()
+  if (to.meta.power && !may(to.meta.power)) return { name: 'lost', params: { rest: to.path.slice(1).split('/') } }
+  return true
+})
+
+whenLeft(() => {
+  const here = router.currentRoute.value
+  if (here.name !== 'sign-in') {
+    void router.replace({ name: 'sign-in', query: here.meta.open ? {} : { next: here.fullPath } })
+  }
+})

@@ -1,0 +1,44 @@
+// Where one can go, by what one may do.
+import {
+  Bell,
+  Camera,
+  DataLine,
+  Files,
+  Grid,
+  Magic,
+  MoreFilled,
+  OfficeBuilding,
+  Odometer,
+  Upload,
+  User,
+} from './icons'
+import { computed, type Component } from 'vue'
+import type { TextKey } from '@/i18n'
+import { may, type Power } from '@/state'
+
+export interface Place {
+  name: string
+  title: TextKey
+  icon: Component
+  power?: Power
+  group: 'watch' | 'manage'
+}
+
+const PLACES: readonly Place[] = [
+  { name: 'overview', title: 'nav.overview', icon: Odometer, group: 'watch' },
+  { name: 'wall', title: 'nav.wall', icon: Grid, group: 'watch' },
+  { name: 'incidents', title: 'nav.incidents', icon: Bell, power: 'incidents', group: 'watch' },
+  { name: 'sites', title: 'nav.sites', icon: OfficeBuilding, group: 'watch' },
+  { name: 'snapshots', title: 'nav.snapshots', icon: Camera, power: 'snapshots', group: 'watch' },
+  { name: 'import', title: 'nav.import', icon: Upload, power: 'import', group: 'manage' },
+  { name: 'users', title: 'nav.users', icon: User, power: 'users', group: 'manage' },
+  { name: 'audit', title: 'nav.audit', icon: Files, power: 'audit', group: 'manage' },
+  { name: 'self', title: 'nav.self', icon: DataLine, power: 'self', group: 'manage' },
+  { name: 'demo', title: 'nav.demo', icon: Magic, power: 'demo', group: 'manage' },
+]
+
+export const places = computed(() => PLACES.filter((place) => !place.power || may(place.power)))
+export const bottomPlaces = computed<Place[]>(() => [
+  ...places.value.filter((place) => place.group === 'watch').slice(0, 4),
+  { name: 'more', title: 'nav.more', icon: MoreFilled, group: 'watch' },
+])

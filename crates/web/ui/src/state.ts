@@ -1,0 +1,211 @@
+// What every page shares: who is signed in, the names of the fleet, the words of the closed lists, the live board.
+import { computed, shallowRef } from 'vue'
+import * as api from '@/api/client'
+import { Problem, whenSignedOut } from '@/api/http'
+import type { CauseWord, Incident, RoleCode, Session, Vocabulary, Word } from '@/api/types'
+import { language } from '@/i18n'
+import { Board } from '@/live/board'
+import { connect } from '@/live/link'
+import { Names } from '@/live/names'
+
+export const board = new Board()
+export const session = shallowRef<Session | null>(null)
+export const names = shallowRef<Names>(new Names({ towns: [], sites: [], uplinks: [], cameras: [] }))
+const vocabulary = shallowRef<Vocabulary | null>(null)
+/** Why the fleet could not be loaded at start; null while all is well. */
+export const startProblem = shallowRef<Problem | null>(null)
+/** The service's clock minus ours. */
+let skew = 0
+
+/** Now, by the service's clock. */
+export function now(): number {
+  return Date.now() + skew
+}
+
+// ---- who may do what (the service decides; this only hides what it would refuse) ----
+
+export type Power =
+  | 'live'
+  | 'incidents'
+  | 'acknowledge'
+  | 'snapshots'
+  | 'original'
+  | 'probe'
+  | 'pause'
+  | 'users'
+  | 'audit'
+  | 'import'
+  | 'self'
+  | 'demo'
+
+const POWERS: Record<Exclude<Power, 'demo'>, readonly RoleCode[]> = {
+  live: ['operator', 'technician', 'auditor', 'administrator'],
+  incidents: ['operator', 'technician', 'auditor', 'administrator'],
+  acknowledge: ['operator', 'administrator'],
+  snapshots: ['operator', 'auditor', 'administrator'],
+  original: ['auditor', 'administrator'],
+  probe: ['technician', 'operator', 'administrator'],
+  pause: ['operator', 'administrator'],
+  users: ['administrator'],
+  audit: ['auditor', 'administrator'],
+  import: ['administrator'],
+  self: ['administrator', 'operator'],
+}
+
+export function may(power: Power): boolean {
+  const now = session.value
+  if (!now) return false
+  if (power === 'demo') return now.demo && now.user.role !== 'auditor'
+  return POWERS[power].includes(now.user.role)
+}
+
+// ---- words ----
+
+function pick(word: Word | undefined, code: string): string {
+  if (!word) return code
+  return language.value === 'en' ? word.en : word.zh
+}
+
+type List = 'statuses' | 'layers' | 'likely' | 'severities' | 'classes' | 'roles'
+/** The word for a code of a closed list; the code itself if the list does not know it. */
+export function word(list: List, code: string | null | undefined): string {
+  if (!code) return ''
+  return pick(
+    vocabulary.value?.[list].find((entry) => entry.code === code),
+    code,
+  )
+}
+
+const causesByCode = computed(() => new Map((vocabulary.value?.causes ?? []).map((cause) => [cause.code, cause])))
+export const causes = computed<readonly CauseWord[]>(() => vocabulary.value?.causes ?? [])
+export function cause(code: string | null | undefined): string {
+  return code ? pick(causesByCode.value.get(code), code) : ''
+}
+export function causeWord(code: string | null | undefined): CauseWord | undefined {
+  return code ? causesByCode.value.get(code) : undefined
+}
+/** What the technician should do next. */
+export function nextStep(code: string | null | undefined): string {
+  const found = causeWord(code)
+  return found ? (language.value === 'en' ? found.next_en : found.next_zh) : ''
+}
+export function bilingual(text: { zh: string; en: string }): string {
+  return language.value === 'en' ? text.en : text.zh
+}
+
+// ---- incidents ----
+
+export const openIncidents = computed<Incident[]>(() =>
+  [...board.incidents.value.values()]
+    .filter((incident) => incident.resolved === null && incident.folded_into === null)
+    .sort((a, b) => b.opened - a.opened || b.id - a.id),
+)
+/** What an incident is about, by name. */
+export function scopeName(incident: Incident): string {
+  const { kind, id } = incident.scope
+  const known = names.value
+  if (kind === 'camera') return known.camera(Number(id))
+  if (kind === 'site') return known.site(Number(id))
+  if (kind === 'uplink') return known.uplink(Number(id))
+  if (kind === 'town') return known.town(Number(id))
+  if (kind === 'olt') return String(id ?? '')
+  return ''
+}
+
+// ---- start and end ----
+
+let disconnect: (() => void) | null = null
+
+async function allOpenIncidents(): Promise<Incident[]> {
+  const all: Incident[] = []
+  let cursor: string | null = null
+  // Bounded: a county has hundreds of open incidents at the very worst.
+  for (let page = 0; page < 20; page += 1) {
+    const answer = await api.incidents({ open: true, limit: 500, cursor })
+    all.push(...answer.items)
+    cursor = answer.next
+    if (cursor === null) break
+  }
+  return all
+}
+
+function setSession(found: Session | null): void {
+  session.value = found
+  if (found) skew = found.now - Date.now()
+}
+
+/** Asks who is signed in; null if nobody is. */
+export async function findSession(): Promise<Session | null> {
+  try {
+    setSession(await api.session())
+  } catch (error) {
+    if (error instanceof Problem && error.status === 401) setSession(null)
+    else throw error
+  }
+  return session.value
+}
+
+export async function signIn(name: string, password: string): Promise<Session> {
+  const found = await api.signIn(name, password)
+  setSession(found)
+  return found
+}
+
+/** Reads names and words anew (after an import, say). */
+export async function loadNames(): Promise<void> {
+  const [fleet, words] = await Promise.all([api.fleet(), api.vocabulary()])
+  names.value = new Names(fleet)
+  vocabulary.value = words
+}
+
+/** Names, words and the live line, once somebody is signed in. Does nothing the second time. */
+export function startBoard(): void {
+  if (disconnect) return
+  startProblem.value = null
+  loadNames().catch((error: unknown) => {
+    startProblem.value = error instanceof Problem ? error : new Problem(0, 'unreachable', '', '', null)
+    stopBoard()
+  })
+  disconnect = connect(board, {
+    open: () => new EventSource(api.EVENTS),
+    states: api.states,
+    openIncidents: allOpenIncidents,
+    alive: async () => {
+      try {
+        setSession(await api.session())
+      } catch (error) {
+        if (error instanceof Problem && error.status === 401) signedOut()
+        throw error
+      }
+    },
+    now,
+    later(action, ms) {
+      const timer = setTimeout(action, ms)
+      return () => clearTimeout(timer)
+    },
+  })
+}
+
+function stopBoard(): void {
+  disconnect?.()
+  disconnect = null
+}
+
+let leave: () => void = () => {}
+/** What to show when nobody is signed in any more. */
+export function whenLeft(action: () => void): void {
+  leave = action
+}
+
+function signedOut(): void {
+  stopBoard()
+  board.clear()
+  setSession(null)
+  leave()
+}
+whenSignedOut(signedOut)
+
+export async function signOut(): Promise<void> {
+  await api.signOut().catch(() => undefined)
+  signedOut()
+}
