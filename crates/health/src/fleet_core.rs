@@ -1,7 +1,26 @@
 //! The state of the fleet and its one entry, `on`.
+//!
+//! Here are only the tables, the order of work within one call and the dispatch. What an event means is told
+//! in the modules beside: `register`, `session`, `verdict`, `slots`, `own`, `correlate`.
 
-use crate::{Board, Config, Effect, Event, Incident, IncidentId, StatusChange};
-use fleet::{CameraId, Mono, Now};
+use crate::{
+    Acknowledgement, Board, CameraRow, Config, Counts, Effect, Event, Incident, IncidentId, StatusChange, StreamEvent,
+    book::Book,
+    camera::{Camera, Link},
+    groups::Groups,
+    index::CameraIx,
+    opener::{Class, Opener},
+    own::Own,
+    schedule::{Key, Schedule, Timer},
+};
+use fleet::{CameraId, Mono, Now, Registry, Status, Wall};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+/// How long a session may take to say whether it opened before we stop waiting for it: longer than all of its
+/// own limits together.
+pub(crate) const SESSION_ANSWERS: Duration = Duration::from_secs(60);
 
 /// What the store remembers of an earlier run.
 #[derive(Clone, Debug, Default)]
@@ -16,33 +35,251 @@ pub struct Resumed {
 
 /// The whole fleet's state. Pure: see the crate's documentation.
 #[derive(Debug)]
-pub struct Fleet {}
+pub struct Fleet {
+    pub(crate) config: Config,
+    pub(crate) rng: ChaCha8Rng,
+    pub(crate) now: Now,
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) cameras: Vec<Camera>,
+    pub(crate) free: Vec<CameraIx>,
+    pub(crate) by_id: BTreeMap<CameraId, CameraIx>,
+    pub(crate) groups: Groups,
+    pub(crate) schedule: Schedule,
+    pub(crate) opener: Opener,
+    pub(crate) book: Book,
+    pub(crate) own: Own,
+    pub(crate) counts: Counts,
+    /// What the store remembered of cameras that the register has not named yet.
+    pub(crate) resumed: BTreeMap<CameraId, StatusChange>,
+    pub(crate) effects: Vec<Effect>,
+    /// We come back from a time in which nothing was run: what did not answer could not.
+    pub(crate) slept: bool,
+    /// Verdicts are being changed together; their incident is made by whoever does it.
+    pub(crate) told_elsewhere: bool,
+}
 
 impl Fleet {
     /// A fleet that continues where the store left off. `seed` drives jitter and nothing else.
     #[must_use]
-    pub fn new(_config: Config, _seed: u64, _resumed: Resumed, _now: Now) -> Fleet {
-        Fleet {}
+    pub fn new(config: Config, seed: u64, resumed: Resumed, now: Now) -> Fleet {
+        Fleet {
+            opener: Opener::new(&config),
+            book: Book::new(resumed.incidents, resumed.last_incident, config.reopen_within),
+            config,
+            rng: ChaCha8Rng::seed_from_u64(seed),
+            now,
+            registry: Arc::new(Registry::default()),
+            cameras: Vec::new(),
+            free: Vec::new(),
+            by_id: BTreeMap::new(),
+            groups: Groups::default(),
+            schedule: Schedule::default(),
+            own: Own::default(),
+            counts: Counts::default(),
+            resumed: resumed.statuses.into_iter().map(|s| (s.camera, s)).collect(),
+            effects: Vec::new(),
+            slept: false,
+            told_elsewhere: false,
+        }
     }
 
     /// Takes in one event and appends what is to be done to `effects`.
-    pub fn on(&mut self, _event: Event, _now: Now, _effects: &mut Vec<Effect>) {}
+    ///
+    /// `now.mono` must not go back; if it does, time stands still until it is caught up with.
+    pub fn on(&mut self, event: Event, now: Now, effects: &mut Vec<Effect>) {
+        self.advance(now);
+        self.run_due();
+        self.take_in(event);
+        self.open_who_may();
+        self.book.tell(&mut self.effects);
+        if self.book.has_news() && self.schedule.due(Key::Flush).is_none() {
+            self.schedule.set(Key::Flush, self.now.mono + Duration::from_secs(1));
+        }
+        effects.append(&mut self.effects);
+    }
 
     /// When `Event::Tick` is due at the latest.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Mono> {
-        None
+        self.schedule.next()
     }
 
     /// The view for everybody else.
     #[must_use]
     pub fn board(&self, now: Now) -> Board {
-        Board { at: now, ..Board::default() }
+        Board {
+            at: now,
+            cameras: self.by_id.values().map(|&ix| self.row_of(ix)).collect(),
+            incidents: self.book.all_open().cloned().collect(),
+            own_faults: self.own.faults().map(|(part, detail)| (part, detail.to_owned())).collect(),
+            counts: self.counts,
+        }
     }
 
     /// The row of one camera, for announcing a change without building the whole board.
     #[must_use]
-    pub fn row(&self, _camera: CameraId) -> Option<crate::CameraRow> {
-        None
+    pub fn row(&self, camera: CameraId) -> Option<CameraRow> {
+        self.by_id.get(&camera).map(|&ix| self.row_of(ix))
+    }
+
+    fn take_in(&mut self, event: Event) {
+        match event {
+            Event::Registry(registry) => self.register(registry),
+            Event::Stream { camera, event } => {
+                if let Some(ix) = self.find(camera) {
+                    match event {
+                        StreamEvent::Opened { stream, .. } => self.opened(ix, stream),
+                        StreamEvent::Figures(figures) => self.figures(ix, figures),
+                        StreamEvent::Ended(failure) => self.ended(ix, failure),
+                    }
+                }
+            }
+            Event::Picture { camera, verdict } => {
+                if let Some(ix) = self.find(camera) {
+                    self.picture(ix, verdict);
+                }
+            }
+            Event::Snapshot { camera, slot, outcome } => {
+                if let Some(ix) = self.find(camera) {
+                    self.slot_answered(ix, slot, outcome);
+                }
+            }
+            Event::Own { part, fault } => self.own_part(part, fault),
+            Event::CheckNow { camera } => {
+                if let Some(ix) = self.find(camera) {
+                    self.check_now(ix);
+                }
+            }
+            Event::Acknowledge { incident, by, reason, until } => {
+                let at = self.now.wall;
+                self.book.acknowledge(incident, Acknowledgement { by, at, reason, until });
+            }
+            Event::Pause { camera, until, by, reason } => {
+                if let Some(ix) = self.find(camera) {
+                    self.pause(ix, until, &by, &reason);
+                }
+            }
+            Event::Tick => {}
+        }
+    }
+
+    fn advance(&mut self, now: Now) {
+        let mono = now.mono.max(self.now.mono);
+        let ran = mono.since(self.now.mono);
+        let wall_ran = now.wall.millis_since(self.now.wall);
+        self.slept = self.schedule.next().is_some_and(|due| mono.since(due) > Duration::from_secs(10));
+        self.now = Now { mono, wall: now.wall };
+        let stepped = wall_ran.saturating_sub(i64::try_from(ran.as_millis()).unwrap_or(i64::MAX));
+        if stepped.abs() > 2_000 {
+            self.wall_stepped();
+        }
+    }
+
+    fn run_due(&mut self) {
+        while let Some((key, at)) = self.schedule.pop(self.now.mono) {
+            match key {
+                Key::Ramp => {}
+                Key::Camera(ix, timer) => self.due(ix, timer, at),
+                Key::Group(group) => self.decide(group),
+                Key::Incident(id) => self.look_after_return(IncidentId(id)),
+                Key::Doubt => self.end_doubt(),
+                Key::Flush => self.book.tell_all(&mut self.effects),
+            }
+        }
+    }
+
+    fn due(&mut self, ix: CameraIx, timer: Timer, at: Mono) {
+        match timer {
+            Timer::Retry => {
+                let class = self.retry_class(ix);
+                self.request(ix, class, Duration::ZERO);
+            }
+            Timer::Watch => self.session_silent(ix),
+            Timer::Slot => self.slot_due(ix, at),
+            Timer::Answer => self.slots_overdue(ix),
+            Timer::Assess => self.assess_due(ix),
+            Timer::Verdict => self.verdict_overdue(ix),
+            Timer::PauseEnd => self.end_pause(ix),
+            Timer::Flap => self.flap_check(ix),
+        }
+    }
+
+    /// Stands in line for a session, unless one is there or on its way.
+    pub(crate) fn request(&mut self, ix: CameraIx, class: Class, within: Duration) {
+        let camera = &self.cameras[ix.at()];
+        if camera.paused.is_some() {
+            return;
+        }
+        match camera.link {
+            Link::Opening { .. } | Link::Running { .. } => return,
+            Link::Queued { ticket, group, class: former } => {
+                if class != Class::Person || former == Class::Person {
+                    return;
+                }
+                self.opener.cancel(ticket, group);
+            }
+            Link::Idle => {}
+        }
+        self.schedule.clear(Key::Camera(ix, Timer::Retry));
+        let jitter = self.jitter(within);
+        let camera = &mut self.cameras[ix.at()];
+        let group = camera.group;
+        let ticket = self.opener.request(ix, group, class, self.now.mono, jitter);
+        camera.link = Link::Queued { ticket, group, class };
+    }
+
+    fn open_who_may(&mut self) {
+        while let Some(ix) = self.opener.admit(self.now.mono) {
+            let camera = &mut self.cameras[ix.at()];
+            let Link::Queued { group, class, .. } = camera.link else {
+                unreachable!("only who stands in line is admitted")
+            };
+            camera.link = Link::Opening { group, class };
+            let by_person = std::mem::take(&mut camera.by_person);
+            self.effects.push(Effect::Open { camera: camera.id, stream: camera.stream, by_person });
+            self.schedule.set(Key::Camera(ix, Timer::Watch), self.now.mono + SESSION_ANSWERS);
+        }
+        match self.opener.next(self.now.mono) {
+            Some(at) if at > self.now.mono => self.schedule.set(Key::Ramp, at),
+            _ => self.schedule.clear(Key::Ramp),
+        }
+    }
+
+    /// A span drawn evenly from zero to `within`.
+    pub(crate) fn jitter(&mut self, within: Duration) -> Duration {
+        let nanos = u64::try_from(within.as_nanos()).unwrap_or(u64::MAX);
+        if nanos == 0 { Duration::ZERO } else { Duration::from_nanos(self.rng.random_range(0..nanos)) }
+    }
+
+    pub(crate) fn find(&self, camera: CameraId) -> Option<CameraIx> {
+        self.by_id.get(&camera).copied()
+    }
+
+    /// What the wall clock said, or would have said, at `at`: by today's setting of the clock.
+    pub(crate) fn wall_at(&self, at: Mono) -> Wall {
+        let ago = i64::try_from(self.now.mono.since(at).as_millis()).unwrap_or(i64::MAX);
+        Wall(self.now.wall.0.saturating_sub(ago))
+    }
+
+    fn row_of(&self, ix: CameraIx) -> CameraRow {
+        let camera = &self.cameras[ix.at()];
+        let next_try = match camera.link {
+            Link::Queued { .. } => Some(self.now.wall),
+            Link::Idle => {
+                self.schedule.due(Key::Camera(ix, Timer::Retry)).map(|at| self.now.wall + at.since(self.now.mono))
+            }
+            Link::Opening { .. } | Link::Running { .. } => None,
+        };
+        camera.row(next_try)
+    }
+
+    pub(crate) fn count(&mut self, status: Status) -> &mut u32 {
+        match status {
+            Status::Online => &mut self.counts.online,
+            Status::Impaired => &mut self.counts.impaired,
+            Status::Offline => &mut self.counts.offline,
+            Status::Unknown => &mut self.counts.unknown,
+            Status::Paused => &mut self.counts.paused,
+        }
     }
 }

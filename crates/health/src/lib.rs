@@ -4,12 +4,29 @@
 //! clock, and no randomness but the seed handed in. So years of a county are simulated in seconds and a field
 //! log can be replayed. One task owns the [`Fleet`]; everybody else reads the [`Board`] it publishes.
 
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
 mod board;
+mod book;
+mod camera;
 mod config;
+mod correlate;
 mod effect;
 mod event;
+mod faults;
 mod fleet_core;
+mod groups;
 mod incident;
+mod index;
+mod invariants;
+mod opener;
+mod own;
+mod register;
+mod rules;
+mod schedule;
+mod session;
+mod slots;
+mod verdict;
 
 pub use board::{Board, CameraRow, Counts};
 pub use config::Config;
@@ -17,3 +34,4 @@ pub use effect::{Effect, SnapshotClass, StatusChange};
 pub use event::{Event, Failure, OwnPart, PictureVerdict, SnapshotOutcome, StreamEvent, StreamFigures};
 pub use fleet_core::{Fleet, Resumed};
 pub use incident::{Acknowledgement, Evidence, Incident, IncidentId, LikelyCause, Member, Scope, Severity};
+pub use rules::{About, Rule, RuleScope, Situation, rules};

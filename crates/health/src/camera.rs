@@ -1,0 +1,271 @@
+//! What the core keeps of one camera, and the questions that can be answered from it alone.
+
+use crate::{
+    CameraRow, Failure, IncidentId, StreamFigures,
+    faults::Faults,
+    index::GroupIx,
+    opener::{Class, Ticket},
+};
+use fleet::{CameraId, Cause, LifeCycle, Mono, Status, StreamChoice, Wall};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+
+/// Where its session is.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(crate) enum Link {
+    /// No session, none asked for.
+    Idle,
+    /// In the opener's line.
+    Queued {
+        /// To leave the line.
+        ticket: Ticket,
+        /// As which it stands there.
+        group: GroupIx,
+        /// Why.
+        class: Class,
+    },
+    /// Being opened.
+    Opening {
+        /// Whose budget it uses.
+        group: GroupIx,
+        /// Which budget it uses.
+        class: Class,
+    },
+    /// Video arrives.
+    Running {
+        /// A keyframe of this session was judged (or could not be decoded, twice).
+        judged: bool,
+    },
+}
+
+/// Why it is paused.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Pause {
+    /// The register says so.
+    Register(LifeCycle),
+    /// A person planned it.
+    Person,
+}
+
+impl Pause {
+    pub(crate) fn cause(self) -> Cause {
+        match self {
+            Pause::Register(LifeCycle::OutOfUse | LifeCycle::Dismantled) => Cause::OutOfUse,
+            Pause::Register(LifeCycle::InUse | LifeCycle::Repair) | Pause::Person => Cause::Maintenance,
+        }
+    }
+}
+
+/// One camera.
+#[derive(Debug)]
+pub(crate) struct Camera {
+    pub(crate) id: CameraId,
+    pub(crate) group: GroupIx,
+    pub(crate) stream: StreamChoice,
+
+    // the verdict
+    pub(crate) status: Status,
+    pub(crate) cause: Option<Cause>,
+    pub(crate) detail: Arc<str>,
+    /// When the status began.
+    pub(crate) since: Wall,
+    /// The time given to the last change told; the next is later.
+    pub(crate) told: Wall,
+    /// When the verdict last changed.
+    pub(crate) changed: Mono,
+    pub(crate) paused: Option<Pause>,
+
+    // the session
+    pub(crate) link: Link,
+    /// Tries and sessions in a row that ended without a judged keyframe.
+    pub(crate) failures: u16,
+    /// The latest, most telling failure since the last judged keyframe.
+    pub(crate) failure: Option<Box<Failure>>,
+    /// When the video was lost, or the first try failed.
+    pub(crate) lost: Option<Mono>,
+    /// No try is made before the credentials change or a person asks.
+    pub(crate) parked: bool,
+    /// The next try is a person's.
+    pub(crate) by_person: bool,
+
+    // what the video shows
+    pub(crate) faults: Faults,
+    pub(crate) figures: Option<Arc<StreamFigures>>,
+    /// Bucket of its clock's error in the fleet's histogram.
+    pub(crate) clock_bucket: Option<i64>,
+    pub(crate) last_picture: Option<Wall>,
+
+    // snapshots
+    pub(crate) last_snapshot: Option<Wall>,
+    pub(crate) photographed: bool,
+    /// A due slot that waits for the verdict.
+    pub(crate) held: Option<Wall>,
+    /// Slots asked for and not answered.
+    pub(crate) pending: Vec<Wall>,
+    pub(crate) last_slot: Wall,
+
+    // steadiness
+    pub(crate) changes: Recent,
+    pub(crate) losses: Recent,
+    pub(crate) flapping: bool,
+
+    // incidents
+    /// When it fell silent, while it is offline for a reason that siblings may share.
+    pub(crate) silent: Option<Mono>,
+    /// Silent, and not yet told in any incident.
+    pub(crate) untold: bool,
+    /// Its own incident, if open.
+    pub(crate) own: Option<IncidentId>,
+    /// The shared incident it is a member of, if open.
+    pub(crate) shared: Option<IncidentId>,
+}
+
+impl Camera {
+    pub(crate) fn new(id: CameraId, group: GroupIx, at: Wall) -> Camera {
+        Camera {
+            id,
+            group,
+            stream: StreamChoice::Main,
+            status: Status::Unknown,
+            cause: Some(Cause::NotYetChecked),
+            detail: Arc::from(""),
+            since: at,
+            told: Wall(i64::MIN),
+            changed: Mono(0),
+            paused: None,
+            link: Link::Idle,
+            failures: 0,
+            failure: None,
+            lost: None,
+            parked: false,
+            by_person: false,
+            faults: Faults::default(),
+            figures: None,
+            clock_bucket: None,
+            last_picture: None,
+            last_snapshot: None,
+            photographed: false,
+            held: None,
+            pending: Vec::new(),
+            last_slot: Wall(i64::MIN),
+            changes: Recent::default(),
+            losses: Recent::default(),
+            flapping: false,
+            silent: None,
+            untold: false,
+            own: None,
+            shared: None,
+        }
+    }
+
+    /// Video arrives and was judged.
+    pub(crate) fn is_seen(&self) -> bool {
+        self.link == Link::Running { judged: true }
+    }
+
+    /// Video arrives.
+    pub(crate) fn is_running(&self) -> bool {
+        matches!(self.link, Link::Running { .. })
+    }
+
+    /// A change is suspected and being confirmed.
+    pub(crate) fn confirming(&self) -> bool {
+        match self.status {
+            Status::Online | Status::Impaired => self.failures > 0 || self.faults.wavers(),
+            Status::Unknown => self.failures > 0 && self.cause == Some(Cause::NotYetChecked),
+            Status::Offline | Status::Paused => false,
+        }
+    }
+
+    /// Its row on the board. `next_try` is computed by the owner of the deadlines.
+    pub(crate) fn row(&self, next_try: Option<Wall>) -> CameraRow {
+        CameraRow {
+            camera: self.id,
+            status: self.status,
+            since: self.since,
+            layer: self.cause.map(Cause::layer),
+            cause: self.cause,
+            detail: self.detail.clone(),
+            confirming: self.confirming(),
+            flapping: self.flapping,
+            last_picture: self.last_picture,
+            last_snapshot: self.last_snapshot,
+            next_try,
+            figures: if self.is_running() { self.figures.clone() } else { None },
+        }
+    }
+}
+
+/// Causes that everything behind one broken link shows alike. What answers above the port has a link.
+pub(crate) fn is_silence(cause: Cause) -> bool {
+    matches!(
+        cause,
+        Cause::NoAnswer | Cause::HostUnreachable | Cause::PortClosed | Cause::Stalled | Cause::ConnectionLost
+    )
+}
+
+/// After which no further try may be made by ourselves: another refused password may lock the account.
+pub(crate) fn parks(cause: Cause) -> bool {
+    matches!(cause, Cause::PasswordRefused | Cause::AccountLocked)
+}
+
+/// Which of two failures in a row says more.
+pub(crate) fn more_telling(former: Option<&Failure>, latest: Failure) -> Failure {
+    match former {
+        // Our own lost session may still count at the camera: its limit is not what went wrong.
+        Some(former) if latest.cause == Cause::SessionLimit && is_silence(former.cause) => {
+            Failure { cause: former.cause, detail: format!("{}; then {}", former.detail, latest.detail) }
+        }
+        Some(former) if former.cause != latest.cause && !former.detail.contains("; before: ") => Failure {
+            cause: latest.cause,
+            detail: format!("{}; before: {} ({})", latest.detail, former.cause, former.detail),
+        },
+        _ => latest,
+    }
+}
+
+/// The last few instants of something that should be rare.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub(crate) struct Recent(VecDeque<Mono>);
+
+impl Recent {
+    /// Notes one; at most `keep` are remembered.
+    pub(crate) fn note(&mut self, at: Mono, keep: u32) {
+        while self.0.len() >= keep.max(1) as usize {
+            self.0.pop_front();
+        }
+        self.0.push_back(at);
+    }
+
+    /// How many lie within `window` before `now`.
+    pub(crate) fn within(&self, window: Duration, now: Mono) -> u32 {
+        u32::try_from(self.0.iter().filter(|&&at| now.since(at) < window).count()).unwrap_or(u32::MAX)
+    }
+
+    /// When the oldest that counts ceases to count.
+    pub(crate) fn ages(&self, window: Duration, now: Mono) -> Option<Mono> {
+        self.0.iter().find(|&&at| now.since(at) < window).map(|&at| at + window)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failure(cause: Cause, detail: &str) -> Failure {
+        Failure { cause, detail: detail.into() }
+    }
+
+    #[test]
+    fn the_latest_failure_is_told_with_the_one_before() {
+        let told = more_telling(Some(&failure(Cause::Stalled, "5.0 s")), failure(Cause::NoAnswer, "4 s"));
+        assert_eq!(told, failure(Cause::NoAnswer, "4 s; before: stalled (5.0 s)"));
+        let again = more_telling(Some(&told), failure(Cause::PortClosed, "refused"));
+        assert_eq!(again.detail, "refused");
+    }
+
+    #[test]
+    fn our_own_dead_session_is_no_session_limit() {
+        let told = more_telling(Some(&failure(Cause::Stalled, "5.0 s")), failure(Cause::SessionLimit, "453"));
+        assert_eq!(told.cause, Cause::Stalled);
+    }
+}

@@ -1,0 +1,247 @@
+//! The register changes, cameras are paused and taken back: who is watched at all.
+
+use crate::{
+    Effect, Fleet,
+    camera::{Camera, Link, Pause},
+    index::CameraIx,
+    opener::Class,
+    schedule::{Key, Timer},
+};
+use fleet::{CameraId, Cause, LifeCycle, Registry, Status, Wall};
+use std::{sync::Arc, time::Duration};
+
+/// Start-up is shuffled over this span, so that no uplink and no maker's batch of addresses comes first.
+const SHUFFLE: Duration = Duration::from_secs(2);
+/// A closed session may take this long to say goodbye before the next is opened.
+const AFTER_CLOSE: Duration = Duration::from_secs(2);
+/// Marks the end of a pause in the detail of its status, so that it outlives a restart.
+const UNTIL: &str = "until_ms=";
+
+impl Fleet {
+    pub(crate) fn register(&mut self, registry: Arc<Registry>) {
+        let former = std::mem::replace(&mut self.registry, registry.clone());
+        let gone: Vec<CameraId> = self.by_id.keys().filter(|id| registry.camera(**id).is_none()).copied().collect();
+        for id in gone {
+            self.remove(id);
+        }
+        for record in registry.cameras() {
+            match self.find(record.id) {
+                None => self.add(record),
+                Some(ix) => self.change(ix, former.camera(record.id), record),
+            }
+        }
+        self.adopt_incidents();
+    }
+
+    fn add(&mut self, record: &fleet::Camera) {
+        let group = self.groups.place(record, &self.registry);
+        let camera = Camera::new(record.id, group, self.now.wall);
+        let ix = match self.free.pop() {
+            Some(ix) => {
+                self.cameras[ix.at()] = camera;
+                ix
+            }
+            None => {
+                self.cameras.push(camera);
+                CameraIx(u32::try_from(self.cameras.len() - 1).expect("ids are 32 bits wide"))
+            }
+        };
+        self.by_id.insert(record.id, ix);
+        self.groups.get_mut(group).members.insert(ix);
+        *self.count(Status::Unknown) += 1;
+        self.choose_stream(ix, record);
+        let resumed = self.resumed.remove(&record.id);
+        let mut pause_left = None;
+        if let Some(change) = resumed {
+            *self.count(Status::Unknown) -= 1;
+            *self.count(change.status) += 1;
+            let camera = &mut self.cameras[ix.at()];
+            camera.status = change.status;
+            camera.cause = change.cause;
+            camera.detail = Arc::from(change.detail.as_str());
+            camera.since = change.at;
+            camera.told = change.at;
+            camera.changed = self.now.mono;
+            if change.status == Status::Paused && change.cause == Some(Cause::Maintenance) {
+                pause_left = pause_end(&change.detail).filter(|&end| end > self.now.wall);
+            }
+        }
+        self.own.in_use += 1;
+        if record.life_cycle != LifeCycle::InUse {
+            self.begin_pause(ix, Pause::Register(record.life_cycle), String::new());
+        } else if let Some(end) = pause_left {
+            let left = u64::try_from(end.millis_since(self.now.wall)).unwrap_or(0);
+            self.cameras[ix.at()].paused = Some(Pause::Person);
+            self.own.in_use -= 1;
+            self.schedule.set(Key::Camera(ix, Timer::PauseEnd), self.now.mono + Duration::from_millis(left));
+        } else {
+            self.watch(ix, SHUFFLE);
+        }
+    }
+
+    fn change(&mut self, ix: CameraIx, former: Option<&fleet::Camera>, record: &fleet::Camera) {
+        let group = self.groups.place(record, &self.registry);
+        let old_group = self.cameras[ix.at()].group;
+        if group != old_group {
+            self.groups.get_mut(old_group).members.remove(&ix);
+            self.groups.get_mut(group).members.insert(ix);
+            self.cameras[ix.at()].group = group;
+        }
+        let paused = self.cameras[ix.at()].paused;
+        match (paused, record.life_cycle) {
+            (None | Some(Pause::Person), LifeCycle::InUse) => {}
+            (Some(Pause::Register(_)), LifeCycle::InUse) => {
+                self.end_pause(ix);
+                return;
+            }
+            (Some(Pause::Register(now)), life) if now == life => return,
+            (_, life) => {
+                self.begin_pause(ix, Pause::Register(life), String::new());
+                return;
+            }
+        }
+        let reached_alike = former.is_some_and(|f| {
+            f.main == record.main
+                && f.sub == record.sub
+                && f.credentials == record.credentials
+                && f.transport == record.transport
+        });
+        if reached_alike || paused.is_some() {
+            return;
+        }
+        self.choose_stream(ix, record);
+        let open = self.end_session(ix);
+        let camera = &mut self.cameras[ix.at()];
+        camera.failures = 0;
+        camera.failure = None;
+        camera.lost = None;
+        camera.parked = false;
+        let wait = if open { AFTER_CLOSE } else { Duration::ZERO };
+        self.schedule.set(Key::Camera(ix, Timer::Retry), self.now.mono + wait);
+    }
+
+    fn remove(&mut self, id: CameraId) {
+        let Some(ix) = self.by_id.remove(&id) else { return };
+        self.end_session(ix);
+        self.forget_incidents(ix);
+        self.drop_slots(ix, Cause::OutOfUse, "taken out of the register");
+        self.schedule.clear_camera(ix);
+        self.own.forget_camera(ix, self.cameras[ix.at()].clock_bucket.take());
+        let camera = &self.cameras[ix.at()];
+        let (status, group, paused) = (camera.status, camera.group, camera.paused);
+        *self.count(status) -= 1;
+        self.own.in_use -= u32::from(paused.is_none());
+        self.groups.get_mut(group).members.remove(&ix);
+        self.free.push(ix);
+    }
+
+    /// Begins to watch a camera that is in use.
+    fn watch(&mut self, ix: CameraIx, shuffle: Duration) {
+        self.first_slot(ix);
+        self.schedule_assess(ix);
+        let refused = self.refused_before(ix);
+        let camera = &self.cameras[ix.at()];
+        if camera.status == Status::Paused || camera.told == Wall(i64::MIN) {
+            self.set_verdict(ix, Status::Unknown, Some(Cause::NotYetChecked), String::new());
+        }
+        if let Some(detail) = refused {
+            // A refused password is not sent again only because we were restarted.
+            self.cameras[ix.at()].parked = true;
+            self.set_verdict(ix, Status::Offline, Some(Cause::PasswordRefused), detail);
+            return;
+        }
+        self.request(ix, Class::Routine, shuffle);
+    }
+
+    /// The password was refused in an earlier run, and the record has not changed since.
+    fn refused_before(&self, ix: CameraIx) -> Option<String> {
+        let camera = &self.cameras[ix.at()];
+        let record = self.registry.camera(camera.id)?;
+        if camera.cause == Some(Cause::PasswordRefused) && camera.status == Status::Offline {
+            return (record.changed <= camera.since).then(|| camera.detail.to_string());
+        }
+        let scope = crate::Scope::Camera(camera.id);
+        let incident = self.book.open(self.book.find(&scope, Cause::PasswordRefused)?)?;
+        (incident.cause == Cause::PasswordRefused && record.changed <= incident.opened)
+            .then(|| "refused before the restart; not sent again".to_owned())
+    }
+
+    fn choose_stream(&mut self, ix: CameraIx, record: &fleet::Camera) {
+        self.cameras[ix.at()].stream = match (self.config.continuous, &record.sub) {
+            (fleet::StreamChoice::Sub, Some(_)) => fleet::StreamChoice::Sub,
+            _ => fleet::StreamChoice::Main,
+        };
+    }
+
+    /// Ends whatever session there is or will be; whether there was one to close.
+    pub(crate) fn end_session(&mut self, ix: CameraIx) -> bool {
+        let camera = &mut self.cameras[ix.at()];
+        let link = std::mem::replace(&mut camera.link, Link::Idle);
+        let id = camera.id;
+        for timer in [Timer::Retry, Timer::Watch, Timer::Verdict] {
+            self.schedule.clear(Key::Camera(ix, timer));
+        }
+        match link {
+            Link::Idle => return false,
+            Link::Queued { ticket, group, .. } => {
+                self.opener.cancel(ticket, group);
+                return false;
+            }
+            Link::Opening { group, class } => self.opener.release(class, group),
+            Link::Running { .. } => {}
+        }
+        self.effects.push(Effect::Close { camera: id });
+        true
+    }
+
+    /// A person pauses a camera or takes it back.
+    pub(crate) fn pause(&mut self, ix: CameraIx, until: Option<Wall>, by: &str, reason: &str) {
+        match until {
+            Some(until) if until > self.now.wall => {
+                if matches!(self.cameras[ix.at()].paused, Some(Pause::Register(_))) {
+                    return;
+                }
+                let detail = format!("{by}: {reason} ({UNTIL}{})", until.0);
+                self.begin_pause(ix, Pause::Person, detail);
+                let left = u64::try_from(until.millis_since(self.now.wall)).unwrap_or(0);
+                self.schedule.set(Key::Camera(ix, Timer::PauseEnd), self.now.mono + Duration::from_millis(left));
+            }
+            _ => {
+                if self.cameras[ix.at()].paused == Some(Pause::Person) {
+                    self.end_pause(ix);
+                }
+            }
+        }
+    }
+
+    fn begin_pause(&mut self, ix: CameraIx, why: Pause, detail: String) {
+        self.end_session(ix);
+        let camera = &mut self.cameras[ix.at()];
+        self.own.in_use -= u32::from(camera.paused.is_none());
+        camera.paused = Some(why);
+        camera.failures = 0;
+        camera.failure = None;
+        camera.lost = None;
+        camera.parked = false;
+        for timer in [Timer::PauseEnd, Timer::Slot, Timer::Assess] {
+            self.schedule.clear(Key::Camera(ix, timer));
+        }
+        self.set_verdict(ix, Status::Paused, Some(why.cause()), detail);
+    }
+
+    pub(crate) fn end_pause(&mut self, ix: CameraIx) {
+        let camera = &mut self.cameras[ix.at()];
+        if camera.paused.take().is_none() {
+            return;
+        }
+        self.own.in_use += 1;
+        self.schedule.clear(Key::Camera(ix, Timer::PauseEnd));
+        self.set_verdict(ix, Status::Unknown, Some(Cause::NotYetChecked), String::new());
+        self.watch(ix, SHUFFLE);
+    }
+}
+
+fn pause_end(detail: &str) -> Option<Wall> {
+    let (_, rest) = detail.rsplit_once(UNTIL)?;
+    rest.trim_end_matches(')').parse().ok().map(Wall)
+}

@@ -1,0 +1,175 @@
+//! Scheduled snapshots: every slot of every camera ends as exactly one stored picture or one recorded gap.
+
+use crate::{
+    Effect, Failure, Fleet, SnapshotClass, SnapshotOutcome,
+    camera::Link,
+    index::CameraIx,
+    schedule::{Key, Timer, next_in_phase, phase},
+};
+use fleet::{Cause, Mono, Status, Wall};
+use std::time::Duration;
+
+/// The archive must have answered within this time, and a held slot be decided.
+const ANSWER_WITHIN: Duration = Duration::from_secs(60);
+/// More than this many unanswered snapshots of one camera mean that the archive does not keep up.
+const MOST_PENDING: usize = 4;
+/// After a long sleep at most this many missed slots of one camera are recorded one by one: a day of them.
+const MOST_MISSED: u32 = 288;
+
+impl Fleet {
+    pub(crate) fn first_slot(&mut self, ix: CameraIx) {
+        let every = self.config.snapshot_every;
+        let at = next_in_phase(self.now.mono, phase(ix.0, 0, every), every);
+        self.schedule.set(Key::Camera(ix, Timer::Slot), at);
+    }
+
+    pub(crate) fn slot_due(&mut self, ix: CameraIx, at: Mono) {
+        let every = self.config.snapshot_every.max(Duration::from_millis(1));
+        let mut at = at;
+        let mut missed = 0;
+        while at + every <= self.now.mono && missed < MOST_MISSED {
+            let slot = self.name_slot(ix, at);
+            self.gap(ix, slot, Cause::NotYetChecked, "our service did not run at this time");
+            at = at + every;
+            missed += 1;
+        }
+        let slot = self.name_slot(ix, at);
+        if at + every > self.now.mono {
+            self.schedule.set(Key::Camera(ix, Timer::Slot), at + every);
+        } else {
+            self.first_slot(ix);
+        }
+        self.take(ix, slot, SnapshotClass::Routine);
+    }
+
+    /// Takes the picture of a slot now, or decides what becomes of it.
+    fn take(&mut self, ix: CameraIx, slot: Wall, class: SnapshotClass) {
+        let camera = &self.cameras[ix.at()];
+        let undecided = match camera.status {
+            Status::Online | Status::Impaired => true,
+            Status::Unknown => camera.cause == Some(Cause::NotYetChecked) && camera.failures == 0,
+            Status::Offline | Status::Paused => false,
+        };
+        if let Some(detail) = self.own.disk_fault() {
+            self.gap(ix, slot, Cause::OwnDisk, &detail);
+        } else if matches!(camera.link, Link::Running { .. }) {
+            self.ask_snapshot(ix, slot, class);
+        } else if undecided {
+            if let Some(former) = self.cameras[ix.at()].held.replace(slot) {
+                self.gap(ix, former, Cause::NotYetChecked, "not decided before the next was due");
+            }
+            self.expect_answer(ix);
+        } else {
+            self.gap_by_status(ix, slot);
+        }
+    }
+
+    fn ask_snapshot(&mut self, ix: CameraIx, slot: Wall, class: SnapshotClass) {
+        let camera = &mut self.cameras[ix.at()];
+        camera.photographed = true;
+        camera.pending.push(slot);
+        let late = (camera.pending.len() > MOST_PENDING).then(|| camera.pending.remove(0));
+        self.effects.push(Effect::Snapshot { camera: camera.id, slot, class });
+        if let Some(late) = late {
+            self.gap(ix, late, Cause::OwnDisk, "the archive did not answer before four more were due");
+        }
+        self.expect_answer(ix);
+    }
+
+    fn expect_answer(&mut self, ix: CameraIx) {
+        let key = Key::Camera(ix, Timer::Answer);
+        if self.schedule.due(key).is_none() {
+            self.schedule.set(key, self.now.mono + ANSWER_WITHIN);
+        }
+    }
+
+    /// The first picture of a camera in this run, at once; one more whenever it comes back.
+    pub(crate) fn first_snapshot(&mut self, ix: CameraIx) {
+        if !std::mem::replace(&mut self.cameras[ix.at()].photographed, true) {
+            let slot = self.name_slot(ix, self.now.mono);
+            self.take(ix, slot, SnapshotClass::Routine);
+        }
+    }
+
+    /// A session stands: a slot that waited for it gets its picture.
+    pub(crate) fn take_held(&mut self, ix: CameraIx) {
+        if let Some(slot) = self.cameras[ix.at()].held.take() {
+            self.take(ix, slot, SnapshotClass::Routine);
+        }
+    }
+
+    pub(crate) fn slot_answered(&mut self, ix: CameraIx, slot: Wall, outcome: SnapshotOutcome) {
+        let camera = &mut self.cameras[ix.at()];
+        let Some(place) = camera.pending.iter().position(|&s| s == slot) else { return };
+        camera.pending.remove(place);
+        let idle = camera.pending.is_empty() && camera.held.is_none();
+        let id = camera.id;
+        match outcome {
+            SnapshotOutcome::Stored => camera.last_snapshot = Some(self.now.wall),
+            SnapshotOutcome::Missed(failure) => self.effects.push(Effect::Gap { camera: id, slot, failure }),
+        }
+        if idle {
+            self.schedule.clear(Key::Camera(ix, Timer::Answer));
+        }
+    }
+
+    /// Neither the archive nor a verdict has answered in time.
+    pub(crate) fn slots_overdue(&mut self, ix: CameraIx) {
+        if self.slept {
+            self.expect_answer(ix);
+            return;
+        }
+        for slot in std::mem::take(&mut self.cameras[ix.at()].pending) {
+            self.gap(ix, slot, Cause::OwnDisk, "the archive did not answer within 60 s");
+        }
+        if let Some(slot) = self.cameras[ix.at()].held.take() {
+            self.gap(ix, slot, Cause::NotYetChecked, "no session within 60 s");
+        }
+    }
+
+    /// A verdict was reached: a slot that waited for it is decided, and a return is photographed.
+    pub(crate) fn slots_follow(&mut self, ix: CameraIx, from: Status) {
+        let camera = &self.cameras[ix.at()];
+        let status = camera.status;
+        if camera.held.is_some() && matches!(status, Status::Offline | Status::Unknown | Status::Paused) {
+            let slot = self.cameras[ix.at()].held.take().expect("just seen");
+            self.gap_by_status(ix, slot);
+        }
+        let camera = &self.cameras[ix.at()];
+        if from == Status::Offline && status == Status::Online && camera.photographed {
+            let slot = self.name_slot(ix, self.now.mono);
+            self.take(ix, slot, SnapshotClass::StatusChange);
+        }
+    }
+
+    /// The camera goes: what was still due of it is a gap.
+    pub(crate) fn drop_slots(&mut self, ix: CameraIx, cause: Cause, detail: &str) {
+        let camera = &mut self.cameras[ix.at()];
+        let slots: Vec<Wall> = camera.pending.drain(..).chain(camera.held.take()).collect();
+        for slot in slots {
+            self.gap(ix, slot, cause, detail);
+        }
+    }
+
+    fn gap_by_status(&mut self, ix: CameraIx, slot: Wall) {
+        let camera = &self.cameras[ix.at()];
+        let (cause, detail) = (camera.cause.unwrap_or(Cause::NotYetChecked), camera.detail.clone());
+        self.gap(ix, slot, cause, &detail);
+    }
+
+    fn gap(&mut self, ix: CameraIx, slot: Wall, cause: Cause, detail: &str) {
+        let camera = self.cameras[ix.at()].id;
+        self.effects.push(Effect::Gap { camera, slot, failure: Failure { cause, detail: detail.to_owned() } });
+    }
+
+    /// The wall time of a slot; no two slots of a camera share one, wherever the wall clock is set.
+    fn name_slot(&mut self, ix: CameraIx, at: Mono) -> Wall {
+        let wall = self.wall_at(at);
+        let camera = &mut self.cameras[ix.at()];
+        let near = camera.last_slot.0.abs_diff(wall.0) < 1_000;
+        let taken = near || camera.pending.contains(&wall) || camera.held == Some(wall);
+        let slot = if taken { Wall(camera.last_slot.0.max(wall.0) + 1) } else { wall };
+        camera.last_slot = slot;
+        slot
+    }
+}

@@ -1,0 +1,534 @@
+//! What the core does, told as short stories: one rule each.
+#![allow(clippy::unwrap_used)]
+
+mod sim;
+
+use fleet::{CameraId, Cause, Olt, Status, UplinkId};
+use health::{Config, OwnPart, Scope, Severity};
+use sim::{Act, Fault, S, World, county::County};
+
+fn world(county: County) -> World {
+    World::new(county, Config::default(), 7)
+}
+
+/// A world in which everything runs.
+fn running(county: County) -> World {
+    let mut w = world(county);
+    w.run_to(60 * S);
+    assert_eq!(w.counts()[0] as usize, w.cams.len(), "all are online after a minute");
+    w
+}
+
+fn camera(i: u32) -> Scope {
+    Scope::Camera(CameraId(i + 1))
+}
+
+fn link(i: u32) -> Scope {
+    Scope::Uplink(UplinkId(i + 1))
+}
+
+mod start {
+    use super::*;
+
+    #[test]
+    fn eight_hundred_healthy_cameras_are_online_within_twenty_seconds() {
+        let links: Vec<usize> = (0..291).map(|i| if i < 18 { 10 } else { 2 + usize::from(i % 7 == 0) }).collect();
+        let mut w = world(County::of(&links));
+        w.run_to(20 * S);
+        let last_open = w.log.opens.last().unwrap().0;
+        assert!(last_open < 15 * S, "the last was opened at {} ms", last_open / sim::MS);
+        assert_eq!(w.counts()[0] as usize, w.cams.len());
+        assert!(w.busiest_second_of_opens() <= 67, "{} in one second", w.busiest_second_of_opens());
+        w.assert_sound();
+    }
+
+    #[test]
+    fn a_camera_begins_unknown_and_is_online_only_with_its_first_picture() {
+        let w = running(County::of(&[1]));
+        assert_eq!(w.changes(0, 0), [(Status::Unknown, Some(Cause::NotYetChecked)), (Status::Online, None)]);
+        assert_eq!(w.log.statuses[0][0].1.from, None);
+    }
+
+    #[test]
+    fn a_dead_camera_is_offline_after_a_second_try() {
+        let mut w = world(County::of(&[3]));
+        w.act(Act::Camera(0, Fault::PowerOff, true));
+        w.run_to(30 * S);
+        assert_eq!(w.status(0), (Status::Offline, Some(Cause::NoAnswer)));
+        assert!(w.told(0, Status::Offline, 0).unwrap() < 15 * S);
+        assert_eq!(w.log.opens.iter().filter(|(t, c)| *c == 0 && *t < 9 * S).count(), 2);
+        w.assert_sound();
+    }
+
+    #[test]
+    fn every_camera_is_photographed_at_once_and_then_every_five_minutes() {
+        let mut w = running(County::of(&[3, 2, 10]));
+        for slots in &w.log.slots {
+            assert!(!slots.is_empty());
+        }
+        w.run_to(3000 * S);
+        for camera in 0..w.cams.len() {
+            assert!(w.longest_without_slot(camera) <= 310 * S, "camera {camera}");
+            assert!(w.log.slots[camera].values().all(|(_, stored, _)| *stored == 1));
+        }
+        w.assert_sound();
+    }
+}
+
+mod outage {
+    use super::*;
+
+    #[test]
+    fn a_dead_camera_is_offline_within_fifteen_seconds_and_told_alone() {
+        let mut w = running(County::of(&[3, 3]));
+        w.act(Act::Camera(1, Fault::PowerOff, true));
+        w.pass(60 * S);
+        assert!(w.told(1, Status::Offline, 60 * S).unwrap() <= 75 * S);
+        assert_eq!(w.status(1), (Status::Offline, Some(Cause::NoAnswer)));
+        assert_eq!(w.scopes(), [camera(1)]);
+        let incident = &w.incidents()[0];
+        assert_eq!(incident.likely, health::LikelyCause::Camera);
+        assert_eq!(incident.severity, Severity::Major);
+        w.act(Act::Camera(1, Fault::PowerOff, false));
+        w.pass(90 * S);
+        assert_eq!(w.status(1).0, Status::Online);
+        assert!(w.incidents().iter().all(|i| !i.is_open()));
+        w.assert_sound();
+    }
+
+    #[test]
+    fn a_short_glitch_is_no_outage() {
+        let mut w = running(County::of(&[3]));
+        w.act(Act::Link(0, true));
+        w.pass(4 * S);
+        w.act(Act::Link(0, false));
+        w.pass(60 * S);
+        assert_eq!(w.changes(0, 60 * S), []);
+        assert!(w.incidents().is_empty());
+        w.assert_sound();
+    }
+
+    #[test]
+    fn a_restarted_camera_is_retried_at_once_and_stays_online() {
+        let mut w = running(County::of(&[3]));
+        w.act(Act::Camera(0, Fault::PowerOff, true));
+        w.pass(2 * S);
+        w.act(Act::Camera(0, Fault::PowerOff, false));
+        w.pass(60 * S);
+        assert_eq!(w.changes(0, 60 * S), []);
+        w.assert_sound();
+    }
+
+    #[test]
+    fn a_stalled_camera_says_that_no_data_comes() {
+        let mut w = running(County::of(&[3]));
+        w.act(Act::Camera(0, Fault::Stall, true));
+        w.pass(20 * S);
+        assert_eq!(w.status(0), (Status::Offline, Some(Cause::NoRtp)));
+        assert!(w.told(0, Status::Offline, 60 * S).unwrap() <= 75 * S);
+        w.assert_sound();
+    }
+
+    #[test]
+    fn a_refused_password_is_sent_once_and_again_only_when_it_changed_or_a_person_asks() {
+        let mut w = running(County::of(&[3]));
+        w.act(Act::Camera(0, Fault::Password, true));
+        w.pass(3600 * S);
+        assert_eq!(w.status(0), (Status::Offline, Some(Cause::PasswordRefused)));
+        let tries = |w: &World| w.log.opens.iter().filter(|(t, c)| *c == 0 && *t > 60 * S).count();
+        assert_eq!(tries(&w), 1);
+        w.act(Act::CheckNow(0));
+        w.pass(10 * S);
+        assert_eq!(tries(&w), 2);
+        w.act(Act::Correct(0));
+        w.pass(30 * S);
+        assert_eq!(w.status(0).0, Status::Online);
+        assert_eq!(w.scopes(), [camera(0)]);
+        w.assert_sound();
+    }
+
+    #[test]
+    fn a_refused_password_is_not_sent_again_after_a_restart() {
+        for crash in [false, true] {
+            let mut w = running(County::of(&[3]));
+            w.act(Act::Camera(0, Fault::Password, true));
+            w.pass(60 * S);
+            w.act(Act::Restart { crash });
+            w.pass(600 * S);
+            assert_eq!(w.status(0), (Status::Offline, Some(Cause::PasswordRefused)));
+            assert_eq!(w.log.opens.iter().filter(|(t, c)| *c == 0 && *t > 60 * S).count(), 1);
+            assert_eq!(w.scopes(), [camera(0)]);
+            w.assert_sound();
+        }
+    }
+
+    #[test]
+    fn slots_of_an_offline_camera_are_gaps_with_its_cause() {
+        let mut w = running(County::of(&[3]));
+        w.act(Act::Camera(0, Fault::PowerOff, true));
+        w.pass(3000 * S);
+        let gaps = w.log.slots[0].values().filter(|(_, _, gaps)| *gaps == 1).count();
+        assert!((9..=11).contains(&gaps), "{gaps} gaps in 50 minutes");
+        w.assert_sound();
+    }
+
+    #[test]
+    fn a_camera_that_comes_and_goes_is_flapping_and_keeps_one_incident() {
+        let mut w = running(County::of(&[3]));
+        for _ in 0..8 {
+            w.act(Act::Camera(0, Fault::PowerOff, true));
+            w.pass(20 * S);
+            w.act(Act::Camera(0, Fault::PowerOff, false));
+            w.pass(25 * S);
+        }
+        assert!(w.fleet.row(CameraId(1)).unwrap().flapping);
+        assert_eq!(w.scopes(), [camera(0)]);
+        assert!(w.incidents()[0].is_open());
+        w.pass(700 * S);
+        assert!(!w.fleet.row(CameraId(1)).unwrap().flapping);
+        assert!(!w.incidents()[0].is_open());
+        w.assert_sound();
+    }
+}
+
+mod picture {
+    use super::*;
+
+    #[test]
+    fn faults_of_a_camera_that_delivers_make_it_impaired_and_go_away() {
+        for (fault, cause) in [
+            (Fault::Frozen, Cause::PictureFrozen),
+            (Fault::Corrupt, Cause::DecodeFailed),
+            (Fault::Loss, Cause::PacketLoss),
+            (Fault::SlowFrames, Cause::LowFrameRate),
+            (Fault::Clock, Cause::ClockWrong),
+        ] {
+            let mut w = running(County::of(&[3]));
+            w.act(Act::Camera(0, fault, true));
+            w.pass(240 * S);
+            assert_eq!(w.status(0), (Status::Impaired, Some(cause)), "{fault:?}");
+            assert_eq!(w.scopes(), [camera(0)], "{fault:?}");
+            assert_eq!(w.incidents()[0].severity, Severity::Minor);
+            w.act(Act::Camera(0, fault, false));
+            w.pass(120 * S);
+            assert_eq!(w.status(0), (Status::Online, None), "{fault:?}");
+            assert!(!w.incidents()[0].is_open(), "{fault:?}");
+            w.assert_sound();
+        }
+    }
+}
+
+mod correlation {
+    use super::*;
+
+    #[test]
+    fn a_village_that_goes_dark_is_one_incident() {
+        let mut w = running(County::of(&[3, 2, 10]));
+        for i in [0, 2] {
+            w.act(Act::Link(i, true));
+        }
+        w.pass(60 * S);
+        assert_eq!(w.counts(), [2, 0, 13, 0, 0]);
+        let mut scopes = w.scopes();
+        scopes.sort();
+        assert_eq!(scopes, [link(0), link(2)]);
+        for incident in w.incidents() {
+            assert_eq!(incident.likely, health::LikelyCause::PowerOrFibre);
+            assert!(incident.confidence >= 80);
+        }
+        assert_eq!(w.log.incidents.len(), 2, "no single incident was opened first");
+        for i in [0, 2] {
+            w.act(Act::Link(i, false));
+        }
+        w.pass(80 * S);
+        assert_eq!(w.counts()[0], 15);
+        assert!(w.incidents().iter().all(|i| !i.is_open()));
+        w.assert_sound();
+    }
+
+    #[test]
+    fn all_cameras_of_a_central_area_are_offline_within_fifteen_seconds() {
+        let mut w = running(County::of(&[10]));
+        w.act(Act::Link(0, true));
+        w.pass(15 * S);
+        assert_eq!(w.counts()[2], 10);
+    }
+
+    #[test]
+    fn the_only_camera_of_a_link_is_no_evidence_against_it() {
+        let mut w = running(County::of(&[1, 3]));
+        w.act(Act::Link(0, true));
+        w.pass(60 * S);
+        assert_eq!(w.scopes(), [camera(0)]);
+        let incident = &w.incidents()[0];
+        assert_eq!((incident.likely, incident.confidence), (health::LikelyCause::PowerOrFibre, 40));
+        w.assert_sound();
+    }
+
+    #[test]
+    fn two_of_three_are_two_incidents() {
+        let mut w = running(County::of(&[3]));
+        w.act(Act::Camera(0, Fault::PowerOff, true));
+        w.act(Act::Camera(1, Fault::PowerOff, true));
+        w.pass(60 * S);
+        assert_eq!(w.scopes(), [camera(0), camera(1)]);
+        w.assert_sound();
+    }
+
+    #[test]
+    fn several_links_of_one_terminal_are_one_incident_of_the_terminal() {
+        let mut w = running(County::with_olts(&[&[3, 1, 2, 1], &[2, 2]]));
+        w.act(Act::Olt(0, true));
+        w.pass(60 * S);
+        assert_eq!(w.scopes(), [Scope::Olt(Olt("olt 0".into()))]);
+        let incident = w.top_level().remove(0);
+        assert_eq!(incident.members.len(), 7);
+        assert_eq!(incident.severity, Severity::Critical);
+        assert_eq!(incident.likely, health::LikelyCause::Trunk);
+        w.act(Act::Olt(0, false));
+        w.pass(90 * S);
+        assert_eq!(w.counts()[0], 11);
+        assert!(w.incidents().iter().all(|i| !i.is_open()));
+        w.assert_sound();
+    }
+
+    #[test]
+    fn one_link_of_a_terminal_is_no_fault_of_the_terminal() {
+        let mut w = running(County::with_olts(&[&[3, 1, 2, 1]]));
+        w.act(Act::Link(0, true));
+        w.pass(60 * S);
+        assert_eq!(w.scopes(), [link(0)]);
+    }
+
+    #[test]
+    fn who_is_still_dead_three_minutes_after_the_link_returned_gets_its_own_incident() {
+        let mut w = running(County::of(&[4]));
+        w.act(Act::Link(0, true));
+        w.pass(60 * S);
+        w.act(Act::Camera(2, Fault::PowerOff, true));
+        w.act(Act::Link(0, false));
+        w.pass(150 * S);
+        assert_eq!(w.scopes(), [link(0)]);
+        w.pass(150 * S);
+        assert_eq!(w.scopes(), [link(0), camera(2)]);
+        let incidents = w.top_level();
+        assert!(!incidents[0].is_open() && incidents[1].is_open());
+        assert_eq!(incidents[1].evidence[0].rule, "camera_after_return");
+        w.act(Act::Camera(2, Fault::PowerOff, false));
+        w.pass(120 * S);
+        assert!(w.incidents().iter().all(|i| !i.is_open()));
+        w.assert_sound();
+    }
+
+    #[test]
+    fn a_link_that_fails_again_soon_reopens_its_incident() {
+        let mut w = running(County::of(&[3]));
+        for _ in 0..3 {
+            w.act(Act::Link(0, true));
+            w.pass(60 * S);
+            w.act(Act::Link(0, false));
+            w.pass(100 * S);
+        }
+        assert_eq!(w.scopes(), [link(0)]);
+        w.assert_sound();
+    }
+
+    #[test]
+    fn a_fault_of_an_older_day_is_not_folded_into_todays() {
+        let mut w = running(County::of(&[3]));
+        w.act(Act::Camera(0, Fault::PowerOff, true));
+        w.pass(900 * S);
+        w.act(Act::Link(0, true));
+        w.pass(60 * S);
+        assert_eq!(w.scopes(), [camera(0), link(0)]);
+        assert_eq!(w.incidents()[1].members.len(), 2);
+        w.assert_sound();
+    }
+
+    #[test]
+    fn incidents_continue_over_a_restart() {
+        for crash in [false, true] {
+            let mut w = running(County::of(&[3, 2]));
+            w.act(Act::Link(0, true));
+            w.act(Act::Camera(3, Fault::PowerOff, true));
+            w.pass(60 * S);
+            w.act(Act::Restart { crash });
+            w.pass(60 * S);
+            let mut scopes = w.scopes();
+            scopes.sort();
+            assert_eq!(scopes, [camera(3), link(0)], "crash {crash}");
+            assert!(w.incidents().iter().all(health::Incident::is_open));
+            w.act(Act::Link(0, false));
+            w.act(Act::Camera(3, Fault::PowerOff, false));
+            w.pass(120 * S);
+            assert!(w.incidents().iter().all(|i| !i.is_open()));
+            w.assert_sound();
+        }
+    }
+}
+
+mod ourselves {
+    use super::*;
+
+    #[test]
+    fn while_our_network_is_at_fault_no_camera_goes_offline() {
+        let mut w = running(County::of(&[3, 3, 2]));
+        w.act(Act::OwnNetwork(true));
+        w.pass(3 * S);
+        w.act(Act::Own(OwnPart::Network, true));
+        w.pass(60 * S);
+        assert_eq!(w.counts(), [0, 0, 0, 8, 0]);
+        assert_eq!(w.status(0), (Status::Unknown, Some(Cause::OwnNetwork)));
+        assert_eq!(w.scopes(), [Scope::Own]);
+        w.act(Act::OwnNetwork(false));
+        w.act(Act::Own(OwnPart::Network, false));
+        w.pass(30 * S);
+        assert_eq!(w.counts()[0], 8);
+        assert!(w.incidents().iter().all(|i| !i.is_open()));
+        assert!((0..8).all(|c| w.told(c, Status::Offline, 0).is_none()));
+        w.assert_sound();
+    }
+
+    #[test]
+    fn what_went_offline_just_before_our_fault_was_noticed_is_doubted_too() {
+        let mut w = running(County::of(&[3, 3, 2]));
+        w.act(Act::OwnNetwork(true));
+        w.pass(25 * S);
+        assert_eq!(w.counts()[2], 8);
+        w.act(Act::Own(OwnPart::Network, true));
+        assert_eq!(w.counts()[3], 8);
+        assert_eq!(w.scopes(), [Scope::Own]);
+        w.assert_sound();
+    }
+
+    #[test]
+    fn an_implausible_share_is_doubted_for_a_minute_and_then_told_as_one() {
+        let links = [3usize; 20];
+        let mut w = running(County::of(&links));
+        for l in 0..12 {
+            w.act(Act::Link(l, true));
+        }
+        w.pass(30 * S);
+        assert_eq!(w.counts(), [24, 0, 0, 36, 0]);
+        assert_eq!(w.status(0), (Status::Unknown, Some(Cause::ImplausibleChange)));
+        assert_eq!(w.scopes(), [Scope::Own]);
+        w.pass(60 * S);
+        assert_eq!(w.counts(), [24, 0, 36, 0, 0]);
+        assert_eq!(w.scopes(), [Scope::County]);
+        for l in 0..12 {
+            w.act(Act::Link(l, false));
+        }
+        w.pass(120 * S);
+        assert_eq!(w.counts()[0], 60);
+        assert!(w.incidents().iter().all(|i| !i.is_open()));
+        w.assert_sound();
+    }
+
+    #[test]
+    fn an_implausible_loss_that_heals_is_no_outage_of_anybody() {
+        let mut w = running(County::of(&[3usize; 20]));
+        w.act(Act::OwnNetwork(true));
+        w.pass(30 * S);
+        assert_eq!(w.counts()[3], 60);
+        w.act(Act::OwnNetwork(false));
+        w.pass(90 * S);
+        assert_eq!(w.counts()[0], 60);
+        assert_eq!(w.scopes(), [Scope::Own]);
+        assert!(w.incidents().iter().all(|i| !i.is_open()));
+        w.assert_sound();
+    }
+
+    #[test]
+    fn a_failing_decoder_leaves_online_cameras_alone() {
+        let mut w = running(County::of(&[3, 3]));
+        w.act(Act::OwnDecoder(true));
+        w.pass(300 * S);
+        assert_eq!(w.counts()[0], 6);
+        w.act(Act::Camera(0, Fault::PowerOff, true));
+        w.pass(60 * S);
+        assert_eq!(w.status(0), (Status::Unknown, Some(Cause::OwnDecoder)));
+        w.act(Act::OwnDecoder(false));
+        w.pass(60 * S);
+        assert_eq!(w.status(0), (Status::Offline, Some(Cause::NoAnswer)));
+        w.assert_sound();
+    }
+
+    #[test]
+    fn a_full_disk_makes_gaps_of_our_own_and_no_verdict() {
+        let mut w = running(County::of(&[3]));
+        w.act(Act::OwnDisk(true));
+        w.pass(700 * S);
+        assert_eq!(w.counts()[0], 3);
+        assert!(w.log.slots[0].values().filter(|(_, _, gaps)| *gaps == 1).count() >= 2);
+        assert_eq!(w.scopes(), [Scope::Own]);
+        w.assert_sound();
+    }
+
+    #[test]
+    fn a_step_of_the_wall_clock_changes_no_verdict() {
+        for step in [3_600_000, -3_600_000, 86_400_000, -86_400_000] {
+            let mut w = running(County::of(&[3, 3, 2]));
+            w.act(Act::WallStep(step));
+            w.pass(600 * S);
+            for camera in 0..8 {
+                assert_eq!(w.changes(camera, 60 * S), [], "step {step}");
+            }
+            assert!(w.scopes().iter().all(|s| *s == Scope::Own), "{:?}", w.scopes());
+            w.act(Act::WallStep(-step));
+            w.act(Act::Camera(0, Fault::PowerOff, true));
+            w.pass(60 * S);
+            assert_eq!(w.status(0).0, Status::Offline);
+            w.pass(600 * S);
+            assert!(w.top_level().iter().all(|i| i.scope != Scope::Own || !i.is_open()));
+            w.assert_sound();
+        }
+    }
+
+    #[test]
+    fn after_a_sleep_everything_is_found_again_and_missed_slots_are_gaps() {
+        let mut w = running(County::of(&[3, 3]));
+        w.act(Act::Sleep(1200 * S));
+        w.pass(1300 * S);
+        assert_eq!(w.counts()[0], 6);
+        assert!((0..6).all(|c| w.told(c, Status::Offline, 0).is_none()));
+        assert!(w.log.slots[0].values().filter(|(_, _, gaps)| *gaps == 1).count() >= 3);
+        w.assert_sound();
+    }
+}
+
+mod people {
+    use super::*;
+
+    #[test]
+    fn a_pause_ends_by_itself_and_ends_incidents() {
+        let mut w = running(County::of(&[3]));
+        w.act(Act::Camera(0, Fault::PowerOff, true));
+        w.pass(60 * S);
+        w.act(Act::Pause(0, Some(600 * S)));
+        assert_eq!(w.status(0), (Status::Paused, Some(Cause::Maintenance)));
+        assert!(w.incidents().iter().all(|i| !i.is_open()));
+        w.pass(590 * S);
+        w.act(Act::Camera(0, Fault::PowerOff, false));
+        let slots = w.log.slots[0].len();
+        assert_eq!(w.counts()[4], 1);
+        w.cams[0].paused = false;
+        w.pass(30 * S);
+        assert_eq!(w.status(0).0, Status::Online);
+        assert!(w.log.slots[0].len() <= slots + 1);
+        w.assert_sound();
+    }
+
+    #[test]
+    fn a_pause_outlives_a_graceful_restart() {
+        let mut w = running(County::of(&[3]));
+        w.act(Act::Pause(0, Some(600 * S)));
+        w.pass(60 * S);
+        w.act(Act::Restart { crash: false });
+        w.pass(60 * S);
+        assert_eq!(w.status(0), (Status::Paused, Some(Cause::Maintenance)));
+        w.cams[0].paused = false;
+        w.pass(600 * S);
+        assert_eq!(w.status(0).0, Status::Online);
+        w.assert_sound();
+    }
+}

@@ -1,0 +1,478 @@
+//! A small world around the core: cameras, links, line terminals and our own machine, with the truth known.
+//!
+//! It drives [`Fleet`] exactly as the service does: sessions with their own time limits, keyframes, a decoder,
+//! an archive. Time jumps from one happening to the next; the same seed gives the same run.
+
+#![allow(dead_code, unreachable_pub)]
+
+pub mod check;
+pub mod county;
+pub mod ingest;
+pub mod script;
+
+use county::County;
+use fleet::{CameraId, Cause, Mono, Now, Registry, Wall};
+use health::{
+    Config, Effect, Event, Failure, Fleet, Incident, IncidentId, OwnPart, Resumed, SnapshotOutcome, StatusChange,
+    StreamEvent,
+};
+use ingest::{Step, Video};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// World time in nanoseconds.
+pub type Time = u64;
+pub const MS: Time = 1_000_000;
+pub const S: Time = 1_000_000_000;
+
+/// What can be wrong with a camera.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Fault {
+    PowerOff,
+    PortClosed,
+    Password,
+    Stall,
+    Frozen,
+    Corrupt,
+    Loss,
+    SlowFrames,
+    Clock,
+}
+
+impl Fault {
+    /// No video reaches us.
+    pub fn is_outage(self) -> bool {
+        matches!(self, Fault::PowerOff | Fault::PortClosed | Fault::Password | Fault::Stall)
+    }
+}
+
+/// What the script or a story does to the world.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Act {
+    Link(usize, bool),
+    Olt(usize, bool),
+    Camera(usize, Fault, bool),
+    /// Our own network breaks or works again; told to the core by `Own`.
+    OwnNetwork(bool),
+    OwnDecoder(bool),
+    OwnDisk(bool),
+    Own(OwnPart, bool),
+    WallStep(i64),
+    Restart {
+        crash: bool,
+    },
+    /// Nothing of ours runs for so long.
+    Sleep(Time),
+    Pause(usize, Option<Time>),
+    CheckNow(usize),
+    /// The password in the register is corrected.
+    Correct(usize),
+}
+
+/// One outage or fault that truly happened.
+#[derive(Clone, Debug)]
+pub struct Truth {
+    pub act: Act,
+    pub from: Time,
+    pub until: Time,
+    pub cameras: Vec<usize>,
+}
+
+#[derive(Debug)]
+pub enum Happening {
+    Session { camera: usize, session: u64, step: Step },
+    Keyframe { camera: usize, session: u64, tries: u8 },
+    Photo { camera: usize, slot: Wall, session: u64, tries: u8 },
+    Stored { camera: usize, slot: Wall },
+    Act(Act),
+}
+
+/// One camera of the world.
+#[derive(Debug, Default)]
+pub struct Cam {
+    pub link: Option<usize>,
+    pub faults: BTreeMap<Fault, u32>,
+    pub paused: bool,
+    pub video: Option<Video>,
+    /// Since when it cannot be reached.
+    pub dark: Option<Time>,
+    pub slow_ms: u64,
+    /// Faulty pictures in a row, as the diagnosis counts them.
+    pub frozen_seen: u8,
+    /// The password in the register is right.
+    pub credentials: u32,
+    pub refused_with: Option<u32>,
+}
+
+impl Cam {
+    pub fn has(&self, fault: Fault) -> bool {
+        self.faults.get(&fault).is_some_and(|n| *n > 0)
+    }
+}
+
+/// Everything that was told, for the checks.
+#[derive(Debug, Default)]
+pub struct Log {
+    pub statuses: Vec<Vec<(Time, StatusChange)>>,
+    pub incidents: BTreeMap<IncidentId, Vec<(Time, Incident)>>,
+    pub opens: Vec<(Time, usize)>,
+    /// Slots of each camera: when decided, and how often stored or gapped.
+    pub slots: Vec<BTreeMap<Wall, (Time, u32, u32)>>,
+    pub asked: BTreeSet<(usize, Wall)>,
+    /// Times in which the checks do not count on the core: restarts and sleeps.
+    pub breaks: Vec<(Time, Time)>,
+    pub faults: Vec<String>,
+    pub events: u64,
+}
+
+pub struct World {
+    pub county: County,
+    pub config: Config,
+    pub registry: Arc<Registry>,
+    pub fleet: Fleet,
+    pub t: Time,
+    /// Mono of the present process is world time less this, plus an hour.
+    started: Time,
+    pub wall_skew_ms: i64,
+    pub rng: ChaCha8Rng,
+    queue: BTreeMap<(Time, u64), Happening>,
+    seq: u64,
+    pub cams: Vec<Cam>,
+    pub links_down: Vec<u32>,
+    pub olts_down: Vec<u32>,
+    pub own_network_down: bool,
+    pub own_decoder_down: bool,
+    pub own_disk_down: bool,
+    pub truths: Vec<Truth>,
+    pub log: Log,
+    asleep: bool,
+    effects: Vec<Effect>,
+    restarts: u64,
+    seed: u64,
+}
+
+const WALL_START: i64 = 1_760_000_000_000;
+
+impl World {
+    pub fn new(county: County, config: Config, seed: u64) -> World {
+        let registry = Arc::new(county.registry(&BTreeMap::new()));
+        let mut rng = ChaCha8Rng::seed_from_u64(seed ^ 0x5EED);
+        let cams = county
+            .cameras()
+            .map(|link| Cam {
+                link,
+                slow_ms: if rng.random_bool(0.05) { rng.random_range(500..3000) } else { rng.random_range(20..200) },
+                ..Cam::default()
+            })
+            .collect::<Vec<_>>();
+        let n = cams.len();
+        let started = Now { mono: Mono(3600 * S), wall: Wall(WALL_START) };
+        let mut world = World {
+            links_down: vec![0; county.links.len()],
+            olts_down: vec![0; county.olts],
+            county,
+            fleet: Fleet::new(config.clone(), seed, Resumed::default(), started),
+            config,
+            registry,
+            t: 0,
+            started: 0,
+            wall_skew_ms: 0,
+            rng,
+            queue: BTreeMap::new(),
+            seq: 0,
+            cams,
+            own_network_down: false,
+            own_decoder_down: false,
+            own_disk_down: false,
+            truths: Vec::new(),
+            log: Log { statuses: vec![Vec::new(); n], slots: vec![BTreeMap::new(); n], ..Log::default() },
+            asleep: false,
+            effects: Vec::new(),
+            restarts: 0,
+            seed,
+        };
+        world.tell(Event::Registry(world.registry.clone()));
+        world
+    }
+
+    pub fn now(&self) -> Now {
+        Now {
+            mono: Mono(self.t - self.started + 3600 * S),
+            wall: Wall(WALL_START + (self.t / MS) as i64 + self.wall_skew_ms),
+        }
+    }
+
+    pub fn at(&mut self, t: Time, happening: Happening) {
+        self.seq += 1;
+        self.queue.insert((t.max(self.t), self.seq), happening);
+    }
+
+    pub fn act_at(&mut self, t: Time, act: Act) {
+        self.at(t, Happening::Act(act));
+    }
+
+    /// Runs until `end`.
+    pub fn run_to(&mut self, end: Time) {
+        loop {
+            let outside = self.queue.first_key_value().map(|(&(t, _), _)| t);
+            let inside = self.fleet.next_deadline().map(|m| (m.0 - 3600 * S + self.started).max(self.t));
+            let inside = inside.filter(|_| !self.asleep);
+            let next = match (outside, inside) {
+                (Some(o), Some(i)) => o.min(i),
+                (Some(x), None) | (None, Some(x)) => x,
+                (None, None) => break,
+            };
+            if next > end {
+                break;
+            }
+            self.t = next;
+            if outside == Some(next) {
+                let (_, happening) = self.queue.pop_first().unwrap();
+                self.happen(happening);
+            } else {
+                self.tell(Event::Tick);
+            }
+        }
+        self.t = end;
+        self.tell(Event::Tick);
+    }
+
+    /// Lets `span` pass.
+    pub fn pass(&mut self, span: Time) {
+        self.run_to(self.t + span);
+    }
+
+    /// Tells the core and carries out what it asks for.
+    pub fn tell(&mut self, event: Event) {
+        if self.asleep {
+            return;
+        }
+        self.log.events += 1;
+        let now = self.now();
+        let mut effects = std::mem::take(&mut self.effects);
+        self.fleet.on(event, now, &mut effects);
+        if self.log.events.is_multiple_of(64) {
+            self.fleet.check_invariants();
+        }
+        for effect in effects.drain(..) {
+            self.carry_out(effect);
+        }
+        self.effects = effects;
+    }
+
+    fn carry_out(&mut self, effect: Effect) {
+        let index = |camera: CameraId| camera.0 as usize - 1;
+        match effect {
+            Effect::Open { camera, by_person, .. } => self.open(index(camera), by_person),
+            Effect::Close { camera } => self.cams[index(camera)].video = None,
+            Effect::Assess { camera } => {
+                let wait = self.rng.random_range(100..2000) * MS;
+                let session = self.cams[index(camera)].video.as_ref().map_or(0, |v| v.session);
+                self.at(self.t + wait, Happening::Keyframe { camera: index(camera), session, tries: 0 });
+            }
+            Effect::Snapshot { camera, slot, .. } => {
+                if !self.log.asked.insert((index(camera), slot)) {
+                    self.fault(format!("{camera}: slot {slot:?} asked twice"));
+                }
+                let wait = self.rng.random_range(100..2000) * MS;
+                let session = self.cams[index(camera)].video.as_ref().map_or(0, |v| v.session);
+                self.at(self.t + wait, Happening::Photo { camera: index(camera), slot, session, tries: 0 });
+            }
+            Effect::Gap { camera, slot, failure } => {
+                let entry = self.log.slots[index(camera)].entry(slot).or_insert((self.t, 0, 0));
+                entry.2 += 1;
+                if self.cams[index(camera)].paused && failure.cause.status() != fleet::Status::Paused {
+                    self.fault(format!("{camera}: gap {failure:?} while paused"));
+                }
+            }
+            Effect::Status(change) => {
+                let i = index(change.camera);
+                if let Some((_, last)) = self.log.statuses[i].last().cloned() {
+                    if change.at <= last.at {
+                        self.fault(format!("{}: status at {:?} after {:?}", change.camera, change.at, last.at));
+                    }
+                    if change.from != Some(last.status) && !self.just_restarted() {
+                        self.fault(format!("{}: from {:?}, was {:?}", change.camera, change.from, last.status));
+                    }
+                    if change.status == last.status && change.cause == last.cause && change.detail == last.detail {
+                        self.fault(format!("{}: told twice {:?}", change.camera, change));
+                    }
+                }
+                self.log.statuses[i].push((self.t, change));
+            }
+            Effect::Incident(incident) => {
+                self.log.incidents.entry(incident.id).or_default().push((self.t, incident));
+            }
+        }
+    }
+
+    fn just_restarted(&self) -> bool {
+        self.started > 0 && self.t - self.started < 2 * S
+    }
+
+    pub fn fault(&mut self, what: String) {
+        let at = self.t as f64 / S as f64;
+        self.log.faults.push(format!("seed {} at {at:.3} s: {what}", self.seed));
+    }
+
+    fn happen(&mut self, happening: Happening) {
+        match happening {
+            Happening::Session { camera, session, step } => self.step(camera, session, step),
+            Happening::Keyframe { camera, session, tries } => self.keyframe(camera, session, tries),
+            Happening::Photo { camera, slot, session, tries } => self.photo(camera, slot, session, tries),
+            Happening::Stored { camera, slot } => {
+                let entry = self.log.slots[camera].entry(slot).or_insert((self.t, 0, 0));
+                entry.1 += 1;
+                let camera = CameraId(camera as u32 + 1);
+                self.tell(Event::Snapshot { camera, slot, outcome: SnapshotOutcome::Stored });
+            }
+            Happening::Act(act) => self.act(act),
+        }
+    }
+
+    /// Whether packets pass between us and the camera.
+    pub fn reachable(&self, camera: usize) -> bool {
+        !self.own_network_down && self.truly_reachable(camera)
+    }
+
+    /// The same, if our own network were well.
+    pub fn truly_reachable(&self, camera: usize) -> bool {
+        let cam = &self.cams[camera];
+        let link = cam
+            .link
+            .is_none_or(|l| self.links_down[l] == 0 && self.county.links[l].olt.is_none_or(|o| self.olts_down[o] == 0));
+        link && !cam.has(Fault::PowerOff)
+    }
+
+    pub fn act(&mut self, act: Act) {
+        match act.clone() {
+            Act::Link(link, down) => {
+                let n = &mut self.links_down[link];
+                *n = if down { *n + 1 } else { *n - 1 };
+            }
+            Act::Olt(olt, down) => {
+                let n = &mut self.olts_down[olt];
+                *n = if down { *n + 1 } else { *n - 1 };
+            }
+            Act::Camera(camera, fault, on) => {
+                let n = self.cams[camera].faults.entry(fault).or_default();
+                *n = if on { *n + 1 } else { *n - 1 };
+                let n = *n;
+                if !on && n == 0 && fault == Fault::Frozen {
+                    self.cams[camera].frozen_seen = 0;
+                }
+            }
+            Act::OwnNetwork(down) => self.own_network_down = down,
+            Act::OwnDecoder(down) => {
+                self.own_decoder_down = down;
+                self.tell(own(OwnPart::Decoder, down));
+            }
+            Act::OwnDisk(down) => {
+                self.own_disk_down = down;
+                self.tell(own(OwnPart::Disk, down));
+            }
+            Act::Own(part, on) => self.tell(own(part, on)),
+            Act::WallStep(ms) => self.wall_skew_ms += ms,
+            Act::Restart { crash } => self.restart(crash),
+            Act::Sleep(span) => {
+                if span > 0 {
+                    self.asleep = true;
+                    self.log.breaks.push((self.t, self.t + span + 120 * S));
+                    self.act_at(self.t + span, Act::Sleep(0));
+                } else {
+                    self.asleep = false;
+                    self.tell(Event::Tick);
+                    for camera in 0..self.cams.len() {
+                        if self.cams[camera].video.as_ref().is_some_and(|v| v.running) {
+                            self.end(camera, Cause::ConnectionLost, "closed while we slept");
+                        }
+                    }
+                }
+            }
+            Act::Pause(camera, span) => {
+                self.cams[camera].paused = span.is_some();
+                let until = span.map(|s| Wall(self.now().wall.0 + (s / MS) as i64));
+                let camera = CameraId(camera as u32 + 1);
+                self.tell(Event::Pause { camera, until, by: "zhang".into(), reason: "pole moved".into() });
+            }
+            Act::CheckNow(camera) => self.tell(Event::CheckNow { camera: CameraId(camera as u32 + 1) }),
+            Act::Correct(camera) => {
+                self.cams[camera].credentials += 1;
+                let versions = self.cams.iter().enumerate().map(|(i, c)| (i, c.credentials)).collect();
+                self.registry = Arc::new(self.county.registry(&versions));
+                self.tell(Event::Registry(self.registry.clone()));
+            }
+        }
+        self.sessions_notice(&act);
+    }
+
+    /// The process ends and a new one continues from what was recorded.
+    fn restart(&mut self, crash: bool) {
+        self.log.breaks.push((self.t, self.t + 120 * S));
+        self.restarts += 1;
+        self.queue.retain(|_, h| matches!(h, Happening::Act(_)));
+        let now = self.now();
+        let mut statuses = Vec::new();
+        for i in 0..self.cams.len() {
+            self.cams[i].video = None;
+            let Some((_, last)) = self.log.statuses[i].last().cloned() else { continue };
+            let change = if crash && last.status != fleet::Status::Unknown {
+                let change = StatusChange {
+                    camera: last.camera,
+                    at: now.wall.max(Wall(last.at.0 + 1)),
+                    status: fleet::Status::Unknown,
+                    from: Some(last.status),
+                    layer: Some(Cause::NotYetChecked.layer()),
+                    cause: Some(Cause::NotYetChecked),
+                    detail: "service was not running".into(),
+                };
+                self.log.statuses[i].push((self.t, change.clone()));
+                self.cams[i].paused = false;
+                change
+            } else {
+                last
+            };
+            statuses.push(change);
+        }
+        let incidents: Vec<Incident> =
+            self.log.incidents.values().map(|v| v.last().unwrap().1.clone()).filter(Incident::is_open).collect();
+        let last_incident = self.log.incidents.keys().max().copied();
+        // What was asked for and not answered is not answered any more; the archive has no such slot.
+        let lost: Vec<(usize, Wall)> =
+            self.log.asked.iter().filter(|(c, s)| !self.log.slots[*c].contains_key(s)).copied().collect();
+        for key in lost {
+            self.log.asked.remove(&key);
+        }
+        self.started = self.t;
+        let resumed = Resumed { statuses, incidents, last_incident };
+        self.fleet = Fleet::new(self.config.clone(), self.seed + self.restarts, resumed, self.now());
+        for (part, down) in [(OwnPart::Decoder, self.own_decoder_down), (OwnPart::Disk, self.own_disk_down)] {
+            if down {
+                self.tell(own(part, true));
+            }
+        }
+        if self.own_network_down {
+            self.tell(own(OwnPart::Network, true));
+        }
+        self.tell(Event::Registry(self.registry.clone()));
+    }
+
+    pub fn stream(&mut self, camera: usize, event: StreamEvent) {
+        self.tell(Event::Stream { camera: CameraId(camera as u32 + 1), event });
+    }
+
+    pub fn end(&mut self, camera: usize, cause: Cause, detail: &str) {
+        self.cams[camera].video = None;
+        self.stream(camera, StreamEvent::Ended(failure(cause, detail)));
+    }
+}
+
+pub fn failure(cause: Cause, detail: &str) -> Failure {
+    Failure { cause, detail: detail.into() }
+}
+
+fn own(part: OwnPart, on: bool) -> Event {
+    Event::Own { part, fault: on.then(|| "does not work".to_owned()) }
+}

@@ -1,0 +1,1 @@
+//! Scripts of trouble, drawn from a seed.
