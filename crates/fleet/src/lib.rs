@@ -3,6 +3,8 @@
 //!
 //! Floor 0: every other crate speaks these words. Nothing here does I/O, reads a clock or knows a database.
 
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
 mod address;
 mod camera;
 mod cause;
