@@ -98,3 +98,10 @@ pub struct StatusSeconds {
     /// By status, in the order of [`Status::ALL`].
     pub millis: [i64; 5],
 }
+
+impl From<fleet::import::Records> for RegistryChange {
+    fn from(records: fleet::import::Records) -> RegistryChange {
+        let fleet::import::Records { towns, sites, uplinks, cameras } = records;
+        RegistryChange { towns, sites, uplinks, cameras }
+    }
+}
