@@ -5,9 +5,10 @@
 
 use crate::{
     Config, Target,
-    assemble::{Assembler, Packet, Whole},
+    assemble::{Assembler, Found, Packet, Whole},
     exchange::Transcript,
     failure::{Account, Step, failure, stream_failure},
+    jpeg::JpegAssembler,
     meter::{Meter, wall},
     nal::Syntax,
 };
@@ -40,11 +41,40 @@ use tokio::{
 pub(crate) struct Flow {
     session: Session<Playing>,
     codec: Codec,
-    assembler: Assembler,
+    tapper: Tapper,
     meter: Meter,
     timer: Pin<Box<Sleep>>,
     first_packet: Option<Instant>,
     played: Instant,
+}
+
+/// Finds keyframes, by codec.
+enum Tapper {
+    Nal(Assembler),
+    Jpeg(JpegAssembler),
+}
+
+impl Tapper {
+    fn push(&mut self, packet: Packet<'_>, wanted: impl FnOnce() -> bool) -> Found {
+        match self {
+            Tapper::Nal(assembler) => assembler.push(packet, wanted),
+            Tapper::Jpeg(assembler) => assembler.push(packet, wanted),
+        }
+    }
+
+    fn dimensions(&self) -> (u32, u32) {
+        match self {
+            Tapper::Nal(assembler) => assembler.dimensions(),
+            Tapper::Jpeg(assembler) => assembler.dimensions(),
+        }
+    }
+
+    fn incomplete(&self) -> (u32, &'static str) {
+        match self {
+            Tapper::Nal(assembler) => assembler.incomplete(),
+            Tapper::Jpeg(assembler) => assembler.incomplete(),
+        }
+    }
 }
 
 /// A whole keyframe and what the camera's clock said.
@@ -134,20 +164,11 @@ pub(crate) async fn play(
 
     let stream = &session.streams()[index];
     let clock_rate = stream.clock_rate_hz();
-    let syntax = match codec {
-        Codec::H265 => Syntax::H265,
-        Codec::H264 | Codec::Jpeg => Syntax::H264,
+    let tapper = match codec {
+        Codec::H264 => nal_tapper(Syntax::H264, stream, config),
+        Codec::H265 => nal_tapper(Syntax::H265, stream, config),
+        Codec::Jpeg => Tapper::Jpeg(JpegAssembler::new(config.keyframe_bytes)),
     };
-    let mut assembler = Assembler::new(syntax, config.keyframe_bytes);
-    if let Some(ParametersRef::Video(parameters)) = stream.parameters() {
-        match parameters.codec_params() {
-            VideoParametersCodec::H264 { sps, pps } => [sps, pps].iter().for_each(|nal| assembler.parameter_set(nal)),
-            VideoParametersCodec::H265 { vps, sps, pps } => {
-                [vps, sps, pps].iter().for_each(|nal| assembler.parameter_set(nal));
-            }
-            _ => {}
-        }
-    }
 
     // One stream only, so nothing needs its time and sequence number in RTP-Info, which cameras get wrong
     // (Hikvision DS-2CD2032-I, Tapo C320WS: see the policy's documentation in retina).
@@ -162,12 +183,27 @@ pub(crate) async fn play(
     Ok(Flow {
         session,
         codec,
-        assembler,
+        tapper,
         meter: Meter::new(clock_rate, now),
         timer: Box::pin(sleep_until(now.into())),
         first_packet: None,
         played: now,
     })
+}
+
+/// An assembler that knows the parameter sets of the description.
+fn nal_tapper(syntax: Syntax, stream: &retina::client::Stream, config: &Config) -> Tapper {
+    let mut assembler = Assembler::new(syntax, config.keyframe_bytes);
+    if let Some(ParametersRef::Video(parameters)) = stream.parameters() {
+        match parameters.codec_params() {
+            VideoParametersCodec::H264 { sps, pps } => [sps, pps].iter().for_each(|nal| assembler.parameter_set(nal)),
+            VideoParametersCodec::H265 { vps, sps, pps } => {
+                [vps, sps, pps].iter().for_each(|nal| assembler.parameter_set(nal));
+            }
+            _ => {}
+        }
+    }
+    Tapper::Nal(assembler)
 }
 
 /// One step of the stream library under an absolute limit.
@@ -194,6 +230,7 @@ fn choose(streams: &[retina::client::Stream]) -> Result<(usize, Codec), Failure>
         match (stream.media(), stream.encoding_name()) {
             ("video", "h264") => return Ok((index, Codec::H264)),
             ("video", "h265" | "hevc") => return Ok((index, Codec::H265)),
+            ("video" | "image", "jpeg") => return Ok((index, Codec::Jpeg)),
             ("video" | "image", name) => other = other.or(Some(name)),
             _ => {}
         }
@@ -236,12 +273,12 @@ impl Flow {
     }
 
     pub(crate) fn incomplete(&self) -> (u32, &'static str) {
-        self.assembler.incomplete()
+        self.tapper.incomplete()
     }
 
     /// Ends the reporting window.
     pub(crate) fn report(&mut self, now: Instant) -> StreamFigures {
-        self.meter.report(self.codec, self.assembler.dimensions(), now)
+        self.meter.report(self.codec, self.tapper.dimensions(), now)
     }
 
     /// Takes packets until `until`, the first packet, or the end of the stream.
@@ -289,12 +326,12 @@ impl Flow {
     fn rtp(&mut self, packet: &ReceivedPacket, now: Instant, listener: &impl Listener) {
         let (payload, header) = (packet.payload(), packet.header());
         self.meter.packet(packet.raw().len(), payload.len(), packet.loss(), now);
-        let found = self.assembler.push(
+        let found = self.tapper.push(
             Packet { payload, timestamp: header.timestamp(), mark: header.mark(), lost: packet.loss(), arrived: now },
             || listener.wants(),
         );
         if found.missed {
-            listener.incomplete(self.assembler.incomplete().0);
+            listener.incomplete(self.tapper.incomplete().0);
         }
         if found.frame {
             self.meter.frame(header.timestamp(), now);

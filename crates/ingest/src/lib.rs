@@ -17,6 +17,7 @@ mod exchange;
 mod failure;
 mod flow;
 mod ingest;
+mod jpeg;
 mod keyframe;
 mod ladder;
 mod meter;

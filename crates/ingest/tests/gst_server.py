@@ -14,7 +14,7 @@ gi.require_version("GstRtspServer", "1.0")
 gi.require_version("GstRtsp", "1.0")
 from gi.repository import GLib, Gst, GstRtsp, GstRtspServer
 
-SOURCE = "videotestsrc is-live=true ! video/x-raw,width=320,height=240,framerate=25/1 ! "
+SOURCE = "videotestsrc is-live=true ! video/x-raw,width=320,height=240,framerate=25/1,format=I420 ! "
 STREAMS = {
     "/h264": "x264enc tune=zerolatency speed-preset=ultrafast key-int-max=25 ! rtph264pay name=pay0 pt=96",
     # Of its own: the server aborts when clients over TCP and UDP join one shared stream at the same moment.
