@@ -55,7 +55,7 @@ const POWERS: Record<Exclude<Power, 'demo'>, readonly RoleCode[]> = {
 export function may(power: Power): boolean {
   const now = session.value
   if (!now) return false
-  if (power === 'demo') return now.demo && now.user.role !== 'auditor'
+  if (power === 'demo') return now.demo && ['operator', 'administrator'].includes(now.user.role)
   return POWERS[power].includes(now.user.role)
 }
 
@@ -168,7 +168,12 @@ export function startBoard(): void {
   })
   disconnect = connect(board, {
     open: () => new EventSource(api.EVENTS),
-    states: api.states,
+    states: async () => {
+      // Loading anew may mean that the register has changed.
+      if (!board.loaded.value) return api.states()
+      const [states] = await Promise.all([api.states(), loadNames()])
+      return states
+    },
     openIncidents: allOpenIncidents,
     alive: async () => {
       try {

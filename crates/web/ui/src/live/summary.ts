@@ -38,7 +38,7 @@ export function summarise(names: Names, state: StateOf): Summary {
     add(sites, camera.site, status)
     const town = names.sites.get(camera.site)?.town
     if (town !== undefined) add(towns, town, status)
-    if (now?.cause && status !== 'online') causes.set(now.cause, (causes.get(now.cause) ?? 0) + 1)
+    if (now?.cause && status !== 'online' && status !== 'paused') causes.set(now.cause, (causes.get(now.cause) ?? 0) + 1)
   }
   return {
     towns: [...towns.values()],

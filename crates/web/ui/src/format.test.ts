@@ -1,0 +1,36 @@
+import { describe, expect, it } from 'vitest'
+import { brief, bytes, dateTime, fromCountyText, rate, startOfDay, toCountyText } from './format'
+
+const at = Date.UTC(2026, 10, 24, 17, 5, 9) // the next day already in the county
+
+describe('times', () => {
+  it('are the county’s, whatever the zone of this machine', () => {
+    expect(dateTime(at)).toBe('2026-11-25 01:05:09')
+    expect(dateTime(null)).toBe('—')
+    expect(dateTime(Date.UTC(2026, 10, 24, 16))).toBe('2026-11-25 00:00:00')
+  })
+  it('are read back', () => {
+    expect(fromCountyText(toCountyText(at))).toBe(at)
+    expect(fromCountyText('2026-11-25 01:05')).toBe(at - 9000)
+    expect(fromCountyText('soon')).toBeNull()
+    expect(startOfDay(at)).toBe(Date.UTC(2026, 10, 24, 16))
+  })
+  it('say the day only when it is another', () => {
+    expect(brief(at, at + 1000)).toBe('01:05:09')
+    expect(brief(at, at + 86_400_000)).toBe('11-25 01:05')
+  })
+})
+
+describe('figures', () => {
+  it('never round up to a full hundred', () => {
+    expect(rate(0.99999)).toBe('99.99%')
+    expect(rate(1)).toBe('100%')
+    expect(rate(0.9)).toBe('90.00%')
+    expect(rate(null)).toBe('—')
+  })
+  it('are short', () => {
+    expect(bytes(999)).toBe('999 B')
+    expect(bytes(91e9)).toBe('91.0 GB')
+    expect(bytes(120e9)).toBe('120 GB')
+  })
+})
