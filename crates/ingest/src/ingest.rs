@@ -82,8 +82,12 @@ impl Ingest {
     }
 
     /// Replaces the register: addresses, credentials and transports for sessions opened from now on.
+    /// Sessions that run go on as they were opened; close and open a camera to let it use its new address.
     pub fn set_registry(&self, registry: Arc<Registry>) {
-        self.inner.state().registry = registry;
+        let mut state = self.inner.state();
+        // What is remembered of a camera ends with it.
+        state.slots.retain(|id, slot| slot.running.is_some() || registry.camera(*id).is_some());
+        state.registry = registry;
     }
 
     /// Opens the camera's session; does nothing if it already runs. How it goes is told by events: `Opened`
@@ -198,6 +202,7 @@ impl Inner {
         };
         match ended {
             Some(failure) => {
+                tracing::debug!(%camera, cause = %failure.cause, detail = failure.detail, "session ended");
                 tap.close(&failure);
                 self.counters.ended();
                 // Nobody but the receiver can lose this; whoever stops us does not wait for it.

@@ -306,12 +306,12 @@ pub fn hasty() -> Config {
         figures_every: Duration::from_millis(500),
         limits: Limits {
             resolve: Duration::from_secs(2),
-            connect: Duration::from_millis(800),
-            answer: Duration::from_millis(800),
-            first_packet: Duration::from_millis(800),
-            packet_gap: Duration::from_millis(800),
-            first_keyframe: Duration::from_millis(2000),
-            keyframe_gap: Duration::from_millis(2000),
+            connect: Duration::from_millis(1200),
+            answer: Duration::from_millis(1200),
+            first_packet: Duration::from_millis(1200),
+            packet_gap: Duration::from_millis(1200),
+            first_keyframe: Duration::from_millis(2500),
+            keyframe_gap: Duration::from_millis(2500),
         },
         ..Config::default()
     }
