@@ -50,8 +50,10 @@ pub struct Features {
     pub row_stripes: f32,
     /// Strength of vertical stripes, in luma steps.
     pub column_stripes: f32,
-    /// Share of cells without any texture, 0 to 1.
+    /// Share of cells without texture, 0 to 1.
     pub flat: f32,
+    /// How much the steps across the borders of 8×8 blocks exceed the steps inside them, in luma steps.
+    pub blockiness: f32,
     /// Perceptual hash: gradient signs of an 8×8 reduction. Near pictures differ in few bits.
     pub hash: u64,
     /// Mean luma ×256 of each cell, row by row, [`GRID_COLUMNS`]×[`GRID_ROWS`].

@@ -9,12 +9,19 @@
 //! a picture is handed in.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod bitstream;
 mod config;
 mod diagnosis;
 mod error;
 mod features;
+mod jpeg;
+mod measure;
+mod planes;
 mod pool;
 pub mod sandbox;
+mod sys;
+mod video;
+mod wire;
 mod worker;
 
 pub use config::{Config, SandboxPolicy};

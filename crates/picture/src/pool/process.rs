@@ -1,0 +1,214 @@
+//! One worker process and the two pipes to it. Every wait has a deadline.
+
+use crate::{
+    PoolError, SandboxReport,
+    wire::{Answer, LENGTH_BYTES, Request},
+};
+use bytes::Bytes;
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    fd::OwnedFd,
+    fs::{OFlags, fcntl_setfl},
+    io::Errno,
+    pipe::{PipeFlags, fcntl_setpipe_size, pipe_with},
+};
+use std::{
+    io,
+    os::unix::process::{CommandExt, ExitStatusExt},
+    path::Path,
+    process::{Child, Command, ExitStatus, Stdio},
+    time::{Duration, Instant},
+};
+
+/// CPU time of one worker's whole life; it is replaced long before (see `slot::PICTURES_PER_LIFE`).
+const CPU_OF_A_LIFE: Duration = Duration::from_secs(1800);
+/// A pipe of this size takes most keyframes at once.
+const PIPE_BYTES: usize = 1 << 20;
+/// How often a wait looks whether the pool closes.
+const SLICE: Duration = Duration::from_millis(100);
+
+/// What a worker is told at its start.
+pub(super) struct Terms {
+    /// Bytes beyond what the ready process holds.
+    pub(super) memory: u64,
+    /// Real time for one picture.
+    pub(super) picture: Duration,
+}
+
+/// Why an exchange failed; the process must be ended.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Broken {
+    /// The deadline passed.
+    TimedOut,
+    /// The pipe closed or the answer is too long.
+    Died,
+    /// The pool closes.
+    Closing,
+}
+
+pub(super) struct Process {
+    child: Child,
+    requests: OwnedFd,
+    answers: OwnedFd,
+}
+
+impl Process {
+    /// Starts a worker and waits until it is confined and ready.
+    pub(super) fn start(
+        program: &Path,
+        terms: &Terms,
+        deadline: Instant,
+    ) -> Result<(Process, SandboxReport), PoolError> {
+        let mut process =
+            Process::spawn(program).map_err(|error| PoolError::Start { program: program.to_owned(), error })?;
+        let setup = Request::Setup {
+            memory: terms.memory,
+            cpu: CPU_OF_A_LIFE,
+            // The parent's own deadline comes first; this is for a parent that is gone.
+            picture: terms.picture + Duration::from_secs(1),
+        };
+        let answer = process.exchange(&setup, &[], 1 << 16, deadline, || false);
+        match answer.map(|body| Answer::parse(&body)) {
+            Ok(Some(Answer::Ready(report))) => Ok((process, report)),
+            Ok(_) => Err(PoolError::NotReady("it does not speak our language; is it the same version?".to_owned())),
+            Err(Broken::TimedOut) => Err(PoolError::NotReady("it does not answer".to_owned())),
+            Err(_) => Err(PoolError::NotReady(format!("it ended: {}", process.autopsy()))),
+        }
+    }
+
+    fn spawn(program: &Path) -> io::Result<Process> {
+        let (requests_out, requests) = pipe_with(PipeFlags::CLOEXEC)?;
+        let (answers, answers_in) = pipe_with(PipeFlags::CLOEXEC)?;
+        for (pipe, flags) in [(&requests, OFlags::NONBLOCK), (&answers, OFlags::NONBLOCK)] {
+            fcntl_setfl(pipe, flags)?;
+            // Refused when the user has too many pipes; then messages go in more pieces.
+            let _ = fcntl_setpipe_size(pipe, PIPE_BYTES);
+        }
+        let child = Command::new(program)
+            .arg("decode-worker")
+            .env_clear()
+            .current_dir("/")
+            .stdin(Stdio::from(requests_out))
+            .stdout(Stdio::from(answers_in))
+            .stderr(Stdio::null())
+            // A Ctrl-C at the terminal is for the service, which then ends its workers in order.
+            .process_group(0)
+            .spawn()?;
+        Ok(Process { child, requests, answers })
+    }
+
+    pub(super) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends `request` with its keyframe and waits for the answer, at most `most` bytes and until `deadline`.
+    pub(super) fn exchange(
+        &mut self,
+        request: &Request<'_>,
+        data: &[u8],
+        most: usize,
+        deadline: Instant,
+        closing: impl Fn() -> bool,
+    ) -> Result<Bytes, Broken> {
+        self.send(&request.head(), deadline, &closing)?;
+        self.send(data, deadline, &closing)?;
+        let mut length = [0; LENGTH_BYTES];
+        self.receive(&mut length, deadline, &closing)?;
+        let length = u32::from_le_bytes(length) as usize;
+        if length > most {
+            return Err(Broken::Died);
+        }
+        let mut body = vec![0; length];
+        self.receive(&mut body, deadline, &closing)?;
+        Ok(Bytes::from(body))
+    }
+
+    fn send(&self, mut data: &[u8], deadline: Instant, closing: &impl Fn() -> bool) -> Result<(), Broken> {
+        while !data.is_empty() {
+            match rustix::io::write(&self.requests, data) {
+                Ok(count) => data = &data[count..],
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => wait(&self.requests, PollFlags::OUT, deadline, closing)?,
+                Err(_) => return Err(Broken::Died),
+            }
+        }
+        Ok(())
+    }
+
+    fn receive(&self, buffer: &mut [u8], deadline: Instant, closing: &impl Fn() -> bool) -> Result<(), Broken> {
+        let mut filled = 0;
+        while filled < buffer.len() {
+            match rustix::io::read(&self.answers, &mut buffer[filled..]) {
+                Ok(0) => return Err(Broken::Died),
+                Ok(count) => filled += count,
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => wait(&self.answers, PollFlags::IN, deadline, closing)?,
+                Err(_) => return Err(Broken::Died),
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the process has already ended.
+    pub(super) fn is_gone(&mut self) -> bool {
+        !matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Says how the process ended, whose pipe closed; ends it if it lives on without a pipe.
+    pub(super) fn autopsy(&mut self) -> String {
+        let end = Instant::now() + SLICE;
+        while !self.is_gone() && Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        self.end()
+    }
+
+    /// Ends the process if it still runs, and says how it ended.
+    pub(super) fn end(&mut self) -> String {
+        // Has no effect on a process that already died: its status stays what it was.
+        let _ = self.child.kill();
+        match self.child.wait() {
+            Ok(status) => describe(status),
+            Err(error) => error.to_string(),
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+fn wait(pipe: &OwnedFd, flags: PollFlags, deadline: Instant, closing: &impl Fn() -> bool) -> Result<(), Broken> {
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(Broken::TimedOut);
+        }
+        let slice = Timespec::try_from(left.min(SLICE)).expect("a tenth of a second fits");
+        match poll(&mut [PollFd::new(pipe, flags)], Some(&slice)) {
+            Ok(0) if closing() => return Err(Broken::Closing),
+            Ok(0) | Err(Errno::INTR) => {}
+            Ok(_) => return Ok(()),
+            Err(_) => return Err(Broken::Died),
+        }
+    }
+}
+
+fn describe(status: ExitStatus) -> String {
+    let Some(signal) = status.signal() else {
+        return format!("exit status {}", status.code().unwrap_or(-1));
+    };
+    let meaning = match signal {
+        libc::SIGSEGV | libc::SIGBUS => "memory fault",
+        libc::SIGABRT => "aborted",
+        libc::SIGSYS => "forbidden system call",
+        libc::SIGKILL => "killed",
+        libc::SIGXCPU => "CPU time used up",
+        libc::SIGALRM => "picture took too long",
+        libc::SIGILL | libc::SIGFPE => "illegal instruction or arithmetic",
+        _ => "signal",
+    };
+    format!("{meaning} (signal {signal})")
+}

@@ -1,0 +1,228 @@
+//! Whatever a picture or a worker does, the pool answers and goes on.
+
+use crate::{Test, pool, samples::*, wait_for};
+use bytes::Bytes;
+use fleet::{CameraId, Cause, Codec};
+use picture::{PictureError, Pool, PoolError};
+use rustix::process::{Pid, Signal, kill_process};
+use std::{
+    future::poll_fn,
+    path::PathBuf,
+    pin::Pin,
+    task::Poll,
+    time::{Duration, Instant},
+};
+
+pub(crate) const TESTS: &[Test] = &[
+    ("survival::mutated_keyframes_never_hurt_the_pool", mutations),
+    ("survival::a_killed_worker_is_replaced", killed),
+    ("survival::a_worker_killed_while_idle_blames_no_camera", killed_idle),
+    ("survival::a_hanging_worker_costs_its_time_limit", hanging),
+    ("survival::repeated_killers_are_parked", parked),
+    ("survival::a_full_queue_says_busy", busy),
+    ("survival::shutdown_is_quick_and_complete", shutdown),
+    ("survival::dropping_the_pool_ends_the_workers", dropped),
+    ("survival::an_unusable_program_is_a_clear_error", unusable),
+    ("survival::an_impossible_configuration_is_a_clear_error", impossible),
+];
+
+const CAMERA: CameraId = CameraId(1);
+
+fn signal(pool: &Pool, signal: Signal) {
+    for pid in pool.stats().pids {
+        let _ = kill_process(Pid::from_raw(pid.cast_signed()).unwrap(), signal);
+    }
+}
+
+async fn until(what: &str, condition: impl Fn() -> bool) {
+    let end = Instant::now() + Duration::from_secs(20);
+    while !condition() {
+        assert!(Instant::now() < end, "not in time: {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+fn mutations() {
+    wait_for(async {
+        let pool = pool(|c| c.workers = 2);
+        let mut refused = [0u32; 3];
+        const EACH: u64 = 700;
+        for (index, codec) in CODECS.into_iter().enumerate() {
+            let data = lively(codec, "320x240");
+            for seed in 0..EACH {
+                // Half of them spare the headers, so that the damage reaches the slices.
+                let spare = if seed % 2 == 0 { 0 } else { 120 };
+                let camera = CameraId(u32::try_from(seed).unwrap());
+                match pool.assess(camera, codec, mutated(&data, seed, spare)).await {
+                    Ok(seen) => assert!(seen.width > 0),
+                    Err(PictureError::Undecodable(_)) => refused[index] += 1,
+                    Err(other) => panic!("{codec:?} seed {seed}: {other:?}"),
+                }
+            }
+        }
+        let stats = pool.stats();
+        println!(
+            "refused of {EACH} mutated keyframes: H.264 {}, H.265 {}, JPEG {}",
+            refused[0], refused[1], refused[2]
+        );
+        assert_eq!((stats.crashed, stats.timed_out, stats.restarts), (0, 0, 0));
+        assert!(refused.iter().all(|&r| u64::from(r) > EACH / 2), "damage goes unnoticed: {refused:?}");
+        for codec in CODECS {
+            pool.assess(CAMERA, codec, lively(codec, "320x240")).await.unwrap();
+        }
+    });
+}
+
+/// The request, after it was put into the queue.
+async fn begun<T>(request: impl Future<Output = T>) -> Pin<Box<impl Future<Output = T>>> {
+    let mut request = Box::pin(request);
+    let waits = poll_fn(|context| Poll::Ready(request.as_mut().poll(context).is_pending())).await;
+    assert!(waits, "answered at once");
+    request
+}
+
+/// Sends `data` to a worker that is stopped, and kills the worker once it has the picture at hand.
+async fn kill_over(pool: &Pool, camera: CameraId, data: Bytes) -> PictureError {
+    let before = pool.stats();
+    signal(pool, Signal::STOP);
+    let asked = begun(pool.assess(camera, Codec::H264, data)).await;
+    until("the worker took it", || pool.stats().at_work == 1).await;
+    signal(pool, Signal::KILL);
+    let error = asked.await.unwrap_err();
+    until("a new worker", || pool.stats().workers == 1 && pool.stats().pids != before.pids).await;
+    error
+}
+
+fn killed() {
+    wait_for(async {
+        let pool = pool(|_| {});
+        let data = lively(Codec::H264, "320x240");
+        for round in 1..=3 {
+            pool.assess(CameraId(round), Codec::H264, data.clone()).await.unwrap();
+            let error = kill_over(&pool, CameraId(100 + round), mutated(&data, u64::from(round), 0)).await;
+            assert!(matches!(&error, PictureError::Crashed(why) if why.contains("killed")), "{error:?}");
+            assert_eq!(error.failure().0, Cause::DecoderCrashed);
+        }
+        assert_eq!(pool.stats().crashed, 3);
+    });
+}
+
+fn killed_idle() {
+    wait_for(async {
+        let pool = pool(|_| {});
+        let data = lively(Codec::H264, "320x240");
+        pool.assess(CAMERA, Codec::H264, data.clone()).await.unwrap();
+        let pid = pool.stats().pids[0];
+        signal(&pool, Signal::KILL);
+        let state = || std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        until("the worker is dead", || state().contains(") Z")).await;
+        pool.assess(CAMERA, Codec::H264, data).await.unwrap();
+        assert_eq!((pool.stats().crashed, pool.stats().restarts), (0, 1));
+    });
+}
+
+fn hanging() {
+    wait_for(async {
+        let pool = pool(|c| c.time_limit = Duration::from_millis(300));
+        let data = lively(Codec::H264, "320x240");
+        pool.assess(CAMERA, Codec::H264, data.clone()).await.unwrap();
+        signal(&pool, Signal::STOP);
+        let begin = Instant::now();
+        assert_eq!(pool.assess(CAMERA, Codec::H264, data.clone()).await, Err(PictureError::TimedOut));
+        assert!(begin.elapsed() < Duration::from_secs(2), "{:?}", begin.elapsed());
+        assert_eq!(pool.stats().timed_out, 1);
+        // The replacement serves; a busy machine may need more than one attempt within the short limit.
+        until("a new worker", || pool.stats().workers == 1).await;
+        while pool.assess(CameraId(2), Codec::H264, lively(Codec::H264, "176x144")).await.is_err() {}
+    });
+}
+
+fn parked() {
+    wait_for(async {
+        let pool = pool(|c| c.parking = Duration::from_secs(600));
+        let data = lively(Codec::H264, "320x240");
+        for kill in 0..3 {
+            let error = kill_over(&pool, CAMERA, mutated(&data, kill, 0)).await;
+            assert!(matches!(error, PictureError::Crashed(_)), "{error:?}");
+        }
+        let error = pool.assess(CAMERA, Codec::H264, data.clone()).await.unwrap_err();
+        assert!(matches!(error, PictureError::Parked(left) if left > Duration::from_secs(590)), "{error:?}");
+        assert_eq!((pool.stats().parked_cameras, pool.stats().refused_parked), (1, 1));
+        pool.assess(CameraId(2), Codec::H264, data).await.unwrap();
+    });
+}
+
+fn busy() {
+    wait_for(async {
+        let pool = pool(|c| {
+            c.queue = 3;
+            c.time_limit = Duration::from_secs(2);
+        });
+        let data = lively(Codec::H264, "320x240");
+        pool.assess(CAMERA, Codec::H264, data.clone()).await.unwrap();
+        signal(&pool, Signal::STOP);
+        let ask = |index: u32| begun(pool.assess(CameraId(index), Codec::H264, data.clone()));
+        let working = ask(10).await;
+        until("the worker took it", || pool.stats().at_work == 1).await;
+        let mut waiting = Vec::new();
+        for index in 11..14 {
+            waiting.push(ask(index).await);
+        }
+        until("the queue is full", || pool.stats().queued == 3).await;
+        assert_eq!(pool.assess(CAMERA, Codec::H264, data.clone()).await, Err(PictureError::Busy));
+        assert_eq!(pool.stats().busy, 1);
+        // People have a lane of their own.
+        let render = begun(pool.render(Codec::H264, data.clone(), None)).await;
+        until("rendering waits", || pool.stats().queued == 4).await;
+        signal(&pool, Signal::CONT);
+        assert!(working.await.is_ok());
+        assert!(render.await.is_ok());
+        for one in waiting {
+            assert!(one.await.is_ok());
+        }
+    });
+}
+
+fn shutdown() {
+    wait_for(async {
+        let pool = pool(|c| c.workers = 2);
+        let data = lively(Codec::H264, "320x240");
+        until("both workers", || pool.stats().workers == 2).await;
+        let pids = pool.stats().pids;
+        signal(&pool, Signal::STOP);
+        let hung = begun(pool.assess(CAMERA, Codec::H264, data.clone())).await;
+        let begin = Instant::now();
+        pool.shutdown().await;
+        assert!(begin.elapsed() < Duration::from_secs(1), "{:?}", begin.elapsed());
+        assert!(matches!(hung.await, Err(PictureError::Own(_))));
+        assert!(matches!(pool.assess(CAMERA, Codec::H264, data).await, Err(PictureError::Own(_))));
+        assert!(pids.iter().all(|pid| !PathBuf::from(format!("/proc/{pid}")).exists()), "{pids:?}");
+    });
+}
+
+fn dropped() {
+    wait_for(async {
+        let pool = pool(|_| {});
+        let pids = pool.stats().pids;
+        drop(pool);
+        until("the worker is gone", || pids.iter().all(|pid| !PathBuf::from(format!("/proc/{pid}")).exists())).await;
+    });
+}
+
+fn unusable() {
+    let start = |program: &str| Pool::start(picture::Config::default(), PathBuf::from(program)).err().unwrap();
+    assert!(matches!(start("/nowhere/sharpeyes"), PoolError::Start { .. }));
+    let error = start("/bin/true").to_string();
+    assert!(error.contains("ended: exit status 0"), "{error}");
+    let error = start("/bin/echo").to_string();
+    assert!(error.contains("decoder process"), "{error}");
+}
+
+fn impossible() {
+    let mut config = picture::Config { workers: 0, ..picture::Config::default() };
+    let program = std::env::current_exe().unwrap();
+    assert!(matches!(Pool::start(config.clone(), program.clone()), Err(PoolError::Config(_))));
+    config = picture::Config { thumbnail_width: 5000, ..picture::Config::default() };
+    let error = Pool::start(config, program).err().unwrap().to_string();
+    assert!(error.contains("thumbnail_width"), "{error}");
+}
