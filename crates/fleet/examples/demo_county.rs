@@ -67,34 +67,62 @@ const UPKEEP: [&str; 3] = ["甲维护单位", "乙维护单位", "丙维护单�
 /// One camera's row, by column.
 struct Row(Vec<(Column, String)>);
 
-fn main() {
-    let mut rows: Vec<Row> = Vec::new();
-    // 18 central areas of 10 or 11 cameras, then 273 villages of 2 or 3 with a few single ones: 800 in all.
+/// Where a camera stands, before it gets its number.
+struct Spot {
+    town: usize,
+    site: String,
+    kind: &'static str,
+    place_number: usize,
+    place: &'static str,
+    k: usize,
+}
+
+/// 18 central areas of 10 or 11 cameras, each followed by 15 or 16 of the 273 villages with mostly 2 or 3, so that any
+/// beginning of the file is a small county of both. 800 cameras in all.
+fn spots() -> Vec<Spot> {
+    let central = |i: usize| if i < 2 { 11 } else { 10 };
+    let mut left: usize = 800 - (0..CENTRAL.len()).map(central).sum::<usize>();
+    let mut spots = Vec::new();
     for (i, name) in CENTRAL.iter().enumerate() {
         let town = [14, 15, 16, 0, 1, 2][i % 6];
-        for k in 0..if i < 2 { 11 } else { 10 } {
-            rows.push(row(rows.len(), town, name, "central_area", i, CENTRAL_PLACES[k % 12], k));
+        spots.extend((0..central(i)).map(|k| Spot {
+            town,
+            site: (*name).to_owned(),
+            kind: "central_area",
+            place_number: i,
+            place: CENTRAL_PLACES[k % 12],
+            k,
+        }));
+        for village in (i * 273).div_ceil(18)..((i + 1) * 273).div_ceil(18) {
+            let count = village_cameras(village, left);
+            left -= count;
+            spots.extend((0..count).map(|k| Spot {
+                town: village % 17,
+                // Seventeen towns in turn; a step of five keeps neighbours in the file from sharing a name.
+                site: format!("{}村", VILLAGE_FIRST[(village / 17 + village % 17 * 5) % 18]),
+                kind: "village",
+                place_number: 100 + village,
+                place: PLACES[(village + k * 3) % PLACES.len()],
+                k,
+            }));
         }
     }
-    let central = rows.len();
-    let per_village = |v: usize| match v {
+    spots
+}
+
+/// How many cameras a village has, given how many are left for it and the later ones.
+fn village_cameras(village: usize, left: usize) -> usize {
+    let wanted = match village {
         v if v % 31 == 7 => 1,
         v if v % 11 < 3 => 3,
         _ => 2,
     };
-    let mut left: usize = 800 - central;
-    for village in 0..273 {
-        let town = village % 17;
-        let ordinal = village / 17;
-        let name = if ordinal < 18 { format!("{}村", VILLAGE_FIRST[ordinal]) } else { format!("第{ordinal}村") };
-        // Every later village needs at least one camera.
-        let wanted = per_village(village).max(left.saturating_sub((272 - village) * 3)).min(left - (272 - village));
-        for k in 0..wanted {
-            let place = PLACES[(village + k * 3) % PLACES.len()];
-            rows.push(row(rows.len(), town, &name, "village", 100 + village, place, k));
-        }
-        left -= wanted;
-    }
+    let later = 272 - village;
+    wanted.max(left.saturating_sub(later * 3)).min(left - later)
+}
+
+fn main() {
+    let rows: Vec<Row> = spots().iter().enumerate().map(|(index, spot)| row(index, spot)).collect();
     assert_eq!(rows.len(), 800, "the county has exactly 800 cameras");
     println!("{}", Column::ALL.iter().map(|(_, en, _)| *en).collect::<Vec<_>>().join(","));
     for Row(cells) in rows {
@@ -103,15 +131,17 @@ fn main() {
     }
 }
 
-fn row(index: usize, town: usize, site: &str, kind: &str, place_number: usize, place: &str, k: usize) -> Row {
+fn row(index: usize, spot: &Spot) -> Row {
+    let Spot { town, site, kind, place_number, place, k } = spot;
+    let (town, place_number, k) = (*town, *place_number, *k);
     let (vendor, model) = VENDORS[(index * 7) % VENDORS.len()];
     let codec = if index % 4 == 3 { "h265" } else { "h264" };
     let host = format!("127.20.{}.{}", index / 250, index % 250 + 1);
     let town_name = TOWNS[town];
     // A village hangs on one uplink; a central area of ten cameras on two.
-    let uplink = if kind == "village" { format!("{town_name}-{site}") } else { format!("{site}-{}", k / 6 + 1) };
+    let uplink = if *kind == "village" { format!("{town_name}-{site}") } else { format!("{site}-{}", k / 6 + 1) };
     // Five villages of a town share a line terminal.
-    let olt = if kind == "village" {
+    let olt = if *kind == "village" {
         format!("OLT-{:02}-{}", town + 1, (place_number - 100) / 17 / 5 + 1)
     } else {
         format!("OLT-城区-{}", place_number / 6 + 1)
@@ -124,8 +154,8 @@ fn row(index: usize, town: usize, site: &str, kind: &str, place_number: usize, p
     let (power, contact) = POWER[(index * 3) % POWER.len()];
     let cells = vec![
         (Column::Town, town_name.to_owned()),
-        (Column::Site, site.to_owned()),
-        (Column::SiteKind, kind.to_owned()),
+        (Column::Site, site.clone()),
+        (Column::SiteKind, (*kind).to_owned()),
         (Column::StatCode, format!("990123{:03}{:03}", 100 + town, 200 + place_number % 700)),
         (Column::Name, format!("{site}{place}{}", if k >= 10 { "2" } else { "" })),
         (Column::GbCode, gb_code),
@@ -139,7 +169,7 @@ fn row(index: usize, town: usize, site: &str, kind: &str, place_number: usize, p
         (Column::PowerPhone, format!("000-0000{:04}", index + 1)),
         (Column::OnuSerial, format!("DEMO{:08X}", 0x00A0_0000 + place_number * 16 + k / 6)),
         (Column::Uplink, uplink),
-        (Column::UplinkKbps, if kind == "village" { "20000" } else { "50000" }.to_owned()),
+        (Column::UplinkKbps, if *kind == "village" { "20000" } else { "50000" }.to_owned()),
         (Column::Olt, olt),
         (Column::Vendor, vendor.to_owned()),
         (Column::Model, model.to_owned()),
