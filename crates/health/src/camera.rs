@@ -167,6 +167,11 @@ impl Camera {
         matches!(self.link, Link::Running { .. })
     }
 
+    /// It is in an incident, or will soon be.
+    pub(crate) fn is_told(&self) -> bool {
+        self.untold || self.own.is_some() || self.shared.is_some()
+    }
+
     /// A change is suspected and being confirmed.
     pub(crate) fn confirming(&self) -> bool {
         match self.status {

@@ -51,7 +51,7 @@ impl Tally {
 
 impl Fleet {
     /// A camera's verdict changed: its incidents follow.
-    pub(crate) fn incidents_follow(&mut self, ix: CameraIx, from: Status) {
+    pub(crate) fn incidents_follow(&mut self, ix: CameraIx) {
         let camera = &mut self.cameras[ix.at()];
         let cause = camera.cause;
         match camera.status {
@@ -77,9 +77,6 @@ impl Fleet {
             }
             Status::Paused => self.forget_incidents(ix),
         }
-        debug_assert!(
-            from != Status::Online || self.cameras[ix.at()].paused.is_none() || !self.cameras[ix.at()].untold
-        );
     }
 
     fn fell_silent(&mut self, ix: CameraIx) {
@@ -93,11 +90,15 @@ impl Fleet {
             return;
         }
         camera.silent = Some(camera.silent.or(camera.lost).unwrap_or(now));
-        if camera.shared.is_some() || self.told_elsewhere {
+        let group = camera.group;
+        if let Some(facts) = self.county_facts(ix) {
+            self.tell_county(ix, &facts);
             return;
         }
-        camera.untold = true;
-        let group = camera.group;
+        if self.cameras[ix.at()].shared.is_some() && !self.shares_doubt(ix) {
+            return;
+        }
+        self.cameras[ix.at()].untold = true;
         if self.schedule.due(Key::Group(group)).is_none() {
             self.groups.get_mut(group).first_sign = Some(now);
             self.schedule.set(Key::Group(group), now + GROUPING);
@@ -145,7 +146,11 @@ impl Fleet {
                 }
                 Status::Online | Status::Impaired if camera.is_seen() => tally.alive += 1,
                 Status::Online | Status::Impaired => tally.unsure += 1,
-                Status::Unknown if camera.cause == Some(Cause::NotYetChecked) => tally.unsure += 1,
+                Status::Unknown
+                    if matches!(camera.cause, Some(Cause::NotYetChecked | Cause::ImplausibleChange)) =>
+                {
+                    tally.unsure += 1;
+                }
                 Status::Unknown | Status::Paused => {}
             }
         }
@@ -181,6 +186,7 @@ impl Fleet {
             self.groups.get(group).members.iter().copied().filter(|ix| self.cameras[ix.at()].untold).collect();
         for ix in untold {
             self.cameras[ix.at()].untold = false;
+            self.unshare(ix);
             self.tell_camera(ix, false);
         }
     }
@@ -266,21 +272,15 @@ impl Fleet {
     }
 
     /// The whole county, or a large part of it without a common link.
-    pub(crate) fn tell_county(&mut self, silent: &[CameraIx]) -> IncidentId {
-        let groups: BTreeSet<GroupIx> = silent.iter().map(|ix| self.cameras[ix.at()].group).collect();
-        let links = groups.len() as u32;
-        let alive = self.counts.online + self.counts.impaired;
-        let facts = self.facts(RuleScope::County, silent, self.own.in_use, alive, links, String::new());
-        let id = self.start_shared(Scope::County, Severity::Critical, &facts, silent);
-        for group in groups {
-            let members: Vec<CameraIx> =
-                silent.iter().copied().filter(|ix| self.cameras[ix.at()].group == group).collect();
-            self.fill(id, group, &members);
-        }
-        id
+    fn tell_county(&mut self, ix: CameraIx, facts: &Facts) {
+        let id = self
+            .book
+            .find(&Scope::County, facts.cause)
+            .unwrap_or_else(|| self.start_shared(Scope::County, Severity::Critical, facts, &[ix]));
+        self.fill(id, self.cameras[ix.at()].group, &[ix]);
     }
 
-    fn facts(&self, scope: RuleScope, silent: &[CameraIx], total: u32, alive: u32, links: u32, olt: String) -> Facts {
+    pub(crate) fn facts(&self, scope: RuleScope, silent: &[CameraIx], total: u32, alive: u32, links: u32, olt: String) -> Facts {
         let lost = || silent.iter().filter_map(|ix| self.cameras[ix.at()].silent);
         let spread = lost().max().zip(lost().min()).map_or(Duration::ZERO, |(last, first)| last.since(first));
         let cause = dominant(silent.iter().filter_map(|ix| self.cameras[ix.at()].cause));
@@ -365,9 +365,12 @@ impl Fleet {
     fn part(&mut self, ix: CameraIx, id: IncidentId, into: Option<IncidentId>) {
         let camera = &mut self.cameras[ix.at()];
         camera.shared = None;
-        match self.book.leave(id, camera.id, self.now.wall) {
+        let rest = self.book.leave(id, camera.id, self.now.wall);
+        if self.left_doubt(id, into) {
+            return;
+        }
+        match rest {
             Rest::Most => {}
-            Rest::Half | Rest::Nobody if self.is_doubt(id) => {}
             Rest::Half => {
                 if self.schedule.due(Key::Incident(id.0)).is_none() {
                     self.schedule.set(Key::Incident(id.0), self.now.mono + AFTER_RETURN);

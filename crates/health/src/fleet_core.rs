@@ -54,8 +54,6 @@ pub struct Fleet {
     pub(crate) effects: Vec<Effect>,
     /// We come back from a time in which nothing was run: what did not answer could not.
     pub(crate) slept: bool,
-    /// Verdicts are being changed together; their incident is made by whoever does it.
-    pub(crate) told_elsewhere: bool,
 }
 
 impl Fleet {
@@ -79,7 +77,6 @@ impl Fleet {
             resumed: resumed.statuses.into_iter().map(|s| (s.camera, s)).collect(),
             effects: Vec::new(),
             slept: false,
-            told_elsewhere: false,
         }
     }
 

@@ -52,8 +52,8 @@ impl Fleet {
                 let member = open.and_then(|i| i.members.iter().find(|m| m.camera == id));
                 assert!(member.is_some_and(|m| m.left.is_none()), "{id} is a member of {incident}");
             }
-            if camera.status == Status::Offline {
-                assert!(camera.untold || camera.own.is_some() || camera.shared.is_some(), "{id} is told somewhere");
+            if camera.status == Status::Offline && camera.failures > 0 && self.own.distrust().is_none() {
+                assert!(camera.is_told(), "{id} is told somewhere");
             }
         }
         assert_eq!(counts, self.counts, "the counts are those of the cameras");

@@ -11,6 +11,7 @@ mod book;
 mod camera;
 mod config;
 mod correlate;
+mod doubt;
 mod effect;
 mod event;
 mod faults;

@@ -1,4 +1,4 @@
-//! Self-doubt: faults of our own machine, an implausible share of cameras lost at once, clocks that were set.
+//! Faults of our own machine, and clocks that were set.
 //!
 //! While we are at fault no camera goes offline: what loses its video becomes `unknown`, one incident of our
 //! own says why, and when the fault is over everything is checked again.
@@ -7,23 +7,18 @@ use crate::{
     Fleet, IncidentId, OwnPart, Scope, Severity,
     book::Draft,
     camera::is_silence,
+    doubt::{Doubt, Losses, is_doubted},
     faults::ClockTrust,
-    index::{CameraIx, GroupIx},
+    index::CameraIx,
     rules::{Facts, RuleScope, conclude},
     schedule::{Key, Timer},
 };
 use fleet::{Cause, Mono, Status};
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::BTreeMap,
     time::Duration,
 };
 
-/// Losses within this time are simultaneous.
-const AT_ONCE: Duration = Duration::from_secs(10);
-/// Fewer lost cameras than this are never implausible.
-const FEWEST: usize = 20;
-/// How long everything is re-checked before it is believed.
-const DOUBT: Duration = Duration::from_secs(60);
 /// Cameras that went offline this long before our own network was found at fault are doubted too.
 const DOUBT_BACK: Duration = Duration::from_secs(30);
 /// After our own fault everything is tried again within this time, as the opener's pace allows.
@@ -37,9 +32,8 @@ pub(crate) struct Own {
     faults: BTreeMap<OwnPart, String>,
     /// Cameras watched, the base of every share.
     pub(crate) in_use: u32,
-    lost: BTreeMap<CameraIx, Mono>,
-    order: VecDeque<(Mono, CameraIx)>,
-    doubt: Option<IncidentId>,
+    pub(crate) losses: Losses,
+    pub(crate) doubt: Option<Doubt>,
     /// How many cameras' clocks err by how much, in steps of twice the tolerance.
     clocks: BTreeMap<i64, u32>,
     clocks_known: u32,
@@ -68,16 +62,6 @@ impl Own {
         self.faults.get(&OwnPart::Disk).cloned()
     }
 
-    /// An implausible share fell silent and is being re-checked.
-    pub(crate) fn in_doubt(&self) -> bool {
-        self.doubt.is_some()
-    }
-
-    /// Its video is back.
-    pub(crate) fn found(&mut self, ix: CameraIx) {
-        self.lost.remove(&ix);
-    }
-
     /// Its clock is no longer read.
     pub(crate) fn forget_clock(&mut self, bucket: Option<i64>) {
         if let Some(bucket) = bucket
@@ -92,23 +76,8 @@ impl Own {
     }
 
     pub(crate) fn forget_camera(&mut self, ix: CameraIx, bucket: Option<i64>) {
-        self.lost.remove(&ix);
+        self.losses.found(ix);
         self.forget_clock(bucket);
-    }
-
-    fn note_loss(&mut self, ix: CameraIx, now: Mono) -> usize {
-        self.lost.insert(ix, now);
-        self.order.push_back((now, ix));
-        while let Some(&(at, old)) = self.order.front() {
-            if now.since(at) < AT_ONCE {
-                break;
-            }
-            self.order.pop_front();
-            if self.lost.get(&old) == Some(&at) {
-                self.lost.remove(&old);
-            }
-        }
-        self.lost.len()
     }
 
     /// The wall clock of most cameras disagrees with ours by the same amount as `bucket`.
@@ -133,11 +102,6 @@ pub(crate) fn cause_of(part: OwnPart) -> Cause {
 }
 
 impl Fleet {
-    /// Whether a failure with this cause is to be doubted, because too many came at once.
-    pub(crate) fn doubts(&self, cause: Cause) -> bool {
-        self.own.in_doubt() && (is_silence(cause) || cause == Cause::NoRtp || cause == Cause::RtspNoAnswer)
-    }
-
     pub(crate) fn own_part(&mut self, part: OwnPart, fault: Option<String>) {
         match fault {
             Some(detail) => {
@@ -163,7 +127,7 @@ impl Fleet {
         }
     }
 
-    fn start_own(&mut self, cause: Cause, n: u32, spread: Duration) -> IncidentId {
+    pub(crate) fn start_own(&mut self, cause: Cause, n: u32, spread: Duration) -> IncidentId {
         let facts = Facts {
             scope: RuleScope::Own,
             cause,
@@ -184,10 +148,7 @@ impl Fleet {
     /// Our network is at fault: what went offline just before it was noticed went offline because of it.
     fn doubt_the_recent(&mut self, own: IncidentId) {
         let detail = self.own.faults.get(&OwnPart::Network).cloned().unwrap_or_default();
-        if let Some(doubt) = self.own.doubt.take() {
-            self.schedule.clear(Key::Doubt);
-            self.close_doubt(doubt, Some(own));
-        }
+        self.drop_doubt(own);
         for ix in self.watched() {
             let camera = &self.cameras[ix.at()];
             let recent = camera.status == Status::Offline
@@ -196,7 +157,7 @@ impl Fleet {
             if recent {
                 self.forget_incidents_of_silence(ix, own);
             }
-            if recent || camera_doubted(&self.cameras[ix.at()]) {
+            if recent || is_doubted(&self.cameras[ix.at()]) {
                 self.set_verdict(ix, Status::Unknown, Some(Cause::OwnNetwork), detail.clone());
             }
         }
@@ -227,113 +188,7 @@ impl Fleet {
         }
     }
 
-    /// A camera that delivered lost its video: if too many do at once, we doubt ourselves.
-    pub(crate) fn note_loss(&mut self, ix: CameraIx) {
-        let lost = self.own.note_loss(ix, self.now.mono);
-        let share = lost as u64 * 100 > u64::from(self.config.implausible_percent) * u64::from(self.own.in_use);
-        if lost < FEWEST || !share || self.own.in_doubt() || self.own.distrust().is_some() {
-            return;
-        }
-        let first = self.own.lost.values().min().copied().unwrap_or(self.now.mono);
-        let n = u32::try_from(lost).unwrap_or(u32::MAX);
-        let id = self.start_own(Cause::ImplausibleChange, n, self.now.mono.since(first));
-        self.own.doubt = Some(id);
-        self.schedule.set(Key::Doubt, self.now.mono + DOUBT);
-        let lost: BTreeSet<CameraIx> = self.own.lost.keys().copied().filter(|&l| l != ix).collect();
-        for ix in lost {
-            let cause = self.cameras[ix.at()].failure.as_ref().map(|f| f.cause);
-            if cause.is_some_and(|cause| self.doubts(cause)) && self.cameras[ix.at()].paused.is_none() {
-                self.forget_incidents_of_silence(ix, id);
-                self.doubt_camera(ix);
-            }
-        }
-    }
-
-    /// One camera becomes unknown because too many fell silent with it.
-    pub(crate) fn doubt_camera(&mut self, ix: CameraIx) {
-        let detail = self.cameras[ix.at()].failure.as_ref().map_or_else(String::new, |f| f.detail.clone());
-        self.set_verdict(ix, Status::Unknown, Some(Cause::ImplausibleChange), detail);
-        if let Some(id) = self.own.doubt {
-            self.share(ix, id, Cause::ImplausibleChange);
-        }
-    }
-
-    /// Everything was re-checked for a minute: what is still silent is believed.
-    pub(crate) fn end_doubt(&mut self) {
-        let Some(doubt) = self.own.doubt.take() else { return };
-        let believed: Vec<CameraIx> = self
-            .watched()
-            .into_iter()
-            .filter(|ix| {
-                let camera = &self.cameras[ix.at()];
-                camera_doubted(camera) && camera.failures >= 2 && camera.failure.is_some()
-            })
-            .collect();
-        let (silent, others): (Vec<CameraIx>, Vec<CameraIx>) = believed
-            .into_iter()
-            .partition(|ix| self.cameras[ix.at()].failure.as_ref().is_some_and(|f| is_silence(f.cause)));
-        let whole = self.looks_like_the_county(&silent);
-        self.told_elsewhere = whole;
-        for &ix in &silent {
-            let failure = self.cameras[ix.at()].failure.as_deref().cloned().expect("only cameras that failed");
-            self.leave_doubt(ix, doubt);
-            self.set_verdict(ix, Status::Offline, Some(failure.cause), failure.detail);
-        }
-        self.told_elsewhere = false;
-        let within = if whole {
-            Some(self.tell_county(&silent))
-        } else {
-            let groups: BTreeSet<GroupIx> = silent.iter().map(|ix| self.cameras[ix.at()].group).collect();
-            for group in groups {
-                self.decide_now(group);
-            }
-            silent.iter().find_map(|ix| self.cameras[ix.at()].shared)
-        };
-        for ix in others {
-            let failure = self.cameras[ix.at()].failure.as_deref().cloned().expect("only cameras that failed");
-            self.leave_doubt(ix, doubt);
-            self.set_verdict(ix, Status::Offline, Some(failure.cause), failure.detail);
-        }
-        self.close_doubt(doubt, within);
-    }
-
-    fn leave_doubt(&mut self, ix: CameraIx, doubt: IncidentId) {
-        let camera = &mut self.cameras[ix.at()];
-        if camera.shared == Some(doubt) {
-            camera.shared = None;
-            self.book.leave(doubt, camera.id, self.now.wall);
-        }
-    }
-
-    fn close_doubt(&mut self, doubt: IncidentId, into: Option<IncidentId>) {
-        for ix in self.watched() {
-            self.leave_doubt(ix, doubt);
-        }
-        self.book.resolve(doubt, into, self.now);
-    }
-
-    /// The incident of the present doubt: it ends with the doubt, not with its last member.
-    pub(crate) fn is_doubt(&self, id: IncidentId) -> bool {
-        self.own.doubt == Some(id)
-    }
-
-    /// More than one link and more than one line terminal are silent, and a large share of the county.
-    fn looks_like_the_county(&self, silent: &[CameraIx]) -> bool {
-        let mut parts: BTreeMap<Scope, usize> = BTreeMap::new();
-        for ix in silent {
-            let group = self.cameras[ix.at()].group;
-            let part = match self.groups.terminal_of(group) {
-                Some(terminal) => Scope::Olt(terminal.name.clone()),
-                None => self.groups.get(group).scope.clone(),
-            };
-            *parts.entry(part).or_default() += 1;
-        }
-        let largest = parts.values().max().copied().unwrap_or(0);
-        largest * 10 < silent.len() * 9
-            && silent.len() as u64 * 200 > u64::from(self.config.implausible_percent) * u64::from(self.own.in_use)
-    }
-
-    fn watched(&self) -> Vec<CameraIx> {
+    pub(crate) fn watched(&self) -> Vec<CameraIx> {
         self.by_id.values().copied().filter(|ix| self.cameras[ix.at()].paused.is_none()).collect()
     }
 
@@ -372,8 +227,4 @@ impl Fleet {
             ClockTrust::Trusted
         }
     }
-}
-
-fn camera_doubted(camera: &crate::camera::Camera) -> bool {
-    camera.status == Status::Unknown && camera.cause == Some(Cause::ImplausibleChange)
 }

@@ -17,6 +17,8 @@ use std::{sync::Arc, time::Duration};
 
 /// How soon a lost camera is tried again: at once, but not all in the same instant.
 const CONFIRM_AFTER: std::ops::Range<Duration> = Duration::from_millis(200)..Duration::from_millis(1000);
+/// The same for a camera that loses its session again and again: slower, so that it does not keep us busy.
+const UNSTEADY_AFTER: std::ops::Range<Duration> = Duration::from_secs(3)..Duration::from_secs(5);
 /// A locked account is left alone this long: the lock of most makers, after which one try is allowed.
 const LOCKED: Duration = Duration::from_secs(30 * 60);
 /// While we doubt ourselves each camera is re-checked within this time.
@@ -106,8 +108,7 @@ impl Fleet {
     /// What a failure does to the verdict.
     fn judge_failure(&mut self, ix: CameraIx, failure: Failure, again: bool) {
         let camera = &self.cameras[ix.at()];
-        let unsteady = camera.losses.within(self.config.flap_window, self.now.mono) >= self.config.flap_count;
-        let confirmed = camera.parked || camera.failures >= 2 || unsteady;
+        let confirmed = camera.parked || camera.failures >= 2;
         let doubted = self.doubts(failure.cause);
         match (camera.status, self.own.distrust()) {
             (Status::Paused, _) => {}
@@ -115,16 +116,13 @@ impl Fleet {
             (Status::Offline, None) if (again || camera.parked) && camera.cause != Some(failure.cause) => {
                 self.set_verdict(ix, Status::Offline, Some(failure.cause), failure.detail);
             }
+            // A restart came between the verdict and its incident.
+            (Status::Offline, None) if !camera.is_told() => self.incidents_follow(ix),
             (Status::Offline, _) => {}
             (_, Some((cause, detail))) => self.set_verdict(ix, Status::Unknown, Some(cause), detail),
             (_, None) if doubted => self.doubt_camera(ix),
             (_, None) if confirmed => {
-                let detail = if unsteady && camera.failures < 2 {
-                    format!("{}; lost again and again within {} s", failure.detail, self.config.flap_window.as_secs())
-                } else {
-                    failure.detail
-                };
-                self.set_verdict(ix, Status::Offline, Some(failure.cause), detail);
+                self.set_verdict(ix, Status::Offline, Some(failure.cause), failure.detail);
             }
             (_, None) => {}
         }
@@ -166,12 +164,13 @@ impl Fleet {
             return;
         }
         let wait = if camera.status != Status::Offline && camera.failures <= 1 {
-            CONFIRM_AFTER.start + self.jitter(CONFIRM_AFTER.end - CONFIRM_AFTER.start)
+            let unsteady = camera.losses.within(self.config.flap_window, self.now.mono) >= self.config.flap_count;
+            let after = if unsteady { UNSTEADY_AFTER } else { CONFIRM_AFTER };
+            after.start + self.jitter(after.end - after.start)
         } else if cause.is_some_and(|cause| self.doubts(cause)) {
             DOUBT_RETRY.start + self.jitter(DOUBT_RETRY.end - DOUBT_RETRY.start)
         } else {
-            let unsteady = camera.losses.within(self.config.flap_window, self.now.mono) >= self.config.flap_count;
-            let doublings = u32::from(camera.failures).saturating_sub(2).max(if unsteady { 4 } else { 0 }).min(16);
+            let doublings = u32::from(camera.failures).saturating_sub(2).min(16);
             let pause = self.config.retry_first.saturating_mul(1 << doublings).min(self.config.retry_longest);
             pause.mul_f64(self.rng.random_range(0.75..1.0))
         };

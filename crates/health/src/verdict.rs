@@ -56,8 +56,13 @@ impl Fleet {
         camera.failures = 0;
         camera.failure = None;
         camera.lost = None;
-        self.own.found(ix);
+        self.own.losses.found(ix);
         self.settle(ix);
+        let camera = &self.cameras[ix.at()];
+        if camera.shared.is_some() || camera.own.is_some() && camera.status == Status::Online && !camera.flapping {
+            // Taken over from an earlier run that had not told the end of it.
+            self.incidents_follow(ix);
+        }
         self.first_snapshot(ix);
     }
 
@@ -178,7 +183,7 @@ impl Fleet {
         if video_back {
             self.wake_siblings(ix);
         }
-        self.incidents_follow(ix, from);
+        self.incidents_follow(ix);
     }
 
     /// Whether the camera changes too often to be told each time.

@@ -511,7 +511,6 @@ mod people {
         w.act(Act::Camera(0, Fault::PowerOff, false));
         let slots = w.log.slots[0].len();
         assert_eq!(w.counts()[4], 1);
-        w.cams[0].paused = false;
         w.pass(30 * S);
         assert_eq!(w.status(0).0, Status::Online);
         assert!(w.log.slots[0].len() <= slots + 1);
@@ -526,7 +525,6 @@ mod people {
         w.act(Act::Restart { crash: false });
         w.pass(60 * S);
         assert_eq!(w.status(0), (Status::Paused, Some(Cause::Maintenance)));
-        w.cams[0].paused = false;
         w.pass(600 * S);
         assert_eq!(w.status(0).0, Status::Online);
         w.assert_sound();

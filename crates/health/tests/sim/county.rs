@@ -58,8 +58,8 @@ impl County {
         self.links.iter().enumerate().flat_map(|(i, l)| std::iter::repeat_n(Some(i), l.cameras))
     }
 
-    /// The register; `versions` counts how often a camera's password was corrected.
-    pub fn registry(&self, versions: &BTreeMap<usize, u32>) -> Registry {
+    /// The register; `versions` tells how often a camera's password was corrected, and when last.
+    pub fn registry(&self, versions: &BTreeMap<usize, (u32, Wall)>) -> Registry {
         let uplinks = self.links.iter().enumerate().map(|(i, l)| Uplink {
             id: UplinkId(i as u32 + 1),
             name: format!("link {i}"),
@@ -83,14 +83,14 @@ impl County {
             sub: None,
             credentials: Some(Credentials {
                 username: "admin".into(),
-                password: Secret::new(format!("pass{}", versions.get(&i).copied().unwrap_or(0))),
+                password: Secret::new(format!("pass{}", versions.get(&i).map_or(0, |v| v.0))),
             }),
             transport: Transport::Tcp,
             life_cycle: LifeCycle::InUse,
             place: Place::default(),
             device: Device::default(),
             upkeep: Upkeep::default(),
-            changed: Wall(0),
+            changed: versions.get(&i).map_or(Wall(0), |v| v.1),
         });
         Registry::new([Town { id: TownId(1), name: "town".into() }], sites, uplinks, cameras)
     }

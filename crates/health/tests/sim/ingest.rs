@@ -41,7 +41,7 @@ impl World {
         if self.cams[camera].video.is_some() {
             self.fault(format!("{id}: a second session was opened"));
         }
-        if self.cams[camera].paused {
+        if self.told_paused(camera) {
             self.fault(format!("{id}: opened while paused"));
         }
         let credentials = self.cams[camera].credentials;
@@ -74,8 +74,8 @@ impl World {
                 } else {
                     let next = [S, 3 * S].get(usize::from(n));
                     match next {
-                        Some(&at) => self.later(camera, session, opened + at - self.t, Step::Connect(n + 1)),
-                        None => self.later(camera, session, opened + CONNECT - self.t, Step::Fail(Cause::NoAnswer)),
+                        Some(&at) => self.later(camera, session, (opened + at).saturating_sub(self.t), Step::Connect(n + 1)),
+                        None => self.later(camera, session, (opened + CONNECT).saturating_sub(self.t), Step::Fail(Cause::NoAnswer)),
                     }
                 }
             }
@@ -166,7 +166,11 @@ impl World {
             if forgets {
                 video.dead = true;
             }
-            if reset && !dark {
+            if reset && !dark && self.asleep.is_some() {
+                // Nobody hears of it before we wake.
+                video.dead = true;
+                self.later(camera, session, 0, Step::Gap);
+            } else if reset && !dark {
                 self.end(camera, Cause::ConnectionLost, "reset by peer");
             } else if dark && since.is_none() {
                 let wait = PACKET_GAP + self.rng.random_range(0..150) * MS;

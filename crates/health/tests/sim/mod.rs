@@ -9,6 +9,7 @@ pub mod check;
 pub mod county;
 pub mod ingest;
 pub mod script;
+pub mod truth;
 
 use county::County;
 use fleet::{CameraId, Cause, Mono, Now, Registry, Wall};
@@ -94,7 +95,6 @@ pub enum Happening {
 pub struct Cam {
     pub link: Option<usize>,
     pub faults: BTreeMap<Fault, u32>,
-    pub paused: bool,
     pub video: Option<Video>,
     /// Since when it cannot be reached.
     pub dark: Option<Time>,
@@ -131,6 +131,7 @@ pub struct World {
     pub county: County,
     pub config: Config,
     pub registry: Arc<Registry>,
+    versions: BTreeMap<usize, (u32, Wall)>,
     pub fleet: Fleet,
     pub t: Time,
     /// Mono of the present process is world time less this, plus an hour.
@@ -147,7 +148,8 @@ pub struct World {
     pub own_disk_down: bool,
     pub truths: Vec<Truth>,
     pub log: Log,
-    asleep: bool,
+    /// Nothing of ours runs before then.
+    asleep: Option<Time>,
     effects: Vec<Effect>,
     restarts: u64,
     seed: u64,
@@ -176,6 +178,7 @@ impl World {
             fleet: Fleet::new(config.clone(), seed, Resumed::default(), started),
             config,
             registry,
+            versions: BTreeMap::new(),
             t: 0,
             started: 0,
             wall_skew_ms: 0,
@@ -188,7 +191,7 @@ impl World {
             own_disk_down: false,
             truths: Vec::new(),
             log: Log { statuses: vec![Vec::new(); n], slots: vec![BTreeMap::new(); n], ..Log::default() },
-            asleep: false,
+            asleep: None,
             effects: Vec::new(),
             restarts: 0,
             seed,
@@ -218,7 +221,7 @@ impl World {
         loop {
             let outside = self.queue.first_key_value().map(|(&(t, _), _)| t);
             let inside = self.fleet.next_deadline().map(|m| (m.0 - 3600 * S + self.started).max(self.t));
-            let inside = inside.filter(|_| !self.asleep);
+            let inside = inside.filter(|_| self.asleep.is_none());
             let next = match (outside, inside) {
                 (Some(o), Some(i)) => o.min(i),
                 (Some(x), None) | (None, Some(x)) => x,
@@ -246,7 +249,7 @@ impl World {
 
     /// Tells the core and carries out what it asks for.
     pub fn tell(&mut self, event: Event) {
-        if self.asleep {
+        if self.asleep.is_some() {
             return;
         }
         self.log.events += 1;
@@ -283,7 +286,8 @@ impl World {
             Effect::Gap { camera, slot, failure } => {
                 let entry = self.log.slots[index(camera)].entry(slot).or_insert((self.t, 0, 0));
                 entry.2 += 1;
-                if self.cams[index(camera)].paused && failure.cause.status() != fleet::Status::Paused {
+                let asked = self.log.asked.contains(&(index(camera), slot));
+                if self.told_paused(index(camera)) && !asked && failure.cause.status() != fleet::Status::Paused {
                     self.fault(format!("{camera}: gap {failure:?} while paused"));
                 }
             }
@@ -308,6 +312,11 @@ impl World {
         }
     }
 
+    /// The core has told the camera to be paused.
+    fn told_paused(&self, camera: usize) -> bool {
+        self.log.statuses[camera].last().is_some_and(|(_, c)| c.status == fleet::Status::Paused)
+    }
+
     fn just_restarted(&self) -> bool {
         self.started > 0 && self.t - self.started < 2 * S
     }
@@ -318,6 +327,10 @@ impl World {
     }
 
     fn happen(&mut self, happening: Happening) {
+        if let Some(wakes) = self.asleep.filter(|_| !matches!(happening, Happening::Act(_))) {
+            self.at(wakes + MS, happening);
+            return;
+        }
         match happening {
             Happening::Session { camera, session, step } => self.step(camera, session, step),
             Happening::Keyframe { camera, session, tries } => self.keyframe(camera, session, tries),
@@ -347,6 +360,15 @@ impl World {
     }
 
     pub fn act(&mut self, act: Act) {
+        let world_itself = matches!(
+            act,
+            Act::Link(..) | Act::Olt(..) | Act::Camera(..) | Act::OwnNetwork(_) | Act::WallStep(_) | Act::Sleep(0)
+        );
+        if let Some(wakes) = self.asleep.filter(|_| !world_itself) {
+            // Whoever would tell us sleeps too.
+            self.act_at(wakes + MS, act);
+            return;
+        }
         match act.clone() {
             Act::Link(link, down) => {
                 let n = &mut self.links_down[link];
@@ -378,11 +400,11 @@ impl World {
             Act::Restart { crash } => self.restart(crash),
             Act::Sleep(span) => {
                 if span > 0 {
-                    self.asleep = true;
+                    self.asleep = Some(self.t + span);
                     self.log.breaks.push((self.t, self.t + span + 120 * S));
                     self.act_at(self.t + span, Act::Sleep(0));
                 } else {
-                    self.asleep = false;
+                    self.asleep = None;
                     self.tell(Event::Tick);
                     for camera in 0..self.cams.len() {
                         if self.cams[camera].video.as_ref().is_some_and(|v| v.running) {
@@ -392,7 +414,6 @@ impl World {
                 }
             }
             Act::Pause(camera, span) => {
-                self.cams[camera].paused = span.is_some();
                 let until = span.map(|s| Wall(self.now().wall.0 + (s / MS) as i64));
                 let camera = CameraId(camera as u32 + 1);
                 self.tell(Event::Pause { camera, until, by: "zhang".into(), reason: "pole moved".into() });
@@ -400,7 +421,9 @@ impl World {
             Act::CheckNow(camera) => self.tell(Event::CheckNow { camera: CameraId(camera as u32 + 1) }),
             Act::Correct(camera) => {
                 self.cams[camera].credentials += 1;
-                let versions = self.cams.iter().enumerate().map(|(i, c)| (i, c.credentials)).collect();
+                let version = (self.cams[camera].credentials, self.now().wall);
+                self.versions.insert(camera, version);
+                let versions = self.versions.clone();
                 self.registry = Arc::new(self.county.registry(&versions));
                 self.tell(Event::Registry(self.registry.clone()));
             }
@@ -429,7 +452,6 @@ impl World {
                     detail: "service was not running".into(),
                 };
                 self.log.statuses[i].push((self.t, change.clone()));
-                self.cams[i].paused = false;
                 change
             } else {
                 last

@@ -1,1 +1,216 @@
-//! Scripts of trouble, drawn from a seed.
+//! Scripts of trouble, drawn from a seed: several faults of every kind, with the truth beside them.
+
+use super::{Act, Fault, MS, S, Time, World, county::County};
+use health::{Config, OwnPart};
+use rand::{Rng, SeedableRng, seq::IndexedRandom};
+use rand_chacha::ChaCha8Rng;
+
+/// One disturbance: what happens, from when until when.
+#[derive(Clone, Debug)]
+pub struct Item {
+    pub what: What,
+    pub from: Time,
+    pub until: Time,
+}
+
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum What {
+    Link(usize),
+    Olt(usize),
+    Camera(usize, Fault),
+    /// Found by ourselves after so long.
+    OwnNetwork(Time),
+    OwnDecoder,
+    OwnDisk,
+    WallStep(i64),
+    Restart(bool),
+    Sleep,
+    Pause(usize),
+}
+
+/// A county and what befalls it.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    pub seed: u64,
+    pub county: County,
+    pub items: Vec<Item>,
+    pub end: Time,
+}
+
+/// How much trouble, of how long a run.
+#[derive(Clone, Copy, Debug)]
+pub struct Scale {
+    pub cameras: usize,
+    pub length: Time,
+}
+
+/// Nothing is wrong any more for so long before the end.
+pub const QUIET: Time = 600 * S;
+
+impl Plan {
+    pub fn draw(seed: u64, scale: Scale) -> Plan {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let county = County::random(scale.cameras, &mut rng);
+        let mut plan = Plan { seed, county, items: Vec::new(), end: scale.length };
+        let hours = scale.length as f64 / (3600.0 * S as f64);
+        let share = scale.cameras as f64 / 40.0;
+        // Kind by kind: how many are expected in an hour of forty cameras, or in an hour of the whole service.
+        let some = |rng: &mut ChaCha8Rng, per_hour: f64| {
+            let mean = per_hour * hours;
+            (0..(2.0 * mean).ceil() as u32).filter(|_| rng.random_bool((mean / (2.0 * mean).ceil()).min(1.0))).count()
+        };
+        let cameras = plan.county.cameras().count();
+        for _ in 0..some(&mut rng, 4.0 * share) {
+            let link = rng.random_range(0..plan.county.links.len());
+            let span = *[8, 20, 45, 90, 240, 700].choose(&mut rng).unwrap() * S;
+            plan.add(&mut rng, What::Link(link), span);
+        }
+        for _ in 0..some(&mut rng, 0.7 * share) {
+            let olt = rng.random_range(0..plan.county.olts);
+            let span = rng.random_range(30..400) * S;
+            plan.add(&mut rng, What::Olt(olt), span);
+        }
+        for _ in 0..some(&mut rng, 0.4) {
+            plan.flapping_link(&mut rng);
+        }
+        for _ in 0..some(&mut rng, 0.3) {
+            plan.storm(&mut rng);
+        }
+        for (fault, per_hour, most) in [
+            (Fault::PowerOff, 4.0, 600),
+            (Fault::PortClosed, 1.5, 300),
+            (Fault::Stall, 1.5, 300),
+            (Fault::Password, 1.0, 900),
+            (Fault::Frozen, 1.5, 900),
+            (Fault::Corrupt, 1.0, 600),
+            (Fault::Loss, 1.0, 600),
+            (Fault::SlowFrames, 1.0, 600),
+            (Fault::Clock, 0.7, 600),
+        ] {
+            for _ in 0..some(&mut rng, per_hour * share) {
+                let camera = rng.random_range(0..cameras);
+                let span = rng.random_range(2..most) * S;
+                plan.add(&mut rng, What::Camera(camera, fault), span);
+            }
+        }
+        for (what, per_hour, span) in [
+            (What::OwnNetwork(0), 0.6, 8..150),
+            (What::OwnDecoder, 0.4, 20..300),
+            (What::OwnDisk, 0.4, 20..400),
+            (What::Restart(rng.random_bool(0.5)), 0.6, 1..2),
+            (What::Sleep, 0.2, 30..900),
+        ] {
+            for _ in 0..some(&mut rng, per_hour) {
+                let found = rng.random_range(500..9_000) * MS;
+                let what = if matches!(what, What::OwnNetwork(_)) { What::OwnNetwork(found) } else { what };
+                let span = rng.random_range(span.clone()) * S;
+                plan.add(&mut rng, what, span);
+            }
+        }
+        for _ in 0..some(&mut rng, 0.5) {
+            let step = *[3_600_000, -3_600_000, 86_400_000, -86_400_000, 40_000].choose(&mut rng).unwrap();
+            let span = rng.random_range(30..1200) * S;
+            plan.add(&mut rng, What::WallStep(step), span);
+        }
+        for _ in 0..some(&mut rng, 0.8) {
+            let camera = rng.random_range(0..cameras);
+            let span = rng.random_range(60..900) * S;
+            plan.add(&mut rng, What::Pause(camera), span);
+        }
+        plan
+    }
+
+    fn add(&mut self, rng: &mut ChaCha8Rng, what: What, span: Time) {
+        if matches!(what, What::Camera(_, Fault::Password)) && self.items.iter().any(|i| i.what == what) {
+            return; // the register is corrected once
+        }
+        let latest = self.end - QUIET;
+        let from = rng.random_range(60 * S..latest) / MS * MS;
+        self.items.push(Item { what, from, until: (from + span).min(latest) });
+    }
+
+    fn flapping_link(&mut self, rng: &mut ChaCha8Rng) {
+        let link = rng.random_range(0..self.county.links.len());
+        let mut at = rng.random_range(60 * S..(self.end - QUIET).max(61 * S));
+        for _ in 0..rng.random_range(4..9) {
+            let down = rng.random_range(6..60) * S;
+            if at + down < self.end - QUIET {
+                self.items.push(Item { what: What::Link(link), from: at, until: at + down });
+            }
+            at += down + rng.random_range(5..90) * S;
+        }
+    }
+
+    /// Power goes in village after village.
+    fn storm(&mut self, rng: &mut ChaCha8Rng) {
+        let start = rng.random_range(60 * S..(self.end - QUIET).max(61 * S));
+        for _ in 0..rng.random_range(3..6) {
+            let link = rng.random_range(0..self.county.links.len());
+            let from = start + rng.random_range(0..900) * S;
+            let until = from + rng.random_range(60..600) * S;
+            if until < self.end - QUIET {
+                self.items.push(Item { what: What::Link(link), from, until });
+            }
+        }
+    }
+
+    /// Builds the world and puts the script into it.
+    pub fn stage(&self, config: Config) -> World {
+        let mut w = World::new(self.county.clone(), config, self.seed);
+        let mut paused = std::collections::BTreeSet::new();
+        for item in &self.items {
+            let (from, until) = (item.from, item.until);
+            let mut pair = |on: Act, off: Act| {
+                w.act_at(from, on);
+                w.act_at(until, off);
+            };
+            match item.what {
+                What::Link(l) => pair(Act::Link(l, true), Act::Link(l, false)),
+                What::Olt(o) => pair(Act::Olt(o, true), Act::Olt(o, false)),
+                What::Camera(c, Fault::Password) => {
+                    pair(Act::Camera(c, Fault::Password, true), Act::Correct(c));
+                }
+                What::Camera(c, f) => pair(Act::Camera(c, f, true), Act::Camera(c, f, false)),
+                What::OwnNetwork(found) => {
+                    pair(Act::OwnNetwork(true), Act::OwnNetwork(false));
+                    if from + found < until {
+                        w.act_at(from + found, Act::Own(OwnPart::Network, true));
+                        w.act_at(until + found / 4, Act::Own(OwnPart::Network, false));
+                    }
+                }
+                What::OwnDecoder => pair(Act::OwnDecoder(true), Act::OwnDecoder(false)),
+                What::OwnDisk => pair(Act::OwnDisk(true), Act::OwnDisk(false)),
+                What::WallStep(ms) => pair(Act::WallStep(ms), Act::WallStep(-ms)),
+                What::Restart(crash) => w.act_at(from, Act::Restart { crash }),
+                What::Sleep => w.act_at(from, Act::Sleep(until - from)),
+                What::Pause(c) => {
+                    if paused.insert(c) {
+                        w.act_at(from, Act::Pause(c, Some(until - from)));
+                        w.act_at(until + 1, Act::Pause(c, None));
+                    }
+                }
+            }
+        }
+        w
+    }
+}
+
+impl What {
+    /// The cameras it takes the video from.
+    pub fn silences(self, county: &County) -> Vec<usize> {
+        let behind = |which: &dyn Fn(usize) -> bool| {
+            county.cameras().enumerate().filter(|(_, link)| link.is_some_and(which)).map(|(c, _)| c).collect()
+        };
+        match self {
+            What::Link(l) => behind(&|link| link == l),
+            What::Olt(o) => behind(&|link| county.links[link].olt == Some(o)),
+            What::Camera(c, fault) if fault.is_outage() => vec![c],
+            _ => Vec::new(),
+        }
+    }
+
+    /// Times in which verdicts are allowed to be withheld.
+    pub fn is_ours(self) -> bool {
+        matches!(self, What::OwnNetwork(_) | What::OwnDecoder | What::Restart(_) | What::Sleep)
+    }
+}

@@ -1,0 +1,380 @@
+//! What was told against what truly happened.
+
+use super::{
+    Fault, S, Time, World,
+    script::{Plan, QUIET, What},
+};
+use fleet::{CameraId, Cause, Status};
+use health::{IncidentId, Scope};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Longest time from the loss of video to `offline`.
+pub const CONFIRM: Time = 15_500 * super::MS;
+/// A verdict may rest on what was seen this long ago.
+const EVIDENCE: Time = 6 * S;
+/// Our own faults cast their shadow this far.
+const SHADOW: Time = 100 * S;
+
+/// The figures of one run, or of many.
+#[derive(Clone, Debug, Default)]
+pub struct Figures {
+    pub seeds: u64,
+    pub events: u64,
+    pub hours: f64,
+    pub outages: u64,
+    pub missed: u64,
+    pub late: u64,
+    pub slowest: Time,
+    pub false_offline: u64,
+    pub link_outages: u64,
+    pub told_as_one: u64,
+    pub shared: u64,
+    pub unrelated: u64,
+    pub incidents: u64,
+    pub slots: u64,
+    pub impairments: u64,
+    pub impairments_missed: u64,
+    pub ledger_worst: Time,
+    pub wrong: Vec<String>,
+}
+
+impl Figures {
+    pub fn add(&mut self, other: Figures) {
+        self.seeds += other.seeds;
+        self.events += other.events;
+        self.hours += other.hours;
+        self.outages += other.outages;
+        self.missed += other.missed;
+        self.late += other.late;
+        self.slowest = self.slowest.max(other.slowest);
+        self.false_offline += other.false_offline;
+        self.link_outages += other.link_outages;
+        self.told_as_one += other.told_as_one;
+        self.shared += other.shared;
+        self.unrelated += other.unrelated;
+        self.incidents += other.incidents;
+        self.slots += other.slots;
+        self.impairments += other.impairments;
+        self.impairments_missed += other.impairments_missed;
+        self.ledger_worst = self.ledger_worst.max(other.ledger_worst);
+        self.wrong.extend(other.wrong);
+    }
+}
+
+type Span = (Time, Time);
+
+struct Judge<'a> {
+    plan: &'a Plan,
+    world: &'a World,
+    /// True outages of each camera, merged.
+    outages: Vec<Vec<Span>>,
+    ours: Vec<Span>,
+    paused: Vec<Vec<Span>>,
+    figures: Figures,
+}
+
+/// Compares a finished run with its plan.
+pub fn judge(plan: &Plan, world: &World) -> Figures {
+    let n = world.cams.len();
+    let mut spans: Vec<Vec<Span>> = vec![Vec::new(); n];
+    let mut paused = vec![Vec::new(); n];
+    let mut ours: Vec<Span> = world.log.breaks.clone();
+    for item in &plan.items {
+        for camera in item.what.silences(&plan.county) {
+            spans[camera].push((item.from, item.until));
+        }
+        if item.what.is_ours() {
+            ours.push((item.from, item.until));
+        }
+        if let What::Pause(camera) = item.what {
+            paused[camera].push((item.from, item.until + 60 * S));
+        }
+    }
+    // Doubt about ourselves withholds verdicts for a minute.
+    for versions in world.log.incidents.values() {
+        for (t, incident) in versions {
+            if incident.scope == Scope::Own && incident.cause == Cause::ImplausibleChange {
+                ours.push((t.saturating_sub(15 * S), t + 60 * S));
+            }
+        }
+    }
+    let figures = Figures {
+        seeds: 1,
+        events: world.log.events,
+        hours: plan.end as f64 / (3600.0 * S as f64),
+        incidents: world.top_level().len() as u64,
+        slots: world.log.slots.iter().map(|s| s.len() as u64).sum(),
+        wrong: world.log.faults.clone(),
+        ..Figures::default()
+    };
+    let outages = spans.into_iter().map(merge).collect();
+    let mut judge = Judge { plan, world, outages, ours, paused, figures };
+    judge.missed();
+    judge.false_offline();
+    judge.links();
+    judge.unrelated();
+    judge.impairments();
+    judge.slots();
+    judge.end();
+    judge.figures
+}
+
+fn merge(mut spans: Vec<Span>) -> Vec<Span> {
+    spans.sort_unstable();
+    let mut merged: Vec<Span> = Vec::new();
+    for (from, until) in spans {
+        match merged.last_mut() {
+            Some(last) if from <= last.1 => last.1 = last.1.max(until),
+            _ => merged.push((from, until)),
+        }
+    }
+    merged
+}
+
+fn overlap(spans: &[Span], from: Time, until: Time) -> bool {
+    spans.iter().any(|&(a, b)| a <= until && from <= b)
+}
+
+impl Judge<'_> {
+    fn say(&mut self, at: Time, what: String) {
+        self.figures.wrong.push(format!("seed {} at {:.1} s: {what}", self.plan.seed, at as f64 / S as f64));
+    }
+
+    fn status_at(&self, camera: usize, t: Time) -> Option<Status> {
+        let log = &self.world.log.statuses[camera];
+        let n = log.partition_point(|(at, _)| *at <= t);
+        n.checked_sub(1).map(|i| log[i].1.status)
+    }
+
+    fn shadowed(&self, from: Time, until: Time) -> bool {
+        overlap(&self.ours, from.saturating_sub(SHADOW), until)
+    }
+
+    fn missed(&mut self) {
+        for camera in 0..self.outages.len() {
+            for (from, until) in self.outages[camera].clone() {
+                if until - from < CONFIRM
+                    || self.shadowed(from, until)
+                    || overlap(&self.paused[camera], from, until)
+                {
+                    continue;
+                }
+                self.figures.outages += 1;
+                let before = self.status_at(camera, from);
+                let told = if before == Some(Status::Offline) {
+                    Some(from)
+                } else {
+                    self.world.told(camera, Status::Offline, from)
+                };
+                match told {
+                    Some(t) if t <= from + CONFIRM => {
+                        self.figures.slowest = self.figures.slowest.max(t - from);
+                        self.ledger(camera, from, until);
+                    }
+                    Some(t) if t <= until => {
+                        self.figures.late += 1;
+                        let took = (t - from) as f64 / S as f64;
+                        self.say(from, format!("camera {camera} was told offline only after {took:.1} s"));
+                    }
+                    _ => {
+                        self.figures.missed += 1;
+                        self.say(from, format!("camera {camera} was never told offline (was {before:?})"));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Offline time told for this outage against its true length.
+    fn ledger(&mut self, camera: usize, from: Time, until: Time) {
+        let again = self.outages[camera].iter().any(|&(a, _)| a > until && a < until + 180 * S);
+        if again || self.shadowed(until, until + 100 * S) || overlap(&self.paused[camera], from, until + 100 * S) {
+            return;
+        }
+        let back = self.world.log.statuses[camera]
+            .iter()
+            .find(|(t, c)| *t >= until && c.status != Status::Offline)
+            .map(|(t, _)| *t);
+        match back {
+            Some(back) => {
+                self.figures.ledger_worst = self.figures.ledger_worst.max(back - until);
+                if back - until > 80 * S {
+                    let took = (back - until) as f64 / S as f64;
+                    self.say(until, format!("camera {camera} came back, told only after {took:.1} s"));
+                }
+            }
+            None => self.say(until, format!("camera {camera} came back and was never told")),
+        }
+    }
+
+    fn false_offline(&mut self) {
+        for camera in 0..self.outages.len() {
+            let mut wrong = Vec::new();
+            for (t, change) in &self.world.log.statuses[camera] {
+                let true_outage = overlap(&self.outages[camera], t.saturating_sub(EVIDENCE), *t);
+                if change.status == Status::Offline && change.from != Some(Status::Offline) && !true_outage {
+                    wrong.push((*t, format!("camera {camera} told offline without cause: {change:?}")));
+                }
+            }
+            for (t, what) in wrong {
+                self.figures.false_offline += 1;
+                self.say(t, what);
+            }
+        }
+    }
+
+    /// Whole links and terminals: how many incidents told each outage.
+    fn links(&mut self) {
+        let items = self.plan.items.clone();
+        for (i, item) in items.iter().enumerate() {
+            if !matches!(item.what, What::Link(_) | What::Olt(_))
+                || item.until - item.from < 30 * S
+                || self.shadowed(item.from, item.until)
+            {
+                continue;
+            }
+            let behind = item.what.silences(&self.plan.county);
+            let disturbed = |camera: usize| {
+                items.iter().enumerate().any(|(j, other)| {
+                    let near = other.from <= item.until.max(item.from + 60 * S) + 5 * S && item.from.saturating_sub(150 * S) <= other.until;
+                    let hits = match other.what {
+                        What::Camera(c, _) | What::Pause(c) => c == camera,
+                        what => what.silences(&self.plan.county).contains(&camera),
+                    };
+                    j != i && near && hits
+                })
+            };
+            // Only outages that are not mixed up with others are counted.
+            let clear: Vec<usize> = behind.iter().copied().filter(|&c| !disturbed(c)).collect();
+            if clear.len() < 2 || clear.len() < behind.len() {
+                continue;
+            }
+            self.figures.link_outages += 1;
+            let told: BTreeSet<IncidentId> =
+                clear.iter().flat_map(|&c| self.joined(c, item.from, item.from + 60 * S)).collect();
+            let all = clear.iter().all(|&c| !self.joined(c, item.from, item.from + 60 * S).is_empty());
+            if told.len() == 1 && all {
+                self.figures.told_as_one += 1;
+            } else {
+                self.say(item.from, format!("{:?} with cameras {clear:?} told as {told:?}", item.what));
+            }
+        }
+    }
+
+    /// The incidents a camera became a member of within a span, by the incident they were folded into.
+    fn joined(&self, camera: usize, from: Time, until: Time) -> BTreeSet<IncidentId> {
+        let id = CameraId(camera as u32 + 1);
+        let mut found = BTreeSet::new();
+        for (incident, versions) in &self.world.log.incidents {
+            let mut was = false;
+            for (t, version) in versions {
+                let is = version.members.iter().any(|m| m.camera == id && m.left.is_none());
+                if is && !was && *t >= from && *t <= until {
+                    found.insert(self.world.root_of(*incident));
+                }
+                was = is;
+            }
+        }
+        found
+    }
+
+    /// Shared incidents whose members have no cause in common.
+    fn unrelated(&mut self) {
+        for incident in self.world.top_level() {
+            if matches!(incident.scope, Scope::Camera(_) | Scope::Own) {
+                continue;
+            }
+            self.figures.shared += 1;
+            let mut common: Option<Vec<String>> = None;
+            let versions = &self.world.log.incidents[&incident.id];
+            let mut first_seen: BTreeMap<CameraId, Time> = BTreeMap::new();
+            for (t, version) in versions {
+                for member in &version.members {
+                    first_seen.entry(member.camera).or_insert(*t);
+                }
+            }
+            for member in &incident.members {
+                let camera = member.camera.0 as usize - 1;
+                let t = first_seen[&member.camera];
+                let because: Vec<String> = self
+                    .plan
+                    .items
+                    .iter()
+                    .filter(|i| i.from <= t && i.until + 90 * S >= t)
+                    .filter(|i| i.what.silences(&self.plan.county).contains(&camera))
+                    .map(|i| match i.what {
+                        What::Camera(c, _) => format!("camera {c}"),
+                        what => format!("{what:?}"),
+                    })
+                    .collect();
+                common = Some(match common {
+                    None => because,
+                    Some(before) => before.into_iter().filter(|b| because.contains(b)).collect(),
+                });
+            }
+            if common.is_some_and(|c| c.is_empty()) {
+                self.figures.unrelated += 1;
+            }
+        }
+    }
+
+    /// Faults of pictures and flow that last long enough are told.
+    fn impairments(&mut self) {
+        for item in self.plan.items.clone() {
+            let What::Camera(camera, fault) = item.what else { continue };
+            let clear = item.until - item.from > 300 * S
+                && !fault.is_outage()
+                && !self.shadowed(item.from, item.until)
+                && !overlap(&self.outages[camera], item.from.saturating_sub(100 * S), item.until)
+                && !overlap(&self.paused[camera], item.from.saturating_sub(100 * S), item.until)
+                && !(fault == Fault::Clock && self.plan.items.iter().any(|i| matches!(i.what, What::WallStep(_))));
+            if !clear {
+                continue;
+            }
+            self.figures.impairments += 1;
+            let told = self.status_at(camera, item.until) == Some(Status::Impaired);
+            if !told {
+                self.figures.impairments_missed += 1;
+                self.say(item.from, format!("camera {camera}: {fault:?} was not told"));
+            }
+        }
+    }
+
+    fn slots(&mut self) {
+        for wrong in self.world.slot_faults() {
+            self.say(self.plan.end, wrong);
+        }
+        for camera in 0..self.outages.len() {
+            if self.paused[camera].is_empty()
+                && self.world.log.breaks.is_empty()
+                && self.world.longest_without_slot(camera) > 365 * S
+            {
+                let longest = self.world.longest_without_slot(camera) as f64 / S as f64;
+                self.say(self.plan.end, format!("camera {camera}: no slot for {longest:.0} s"));
+            }
+        }
+    }
+
+    /// After the quiet at the end all is well and nothing is open.
+    fn end(&mut self) {
+        for camera in 0..self.outages.len() {
+            let (status, cause) = self.world.status(camera);
+            if status != Status::Online {
+                self.say(self.plan.end, format!("camera {camera} is {status:?} {cause:?} after {} s of quiet", QUIET / S));
+            }
+        }
+        let open: Vec<String> = self
+            .world
+            .incidents()
+            .into_iter()
+            .filter(health::Incident::is_open)
+            .map(|i| format!("{} {:?} {:?} is still open", i.id, i.scope, i.cause))
+            .collect();
+        for what in open {
+            self.say(self.plan.end, what);
+        }
+        if self.world.busiest_second_of_opens() > 67 {
+            self.say(self.plan.end, format!("{} opens in a second", self.world.busiest_second_of_opens()));
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! The core against thousands of simulated counties, with the truth known.
+//!
+//! ```text
+//! cargo test -p sharpeyes-health --test simulation -- --nocapture            2,000 small counties
+//! SHARPEYES_SIM_SEED=17 cargo test …                                         one of them again
+//! SHARPEYES_SIM_SEEDS=50 SHARPEYES_SIM_CAMERAS=800 SHARPEYES_SIM_HOURS=24 cargo test --release …
+//!                                                                            the whole county, for long
+//! ```
+//!
+//! A failing seed is printed with the smallest script that still fails.
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
+
+mod sim;
+
+use health::Config;
+use sim::{
+    S, Time,
+    script::{Plan, QUIET, Scale},
+    truth::{Figures, judge},
+};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Instant,
+};
+
+fn env(name: &str) -> Option<f64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+fn run(plan: &Plan) -> Figures {
+    catch_unwind(AssertUnwindSafe(|| {
+        let mut world = plan.stage(Config::default());
+        world.run_to(plan.end);
+        world.fleet.check_invariants();
+        judge(plan, &world)
+    }))
+    .unwrap_or_else(|panic| {
+        let what = panic
+            .downcast_ref::<String>()
+            .cloned()
+            .or_else(|| panic.downcast_ref::<&str>().map(|s| (*s).to_owned()))
+            .unwrap_or_default();
+        Figures { seeds: 1, wrong: vec![format!("seed {}: panicked: {what}", plan.seed)], ..Figures::default() }
+    })
+}
+
+/// Leaves out whatever is not needed for the run to fail.
+fn shrink(plan: &Plan) -> Plan {
+    let mut plan = plan.clone();
+    let mut i = 0;
+    while i < plan.items.len() {
+        let mut smaller = plan.clone();
+        smaller.items.remove(i);
+        if run(&smaller).wrong.is_empty() {
+            i += 1;
+        } else {
+            plan = smaller;
+        }
+    }
+    plan
+}
+
+fn describe(plan: &Plan) -> String {
+    let mut text = format!("{:?}\n", plan.county);
+    let mut items = plan.items.clone();
+    items.sort_by_key(|i| i.from);
+    for item in items {
+        let (from, until) = (item.from as f64 / S as f64, item.until as f64 / S as f64);
+        text += &format!("  {from:.3} .. {until:.3} s  {:?}\n", item.what);
+    }
+    text
+}
+
+#[test]
+fn thousands_of_counties() {
+    let one = env("SHARPEYES_SIM_SEED").map(|s| s as u64);
+    let seeds = env("SHARPEYES_SIM_SEEDS").map_or(2_000, |s| s as u64);
+    let hours = env("SHARPEYES_SIM_HOURS").unwrap_or(0.75);
+    let cameras = env("SHARPEYES_SIM_CAMERAS").map(|c| c as usize);
+    let length = ((hours * 3600.0) as Time) * S;
+    assert!(length > QUIET + 120 * S, "too short to have trouble and quiet");
+    let began = Instant::now();
+    let next = AtomicU64::new(one.unwrap_or(0));
+    let end = one.map_or(seeds, |s| s + 1);
+    let sum = Mutex::new(Figures::default());
+    let failed: Mutex<Vec<Plan>> = Mutex::default();
+    let threads = std::thread::available_parallelism().map_or(2, usize::from);
+    if one.is_none() {
+        std::panic::set_hook(Box::new(|_| {}));
+    }
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= end {
+                        break;
+                    }
+                    let cameras = cameras.unwrap_or(12 + (seed as usize * 7) % 41);
+                    let plan = Plan::draw(seed, Scale { cameras, length });
+                    let figures = run(&plan);
+                    if !figures.wrong.is_empty() {
+                        failed.lock().unwrap().push(plan);
+                    }
+                    sum.lock().unwrap().add(figures);
+                }
+            });
+        }
+    });
+    let _ = std::panic::take_hook();
+    let f = sum.into_inner().unwrap();
+    let percent = |part: u64, whole: u64| if whole == 0 { 100.0 } else { part as f64 * 100.0 / whole as f64 };
+    let seconds = began.elapsed().as_secs_f64();
+    println!("{} counties, {:.0} simulated hours, {} events in {seconds:.1} s", f.seeds, f.hours, f.events);
+    println!("outages {}: missed {}, late {}, slowest told after {:.1} s", f.outages, f.missed, f.late, secs(f.slowest));
+    println!("false offlines {}; slowest return told after {:.1} s", f.false_offline, secs(f.ledger_worst));
+    println!(
+        "link outages {}: told as one {} ({:.2} %)",
+        f.link_outages,
+        f.told_as_one,
+        percent(f.told_as_one, f.link_outages)
+    );
+    println!(
+        "incidents {}, shared {}, of unrelated failures {} ({:.2} %)",
+        f.incidents,
+        f.shared,
+        f.unrelated,
+        percent(f.unrelated, f.incidents.max(1))
+    );
+    println!("impairments {}: missed {}; slots {}", f.impairments, f.impairments_missed, f.slots);
+
+    let mut failed = failed.into_inner().unwrap();
+    failed.sort_by_key(|p| p.items.len());
+    let only_merged = f.missed + f.late + f.false_offline + f.impairments_missed == 0;
+    let as_one = percent(f.told_as_one, f.link_outages);
+    for wrong in f.wrong.iter().take(20) {
+        println!("{wrong}");
+    }
+    println!("{} counties with something wrong", failed.len());
+    if one.is_some() {
+        failed.iter().for_each(|plan| println!("{}", describe(plan)));
+    }
+    if let Some(plan) = failed.first() {
+        let smallest = shrink(plan);
+        println!("seed {}: smallest script that fails:\n{}", plan.seed, describe(&smallest));
+        for wrong in run(&smallest).wrong {
+            println!("{wrong}");
+        }
+    }
+    assert!(only_merged, "a verdict was wrong");
+    assert!(as_one >= 99.5, "link outages told as exactly one incident: {as_one:.2} %");
+    assert!(percent(f.unrelated, f.incidents.max(1)) <= 0.5, "unrelated failures were merged");
+    let others = f.wrong.len() as u64 - (f.link_outages - f.told_as_one);
+    assert_eq!(others, 0, "something else was wrong");
+}
+
+fn secs(t: Time) -> f64 {
+    t as f64 / S as f64
+}
