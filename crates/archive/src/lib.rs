@@ -1,1 +1,48 @@
-//! The snapshot store: segments, index, custody.
+//! The snapshot store: coded pictures as the cameras sent them, found by camera and time, and provably unaltered.
+//!
+//! ```text
+//! <folder>/lock                       one process at a time
+//!          node.key, node.pub         Ed25519 key of this node, made at first start
+//!          segments/2026/11/24/03-0000000042.seg
+//!          index/2026-11-24.db        rows of that UTC day; a cache, rebuilt from the segments
+//!          index/catalog.db           which sealed segments the day files already hold
+//!          manifests/2026-11-24.txt   seals and purges of that day, signed
+//! ```
+//!
+//! What is promised: [`Archive::append`] resolves only after the record is on the medium (`fdatasync`) and can be
+//! found; a crash or a power cut at any moment loses nothing acknowledged, and a picture is only ever served if its
+//! SHA-256 is right. A snapshot that was not taken is a record too, a [`Gap`]: never a placeholder.
+//!
+//! What this crate never does: decode or alter a picture, decide when a snapshot is due, talk to a camera, or check
+//! who may look.
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod archive;
+mod check;
+mod config;
+mod custody;
+mod error;
+mod folder;
+mod index;
+mod merkle;
+mod model;
+mod proof;
+mod query;
+mod reader;
+mod record;
+mod recover;
+mod retention;
+mod row;
+mod seal;
+mod segment;
+mod stats;
+mod writer;
+
+pub use archive::Archive;
+pub use config::{Config, ConfigFault};
+pub use error::ArchiveError;
+pub use model::{Entry, Gap, NewSnapshot, Snapshot, SnapshotId, SnapshotIdError, SnapshotRef};
+pub use proof::{Proof, ProofFault, Proven};
+pub use query::{Cursor, CursorError, Kind, Page, SnapshotQuery};
+pub use stats::{CheckReport, Damage, Progress, RebuildReport, State, Stats};

@@ -1,0 +1,291 @@
+//! The handle that everyone else holds.
+
+use crate::{
+    ArchiveError, CheckReport, Config, Gap, NewSnapshot, Page, Progress, RebuildReport, Snapshot, SnapshotId,
+    SnapshotQuery, SnapshotRef, Stats,
+    check::{self, Checked, SegmentRead},
+    folder::Folder,
+    proof::{self, Proof},
+    record::{self, About, PAYLOAD_MAX, SLOT_MAX, Taken},
+    row::Row,
+    writer::{Command, Index, Shared, Store, Writer},
+};
+use bytes::Bytes;
+use fleet::{CameraId, Wall};
+use std::{fmt, path::Path, sync::Arc, time::Duration};
+use tokio::{
+    sync::{Semaphore, mpsc, oneshot},
+    time::timeout,
+};
+
+/// Longest wait for the writer: for a place in its queue and its answer together.
+const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+/// Longest wait for a segment to be sealed, or for the archive to close.
+const SEAL_WITHIN: Duration = Duration::from_secs(60);
+/// Records that may wait for the writer.
+const QUEUE: usize = 4096;
+/// Memory that waiting records may take, in KiB: two of the largest, or a thousand usual ones.
+const QUEUE_KIB: usize = 64 << 10;
+
+/// One open archive folder. Cheap to clone. [`close`](Archive::close) it, or it closes in the background when the last
+/// clone is dropped.
+#[derive(Clone)]
+pub struct Archive {
+    commands: mpsc::Sender<Command>,
+    memory: Arc<Semaphore>,
+    shared: Arc<Shared>,
+}
+
+impl fmt::Debug for Archive {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Archive").field("folder", &self.shared.folder.root()).finish_non_exhaustive()
+    }
+}
+
+impl Archive {
+    /// Opens the folder, which is made if it is not there. Takes the lock, recovers what a crash left, and seals it.
+    ///
+    /// # Errors
+    /// [`ArchiveError::Locked`] if the folder is in use, [`ArchiveError::Config`] for settings that cannot be used,
+    /// [`ArchiveError::Io`] if the folder cannot be read or written.
+    pub async fn open(folder: &Path, config: Config) -> Result<Archive, ArchiveError> {
+        start(folder, config, Index::Keep).await.map(|(archive, _)| archive)
+    }
+
+    /// Makes the index anew from the segments alone. The archive must not be open.
+    ///
+    /// # Errors
+    /// As [`open`](Archive::open).
+    pub async fn rebuild(folder: &Path, config: Config) -> Result<RebuildReport, ArchiveError> {
+        let (archive, damaged) = start(folder, config, Index::Remake).await?;
+        let stats = archive.stats();
+        archive.close().await;
+        Ok(RebuildReport { records: stats.records, segments: stats.segments, damaged })
+    }
+
+    /// Stores a snapshot. Resolves when it is on the medium and can be found, at most about
+    /// [`commit_every`](Config::commit_every) later.
+    ///
+    /// Of one camera and slot the first snapshot stays: storing another answers with the first, so repeating after an
+    /// error is safe. A snapshot takes the place of a gap.
+    ///
+    /// # Errors
+    /// [`ArchiveError::Full`] while there is no space; [`ArchiveError::Busy`] if the disk does not keep up;
+    /// [`ArchiveError::Slow`] if there was no answer in time; [`ArchiveError::Invalid`] for an empty or too large
+    /// picture, or a slot outside the years 1970 to 9999.
+    pub async fn append(&self, snapshot: NewSnapshot) -> Result<SnapshotRef, ArchiveError> {
+        if snapshot.data.is_empty() {
+            return Err(ArchiveError::Invalid("a snapshot without a picture"));
+        }
+        let taken = Taken {
+            class: snapshot.class,
+            stream: snapshot.stream,
+            captured: snapshot.captured.wall,
+            captured_mono: snapshot.captured.mono.0,
+            camera_clock: snapshot.camera_clock,
+            codec: snapshot.codec,
+            width: snapshot.width,
+            height: snapshot.height,
+            status: snapshot.status,
+            cause: snapshot.cause,
+        };
+        let row =
+            self.store(snapshot.camera, snapshot.slot, About::Snapshot(taken), snapshot.data, String::new()).await?;
+        match row.entry() {
+            crate::Entry::Snapshot(reference) => Ok(reference),
+            crate::Entry::Gap(_) => Err(ArchiveError::NotFound),
+        }
+    }
+
+    /// Records that a scheduled snapshot was not taken. Changes nothing if the slot has a snapshot or a gap already.
+    ///
+    /// # Errors
+    /// As [`append`](Archive::append).
+    pub async fn record_gap(&self, gap: Gap) -> Result<(), ArchiveError> {
+        let mut detail = gap.detail;
+        detail.truncate(detail.floor_char_boundary(Gap::DETAIL_BYTES));
+        let payload = Bytes::from(detail.clone());
+        self.store(gap.camera, gap.slot, About::Gap(gap.cause), payload, detail).await.map(drop)
+    }
+
+    /// Finds snapshots and gaps, newest slot first, page by page.
+    ///
+    /// # Errors
+    /// [`ArchiveError::Invalid`] or [`ArchiveError::Cursor`] for a question that makes no sense;
+    /// [`ArchiveError::Index`] if a day's index is damaged.
+    pub async fn search(&self, query: &SnapshotQuery) -> Result<Page, ArchiveError> {
+        self.shared.reader.search(query).await
+    }
+
+    /// The snapshot of a camera whose capture is nearest to an instant, earlier or later, however far.
+    ///
+    /// # Errors
+    /// [`ArchiveError::Index`] if a day's index is damaged.
+    pub async fn nearest(&self, camera: CameraId, at: Wall) -> Result<Option<SnapshotRef>, ArchiveError> {
+        self.shared.reader.nearest(camera, at).await
+    }
+
+    /// Reads a snapshot and verifies it against its SHA-256.
+    ///
+    /// # Errors
+    /// [`ArchiveError::NotFound`]; [`ArchiveError::Damaged`] if a single bit of it is not as it was stored.
+    pub async fn read(&self, id: &SnapshotId) -> Result<Snapshot, ArchiveError> {
+        self.shared.reader.read(id).await
+    }
+
+    /// The proof that a snapshot is one of those under its segment's seal, and that seal in a signed manifest.
+    ///
+    /// # Errors
+    /// [`ArchiveError::NotSealed`] while the segment is still being written; [`ArchiveError::NotFound`];
+    /// [`ArchiveError::Damaged`] if the segment's footer is.
+    pub async fn proof(&self, id: &SnapshotId) -> Result<Proof, ArchiveError> {
+        let row = self.shared.reader.find(id).await?;
+        let (segment, _) = row.place();
+        let path = self.shared.reader.segment(segment).ok_or(ArchiveError::NotFound)?;
+        let folder = self.shared.folder.clone();
+        blocking(move || proof::make(&folder, &path, &row)).await?
+    }
+
+    /// Seals the open segment now, without waiting for the full hour, so that all stored so far can be proved.
+    ///
+    /// # Errors
+    /// [`ArchiveError::Io`] or [`ArchiveError::Index`] if that fails; nothing stored is lost by it.
+    pub async fn seal(&self) -> Result<(), ArchiveError> {
+        let (reply, answer) = oneshot::channel();
+        let asked = async {
+            self.commands.send(Command::Seal(reply)).await.map_err(|_| ArchiveError::Closed)?;
+            answer.await.map_err(|_| ArchiveError::Closed)?
+        };
+        timeout(SEAL_WITHIN, asked).await.map_err(|_| ArchiveError::Slow(SEAL_WITHIN.as_secs()))?
+    }
+
+    /// Reads everything and verifies it: every picture's SHA-256, every header, footer, Merkle root, the chain of
+    /// seals, every manifest's signature, and that the index says the same. Seals the open segment first. What does
+    /// not fit is named, and the check goes on.
+    ///
+    /// # Errors
+    /// [`ArchiveError::Io`] if the folder itself cannot be read.
+    pub async fn check(&self, mut progress: impl FnMut(Progress)) -> Result<CheckReport, ArchiveError> {
+        self.seal().await?;
+        let folder = self.shared.folder.clone();
+        let mut run = blocking(move || check::Run::begin(&folder)).await??;
+        loop {
+            progress(run.progress());
+            let (next, more) = blocking(move || {
+                let more = run.next();
+                (run, more)
+            })
+            .await?;
+            run = next;
+            match more {
+                Checked::Segment(read) => self.compare_with_index(&mut run, &read).await,
+                Checked::End => return Ok(run.report()),
+            }
+        }
+    }
+
+    async fn compare_with_index(&self, run: &mut check::Run, read: &SegmentRead) {
+        let reader = &self.shared.reader;
+        let rows = match reader.rows_of(read.number, &read.days).await {
+            Ok(rows) => rows,
+            Err(error) => return run.index_fails(&error),
+        };
+        // Retention may have dropped the segment while it was read.
+        if reader.segment(read.number).is_none() {
+            return;
+        }
+        for header in run.compare(read, rows) {
+            // Another record has the slot: a snapshot in place of this gap, or the same one written again elsewhere.
+            match reader.row(header.camera, header.slot).await {
+                Ok(Some(_)) => {}
+                Ok(None) => run.lacks(read, &header),
+                Err(error) => return run.index_fails(&error),
+            }
+        }
+    }
+
+    /// The archive in figures; at most half a second old.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.shared.stats().clone()
+    }
+
+    /// Writes what waits, seals, and lets go of the folder. Everything asked afterwards is [`ArchiveError::Closed`].
+    pub async fn close(&self) {
+        let (reply, closed) = oneshot::channel();
+        let asked = async {
+            if self.commands.send(Command::Close(reply)).await.is_ok() {
+                let _ = closed.await;
+            }
+        };
+        if timeout(SEAL_WITHIN, asked).await.is_err() {
+            tracing::error!("the archive did not close in time; the next start recovers it");
+        }
+    }
+
+    async fn store(
+        &self,
+        camera: CameraId,
+        slot: Wall,
+        about: About,
+        payload: Bytes,
+        detail: String,
+    ) -> Result<Row, ArchiveError> {
+        if payload.len() > PAYLOAD_MAX {
+            return Err(ArchiveError::Invalid("the picture is larger than 32 MiB"));
+        }
+        if !(0..=SLOT_MAX).contains(&slot.0) {
+            return Err(ArchiveError::Invalid("the slot is outside the years 1970 to 9999"));
+        }
+        let kib = u32::try_from(payload.len() / 1024 + 1).expect("at most 32 MiB");
+        let sha256 = record::sha256(&payload);
+        let asked = async {
+            let permit = self.memory.clone().acquire_many_owned(kib).await.map_err(|_| ArchiveError::Closed)?;
+            let (reply, answer) = oneshot::channel();
+            let store = Store { camera, slot, about, payload, sha256, detail, reply, permit };
+            self.commands.send(Command::Store(store)).await.map_err(|_| ArchiveError::Closed)?;
+            Ok::<_, ArchiveError>(answer)
+        };
+        let answer = timeout(ANSWER_WITHIN, asked).await.map_err(|_| ArchiveError::Busy)??;
+        let answer = timeout(ANSWER_WITHIN, answer).await;
+        answer.map_err(|_| ArchiveError::Slow(ANSWER_WITHIN.as_secs()))?.map_err(|_| ArchiveError::Closed)?
+    }
+}
+
+/// Starts the writer's thread and waits until it stands ready.
+async fn start(folder: &Path, config: Config, index: Index) -> Result<(Archive, Vec<crate::Damage>), ArchiveError> {
+    config.validate()?;
+    let folder = Folder::new(folder);
+    let (commands, receiver) = mpsc::channel(QUEUE);
+    let (ready, opened) = oneshot::channel();
+    let thread = std::thread::Builder::new().name("archive-writer".to_owned());
+    let named = folder.root().to_owned();
+    let run = move || {
+        // The writer blocks on its disk as it likes: this runtime is its own.
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = match runtime {
+            Ok(runtime) => runtime,
+            Err(error) => {
+                let _ = ready.send(Err(ArchiveError::io("start the writer of", folder.root())(error)));
+                return;
+            }
+        };
+        runtime.block_on(async {
+            match Writer::open(folder, config, index).await {
+                Ok((writer, damaged)) => {
+                    if ready.send(Ok((writer.shared(), damaged))).is_ok() {
+                        writer.run(receiver).await;
+                    }
+                }
+                Err(error) => drop(ready.send(Err(error))),
+            }
+        });
+    };
+    thread.spawn(run).map_err(ArchiveError::io("start the writer of", named))?;
+    let (shared, damaged) = opened.await.map_err(|_| ArchiveError::Closed)??;
+    Ok((Archive { commands, memory: Arc::new(Semaphore::new(QUEUE_KIB)), shared }, damaged))
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, ArchiveError> {
+    tokio::task::spawn_blocking(work).await.map_err(|_| ArchiveError::Closed)
+}

@@ -1,0 +1,78 @@
+//! Settings of one archive folder, and what they must not be.
+
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// How the archive cuts, commits and keeps. All of it may change between two starts.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Size in bytes at which a segment is sealed (it is also sealed at the full hour). This much is preallocated.
+    pub segment_bytes: u64,
+    /// Longest time a snapshot waits for others to share its flush; at most one second.
+    pub commit_every: Duration,
+    /// A batch of this many bytes is committed without waiting further.
+    pub commit_bytes: usize,
+    /// Legal minimum: nothing younger than this many days is ever dropped. When space runs out before that, new
+    /// snapshots are refused ([`State::Full`](crate::State::Full)) and kept ones stay. (30 days: State Council
+    /// order 799, article 17.)
+    pub keep_days: u32,
+    /// Age in days at which a segment is dropped even though there is space; `None` keeps as long as space allows.
+    pub purge_after_days: Option<u32>,
+    /// Most bytes the segments may take together; `None` for as much as the disk has.
+    pub max_bytes: Option<u64>,
+    /// Above this share of the disk in use, the oldest segments beyond `keep_days` are dropped.
+    pub high_water_percent: u8,
+    /// Bytes of the disk that no new segment may take: room for the index and for the rest of the machine.
+    pub reserve_bytes: u64,
+    /// Name of this node, written into every segment and manifest.
+    pub node: String,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            segment_bytes: 256 << 20,
+            commit_every: Duration::from_millis(500),
+            commit_bytes: 8 << 20,
+            keep_days: 30,
+            purge_after_days: None,
+            max_bytes: None,
+            high_water_percent: 90,
+            reserve_bytes: 256 << 20,
+            node: "node".to_owned(),
+        }
+    }
+}
+
+/// A setting that cannot be used.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{key}: must be {expected}")]
+pub struct ConfigFault {
+    /// The setting.
+    pub key: &'static str,
+    /// What it must be.
+    pub expected: &'static str,
+}
+
+impl Config {
+    /// The first setting that cannot be used, if any.
+    ///
+    /// # Errors
+    /// [`ConfigFault`] names it and says what is expected.
+    pub fn validate(&self) -> Result<(), ConfigFault> {
+        let rules = [
+            ((64 << 10..=16 << 30).contains(&self.segment_bytes), "segment_bytes", "64 KiB to 16 GiB"),
+            (self.commit_every <= Duration::from_secs(1), "commit_every", "at most 1 s"),
+            ((1..=256 << 20).contains(&self.commit_bytes), "commit_bytes", "1 byte to 256 MiB"),
+            (self.purge_after_days.is_none_or(|days| days >= self.keep_days), "purge_after_days", "at least keep_days"),
+            ((1..=100).contains(&self.high_water_percent), "high_water_percent", "1 to 100"),
+            ((1..=64).contains(&self.node.len()), "node", "1 to 64 bytes"),
+            (!self.node.chars().any(char::is_control), "node", "free of control characters"),
+        ];
+        match rules.into_iter().find(|(holds, ..)| !holds) {
+            Some((_, key, expected)) => Err(ConfigFault { key, expected }),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,300 @@
+//! Custody: the node's key, and the signed daily manifests of what was sealed and what was purged.
+//!
+//! A manifest is two lines of text: one JSON object, and `ed25519` with the signature over the bytes of the first
+//! line. It names every segment sealed that day with Merkle root and seal, every segment purged with its reason, and
+//! the SHA-256 of the manifest before it. So whoever keeps one manifest outside (printed, sent away) can show later
+//! that nothing sealed before it was altered, added or taken away. Manifests outlive the segments they speak of.
+//!
+//! This shows alterations by anyone who has the files but not the key. Whoever has both can write another history
+//! from any manifest that nobody kept a copy of.
+
+use crate::{
+    ArchiveError,
+    folder::{Day, Folder, replace_file},
+    index::Catalogued,
+    merkle::Hash,
+};
+use ed25519_dalek::{
+    Signer as _, SigningKey, VerifyingKey,
+    pkcs8::{DecodePrivateKey as _, EncodePrivateKey as _, EncodePublicKey as _, spki::der::pem::LineEnding},
+};
+use fleet::Wall;
+use rand::TryRngCore as _;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::{collections::BTreeMap, fs, io, path::Path};
+
+const VERSION: u32 = 1;
+
+/// What one manifest says.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct Manifest {
+    version: u32,
+    pub(crate) node: String,
+    pub(crate) day: String,
+    /// How roots and seals are hashed.
+    hash: String,
+    /// SHA-256 of the first line of the manifest before; zeros for the first.
+    #[serde(with = "hex")]
+    pub(crate) previous: Hash,
+    /// The key that signs.
+    #[serde(with = "hex")]
+    pub(crate) key: [u8; 32],
+    pub(crate) sealed: Vec<Sealed>,
+    pub(crate) purged: Vec<Purged>,
+}
+
+/// A segment sealed.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct Sealed {
+    pub(crate) segment: u64,
+    pub(crate) position: u64,
+    pub(crate) file: String,
+    pub(crate) records: u64,
+    pub(crate) bytes: u64,
+    #[serde(with = "hex")]
+    pub(crate) root: Hash,
+    #[serde(with = "hex")]
+    pub(crate) seal: Hash,
+}
+
+/// A segment dropped by retention.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct Purged {
+    pub(crate) segment: u64,
+    pub(crate) at: Wall,
+    pub(crate) records: u64,
+    pub(crate) oldest: Wall,
+    pub(crate) newest: Wall,
+    pub(crate) reason: String,
+}
+
+/// Why a manifest cannot be believed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub(crate) enum ManifestFault {
+    #[error("not a manifest")]
+    Malformed,
+    #[error("a manifest of a newer version")]
+    Version,
+    #[error("the signature does not match")]
+    Signature,
+}
+
+impl Manifest {
+    /// Reads and verifies the two lines.
+    pub(crate) fn parse(text: &str) -> Result<Manifest, ManifestFault> {
+        let (body, rest) = text.split_once('\n').ok_or(ManifestFault::Malformed)?;
+        let signature = rest.strip_suffix('\n').and_then(|r| r.strip_prefix("ed25519 "));
+        let signature = signature.and_then(|s| hex::decode(s).ok()).ok_or(ManifestFault::Malformed)?;
+        let signature: [u8; 64] = signature.try_into().map_err(|_| ManifestFault::Malformed)?;
+        let manifest: Manifest = serde_json::from_str(body).map_err(|_| ManifestFault::Malformed)?;
+        if manifest.version > VERSION {
+            return Err(ManifestFault::Version);
+        }
+        let key = VerifyingKey::from_bytes(&manifest.key).map_err(|_| ManifestFault::Signature)?;
+        key.verify_strict(body.as_bytes(), &signature.into()).map_err(|_| ManifestFault::Signature)?;
+        Ok(manifest)
+    }
+
+    fn text(&self, key: &SigningKey) -> String {
+        let body = serde_json::to_string(self).expect("numbers and strings always serialize");
+        let signature = hex::encode(key.sign(body.as_bytes()).to_bytes());
+        format!("{body}\ned25519 {signature}\n")
+    }
+}
+
+/// What the next manifest refers to.
+pub(crate) fn manifest_hash(text: &str) -> Hash {
+    Sha256::digest(text.split('\n').next().unwrap_or_default()).into()
+}
+
+/// Keeps the newest manifest, and signs.
+pub(crate) struct Custody {
+    folder: Folder,
+    node: String,
+    key: SigningKey,
+    /// The newest manifest and its day. Older ones are never written again, even if the clock steps back to them.
+    newest: Option<(Day, Manifest)>,
+    /// What a manifest of a new day refers to.
+    last: Hash,
+    /// Position and hash of the last seal that a manifest names.
+    head: (u64, Hash),
+    /// Highest segment number that manifests speak of, as far as they were read.
+    highest: u64,
+}
+
+impl Custody {
+    /// Reads the key, or makes it at first start, and the newest manifests.
+    pub(crate) fn open(folder: &Folder, node: &str) -> Result<Custody, ArchiveError> {
+        let key = read_or_make_key(folder)?;
+        let mut custody = Custody {
+            folder: folder.clone(),
+            node: node.to_owned(),
+            key,
+            newest: None,
+            last: [0; 32],
+            head: (0, [0; 32]),
+            highest: 0,
+        };
+        for day in Folder::days(&folder.manifests(), "txt")?.into_iter().rev() {
+            let path = folder.manifest(day);
+            let text = fs::read(&path).map_err(ArchiveError::io("read", &path))?;
+            let text = String::from_utf8_lossy(&text);
+            let parsed = Manifest::parse(&text);
+            if custody.last == [0; 32] {
+                custody.last = manifest_hash(&text);
+            }
+            match parsed {
+                Ok(manifest) => {
+                    let numbers = manifest.sealed.iter().map(|s| s.segment);
+                    let numbers = numbers.chain(manifest.purged.iter().map(|p| p.segment));
+                    custody.highest = custody.highest.max(numbers.max().unwrap_or(0));
+                    let last = manifest.sealed.iter().max_by_key(|s| s.position);
+                    let head = last.map(|s| (s.position, s.seal));
+                    if custody.newest.is_none() {
+                        custody.newest = Some((day, manifest));
+                    }
+                    if let Some(head) = head {
+                        custody.head = head;
+                        break;
+                    }
+                }
+                Err(fault) => {
+                    // It stays as evidence under another name; the next manifest refers to it as it is.
+                    tracing::error!(%day, %fault, "manifest damaged");
+                    let aside = path.with_extension("damaged");
+                    fs::rename(&path, &aside).map_err(ArchiveError::io("rename", &path))?;
+                }
+            }
+        }
+        Ok(custody)
+    }
+
+    /// Position and hash of the last seal on record.
+    pub(crate) fn head(&self) -> (u64, Hash) {
+        self.head
+    }
+
+    /// Highest segment number on record.
+    pub(crate) fn highest(&self) -> u64 {
+        self.highest
+    }
+
+    /// Every segment that some manifest says was sealed, and whether it was purged.
+    pub(crate) fn history(&self) -> Result<History, ArchiveError> {
+        let mut history = History::default();
+        for day in Folder::days(&self.folder.manifests(), "txt")? {
+            let path = self.folder.manifest(day);
+            let text = fs::read_to_string(&path).map_err(ArchiveError::io("read", &path))?;
+            if let Ok(manifest) = Manifest::parse(&text) {
+                history.sealed.extend(manifest.sealed.into_iter().map(|s| (s.segment, s)));
+                history.purged.extend(manifest.purged.into_iter().map(|p| (p.segment, p)));
+            }
+        }
+        Ok(history)
+    }
+
+    /// Puts the seals of the catalog on record that are not yet. Called again after an error, it catches up.
+    pub(crate) fn catch_up<'a>(
+        &mut self,
+        catalog: impl Iterator<Item = &'a Catalogued>,
+        now: Wall,
+    ) -> Result<(), ArchiveError> {
+        let mut new: Vec<&Catalogued> = catalog.filter(|c| c.position > self.head.0).collect();
+        new.sort_unstable_by_key(|c| c.position);
+        let Some(last) = new.last() else { return Ok(()) };
+        let head = (last.position, last.seal);
+        let sealed = new.iter().map(|c| Sealed {
+            segment: c.number,
+            position: c.position,
+            file: c.file.clone(),
+            records: c.records,
+            bytes: c.bytes,
+            root: c.root,
+            seal: c.seal,
+        });
+        let sealed: Vec<Sealed> = sealed.collect();
+        self.write(now, |manifest| manifest.sealed.extend(sealed))?;
+        self.head = head;
+        Ok(())
+    }
+
+    /// Puts a purge on record, before it is done.
+    pub(crate) fn purge(&mut self, purged: Purged) -> Result<(), ArchiveError> {
+        let known = self.newest.iter().any(|(_, m)| m.purged.iter().any(|p| p.segment == purged.segment));
+        if known {
+            return Ok(());
+        }
+        self.write(purged.at, |manifest| manifest.purged.push(purged))
+    }
+
+    fn write(&mut self, now: Wall, change: impl FnOnce(&mut Manifest)) -> Result<(), ArchiveError> {
+        let today = Day::of(now);
+        let (day, mut manifest) = match &self.newest {
+            Some((day, manifest)) if *day >= today => (*day, manifest.clone()),
+            _ => {
+                let fresh = Manifest {
+                    version: VERSION,
+                    node: self.node.clone(),
+                    day: today.to_string(),
+                    hash: "sha256".to_owned(),
+                    previous: self.last,
+                    key: [0; 32],
+                    sealed: Vec::new(),
+                    purged: Vec::new(),
+                };
+                (today, fresh)
+            }
+        };
+        manifest.key = self.key.verifying_key().to_bytes();
+        change(&mut manifest);
+        let text = manifest.text(&self.key);
+        let path = self.folder.manifest(day);
+        replace_file(&path, text.as_bytes(), 0o644).map_err(ArchiveError::io("write", path))?;
+        self.last = manifest_hash(&text);
+        self.newest = Some((day, manifest));
+        Ok(())
+    }
+}
+
+/// What all manifests together say.
+#[derive(Default)]
+pub(crate) struct History {
+    pub(crate) sealed: BTreeMap<u64, Sealed>,
+    pub(crate) purged: BTreeMap<u64, Purged>,
+}
+
+fn read_or_make_key(folder: &Folder) -> Result<SigningKey, ArchiveError> {
+    let path = folder.key();
+    let unusable =
+        |what: &str| ArchiveError::io("use", &path)(io::Error::new(io::ErrorKind::InvalidData, what.to_owned()));
+    match fs::read_to_string(&path) {
+        Ok(text) => {
+            if others_may_read(&path).map_err(ArchiveError::io("look at", &path))? {
+                return Err(unusable("others may read this key; set its mode to 0600"));
+            }
+            SigningKey::from_pkcs8_pem(&text).map_err(|_| unusable("not an Ed25519 key in PKCS #8 PEM"))
+        }
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {
+            let mut secret = [0; 32];
+            rand::rngs::OsRng
+                .try_fill_bytes(&mut secret)
+                .map_err(|e| ArchiveError::io("make", &path)(io::Error::other(e.to_string())))?;
+            let key = SigningKey::from_bytes(&secret);
+            let private = key.to_pkcs8_pem(LineEnding::LF).map_err(|_| unusable("the key cannot be written down"))?;
+            let public = key.verifying_key().to_public_key_pem(LineEnding::LF);
+            let public = public.map_err(|_| unusable("the key cannot be written down"))?;
+            replace_file(&path, private.as_bytes(), 0o600).map_err(ArchiveError::io("write", &path))?;
+            let path = folder.public_key();
+            replace_file(&path, public.as_bytes(), 0o644).map_err(ArchiveError::io("write", path))?;
+            tracing::info!(key = hex::encode(key.verifying_key().to_bytes()), "made this node's signing key");
+            Ok(key)
+        }
+        Err(e) => Err(ArchiveError::io("read", &path)(e)),
+    }
+}
+
+fn others_may_read(path: &Path) -> io::Result<bool> {
+    use std::os::unix::fs::PermissionsExt;
+    Ok(fs::metadata(path)?.permissions().mode() & 0o077 != 0)
+}

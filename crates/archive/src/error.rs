@@ -1,0 +1,82 @@
+//! What can go wrong, in words that say what to do.
+
+use crate::{ConfigFault, CursorError};
+use std::{io, path::PathBuf};
+
+/// Why the archive did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum ArchiveError {
+    /// Another process (or another handle of this one) has the folder.
+    #[error("{folder} is in use by {holder}: stop it first, one archive folder serves one process")]
+    Locked {
+        /// The archive's folder.
+        folder: PathBuf,
+        /// Who holds it, as far as the lock file tells.
+        holder: String,
+    },
+    /// A setting cannot be used.
+    #[error("archive setting {0}")]
+    Config(#[from] ConfigFault),
+    /// The question or the record makes no sense.
+    #[error("{0}")]
+    Invalid(&'static str),
+    /// The cursor is not one of ours, or belongs to another search.
+    #[error(transparent)]
+    Cursor(#[from] CursorError),
+    /// No such snapshot, or retention has dropped it.
+    #[error("no such snapshot")]
+    NotFound,
+    /// The record's bytes are not what was written. Nothing of it is served.
+    #[error("snapshot damaged in segment {segment} at byte {offset}: {what}")]
+    Damaged {
+        /// Number of the segment.
+        segment: u64,
+        /// Where the record begins.
+        offset: u64,
+        /// What does not fit.
+        what: String,
+    },
+    /// No space, and nothing old enough to be dropped. Snapshots are refused until there is space again.
+    #[error("archive full: {0}")]
+    Full(String),
+    /// More is waiting to be written than may wait.
+    #[error("archive busy: the disk does not keep up")]
+    Busy,
+    /// The writer did not answer in time. The snapshot may or may not be stored; sending it again is safe.
+    #[error("archive did not answer within {0} s")]
+    Slow(u64),
+    /// The archive is closed.
+    #[error("archive closed")]
+    Closed,
+    /// A file of the archive was written by a newer version of this program.
+    #[error("{0} was written by a newer version of this program")]
+    NewerVersion(PathBuf),
+    /// The segment that holds the snapshot is not sealed yet, so there is no proof for it.
+    #[error("not sealed yet: the proof exists after the segment's hour ends")]
+    NotSealed,
+    /// A file could not be read or written.
+    #[error("cannot {doing} {path}: {source}")]
+    Io {
+        /// What was tried.
+        doing: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// The index failed; the segments are not touched by that. `archive rebuild` makes it anew.
+    #[error("index {file}: {what}")]
+    Index {
+        /// Which file.
+        file: String,
+        /// What it said.
+        what: String,
+    },
+}
+
+impl ArchiveError {
+    pub(crate) fn io(doing: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> ArchiveError {
+        let path = path.into();
+        move |source| ArchiveError::Io { doing, path, source }
+    }
+}

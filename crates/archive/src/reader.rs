@@ -1,0 +1,297 @@
+//! Finding and reading: many callers at once, beside the writer, never in its way.
+//!
+//! Reading goes through the index to the segment; what is handed out was verified against the record's own SHA-256
+//! and against the row that led there. A row can be wrong (the index is a cache); then nothing is served.
+
+use crate::{
+    ArchiveError, Cursor, Entry, Kind, Page, Snapshot, SnapshotId, SnapshotQuery, SnapshotRef,
+    folder::{Day, Folder},
+    index::index_error,
+    record::PAYLOAD_MAX,
+    row::{self, Row},
+    segment,
+};
+use bytes::Bytes;
+use fleet::{CameraId, Wall};
+use sqlx::{
+    ConnectOptions as _, QueryBuilder, Sqlite, SqlitePool,
+    sqlite::{SqliteConnectOptions, SqlitePoolOptions},
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs::File,
+    path::PathBuf,
+    sync::{Mutex, MutexGuard, RwLock},
+    time::{Duration, Instant},
+};
+
+/// Day files that stay open for reading.
+const OPEN_DAYS: usize = 16;
+/// Readers of one day at once.
+const READERS: u32 = 4;
+/// A search that has looked this long hands out what it has, at the end of a day.
+const PAUSE_AFTER: Duration = Duration::from_secs(2);
+
+/// What the writer tells readers.
+#[derive(Default)]
+pub(crate) struct Known {
+    /// Days that have an index.
+    pub(crate) days: BTreeSet<Day>,
+    /// Where each segment's file is.
+    pub(crate) segments: BTreeMap<u64, PathBuf>,
+}
+
+pub(crate) struct Reader {
+    folder: Folder,
+    known: RwLock<Known>,
+    pools: Mutex<Vec<(Day, SqlitePool)>>,
+}
+
+impl Reader {
+    pub(crate) fn new(folder: Folder, known: Known) -> Reader {
+        Reader { folder, known: RwLock::new(known), pools: Mutex::new(Vec::new()) }
+    }
+
+    /// Lets the writer tell what is new.
+    pub(crate) fn tell(&self, news: impl FnOnce(&mut Known)) {
+        news(&mut self.known.write().expect("no holder panics"));
+    }
+
+    /// Closes what is open of a day that is being dropped.
+    pub(crate) fn forget_day(&self, day: Day) {
+        self.tell(|known| {
+            known.days.remove(&day);
+        });
+        self.pools().retain(|(d, _)| *d != day);
+    }
+
+    /// Closes everything.
+    pub(crate) async fn close(&self) {
+        let pools = std::mem::take(&mut *self.pools());
+        for (_, pool) in pools {
+            pool.close().await;
+        }
+    }
+
+    fn pools(&self) -> MutexGuard<'_, Vec<(Day, SqlitePool)>> {
+        self.pools.lock().expect("no holder panics")
+    }
+
+    fn pool(&self, day: Day) -> SqlitePool {
+        let mut pools = self.pools();
+        if let Some(at) = pools.iter().position(|(d, _)| *d == day) {
+            let used = pools.remove(at);
+            let pool = used.1.clone();
+            pools.push(used);
+            return pool;
+        }
+        if pools.len() >= OPEN_DAYS {
+            pools.remove(0);
+        }
+        let options = SqliteConnectOptions::new()
+            .filename(self.folder.day_index(day))
+            .read_only(true)
+            .busy_timeout(Duration::from_secs(5))
+            .disable_statement_logging();
+        let pool = SqlitePoolOptions::new()
+            .max_connections(READERS)
+            .acquire_timeout(Duration::from_secs(10))
+            .idle_timeout(Duration::from_secs(60))
+            .connect_lazy_with(options);
+        pools.push((day, pool.clone()));
+        pool
+    }
+
+    /// Rows of one day's index by a query. A day that retention has dropped in the meantime has none.
+    async fn rows(&self, day: Day, mut query: QueryBuilder<Sqlite>) -> Result<Vec<Row>, ArchiveError> {
+        let fetched = query.build().persistent(false).fetch_all(&self.pool(day)).await;
+        let rows = match fetched {
+            Ok(rows) => rows,
+            Err(_) if !self.has_day(day) => return Ok(Vec::new()),
+            Err(e) => return Err(index_error(&self.folder.day_index(day), &e)),
+        };
+        let damaged = || ArchiveError::Index {
+            file: format!("{day}.db"),
+            what: "a row has a value that this program does not write; rebuild the index".to_owned(),
+        };
+        rows.iter().map(|row| Row::read(row).ok_or_else(damaged)).collect()
+    }
+
+    fn has_day(&self, day: Day) -> bool {
+        self.known.read().expect("no holder panics").days.contains(&day)
+    }
+
+    /// Days with an index between two, newest first.
+    fn days(&self, first: Day, last: Day) -> Vec<Day> {
+        if first > last {
+            return Vec::new();
+        }
+        self.known.read().expect("no holder panics").days.range(first..=last).rev().copied().collect()
+    }
+
+    pub(crate) async fn search(&self, query: &SnapshotQuery) -> Result<Page, ArchiveError> {
+        query.validate()?;
+        let started = Instant::now();
+        let (search, wanted) = (query.fingerprint(), query.page_size());
+        let cameras = query.cameras.as_ref().map(|list| {
+            let ids: Vec<String> = list.iter().map(|c| c.0.to_string()).collect();
+            format!("[{}]", ids.join(","))
+        });
+        let last = query.until.map_or(Day(i32::MAX), |until| Day::of(Wall(until.0.saturating_sub(1))));
+        let last = query.after.map_or(last, |after| last.min(Day::of(Wall(after.slot))));
+        let first = query.from.map_or(Day(0), Day::of);
+        let mut page = Page::default();
+        for day in self.days(first, last) {
+            let mut select = select(query, cameras.as_deref());
+            // One more than wanted tells whether there is a next page.
+            let room = wanted + 1 - page.entries.len();
+            select.push(" ORDER BY slot DESC, camera DESC LIMIT ").push_bind(i64::try_from(room).unwrap_or(i64::MAX));
+            page.entries.extend(self.rows(day, select).await?.into_iter().map(Row::entry));
+            if page.entries.len() > wanted {
+                page.entries.truncate(wanted);
+                let end = page.entries.last();
+                page.next = end.map(|e| Cursor { slot: e.slot().0, camera: i64::from(e.camera().0), search });
+                break;
+            }
+            if started.elapsed() > PAUSE_AFTER && day > first {
+                // Before every camera of the day's first instant: the next page begins with the day before.
+                page.next = Some(Cursor { slot: day.start().0, camera: -1, search });
+                break;
+            }
+        }
+        Ok(page)
+    }
+
+    /// The snapshot of a camera whose capture is nearest to an instant.
+    pub(crate) async fn nearest(&self, camera: CameraId, at: Wall) -> Result<Option<SnapshotRef>, ArchiveError> {
+        let here = Day::of(at);
+        let mut best: Option<SnapshotRef> = None;
+        let mut before = self.days(Day(0), here);
+        let mut after = self.days(here, Day(i32::MAX));
+        after.reverse();
+        for (days, earlier) in [(&mut before, true), (&mut after, false)] {
+            for &mut day in days {
+                // A day further away than what was found already cannot hold a nearer one.
+                let edge = if earlier { Day(day.0.saturating_add(1)).start() } else { day.start() };
+                if day != here && best.as_ref().is_some_and(|b| distance(b.captured, at) <= distance(edge, at)) {
+                    break;
+                }
+                let mut query = QueryBuilder::new("SELECT ");
+                query
+                    .push(row::COLUMNS)
+                    .push(" FROM entry WHERE kind = 1 AND camera = ")
+                    .push_bind(i64::from(camera.0));
+                if earlier {
+                    query.push(" AND slot <= ").push_bind(at.0).push(" ORDER BY slot DESC LIMIT 1");
+                } else {
+                    query.push(" AND slot > ").push_bind(at.0).push(" ORDER BY slot LIMIT 1");
+                }
+                if let Some(Entry::Snapshot(found)) = self.rows(day, query).await?.pop().map(Row::entry) {
+                    if best.as_ref().is_none_or(|b| distance(found.captured, at) < distance(b.captured, at)) {
+                        best = Some(found);
+                    }
+                    break;
+                }
+            }
+        }
+        Ok(best)
+    }
+
+    /// The row that an id names.
+    pub(crate) async fn find(&self, id: &SnapshotId) -> Result<Row, ArchiveError> {
+        let row = self.row(id.camera(), id.slot()).await?.ok_or(ArchiveError::NotFound)?;
+        let same = SnapshotId::new(row.header.camera, row.header.slot, &row.header.sha256) == *id;
+        if same && !row.is_gap() { Ok(row) } else { Err(ArchiveError::NotFound) }
+    }
+
+    /// The row of a camera and slot.
+    pub(crate) async fn row(&self, camera: CameraId, slot: Wall) -> Result<Option<Row>, ArchiveError> {
+        let day = Day::of(slot);
+        if !self.has_day(day) {
+            return Ok(None);
+        }
+        let mut query = QueryBuilder::new("SELECT ");
+        query.push(row::COLUMNS).push(" FROM entry WHERE slot = ").push_bind(slot.0);
+        query.push(" AND camera = ").push_bind(i64::from(camera.0));
+        Ok(self.rows(day, query).await?.pop())
+    }
+
+    /// The rows of one segment in some days.
+    pub(crate) async fn rows_of(&self, segment: u64, days: &BTreeSet<Day>) -> Result<Vec<Row>, ArchiveError> {
+        let mut found = Vec::new();
+        for &day in days.iter().filter(|&&day| self.has_day(day)) {
+            let mut query = QueryBuilder::new("SELECT ");
+            query.push(row::COLUMNS).push(" FROM entry WHERE segment = ").push_bind(segment.cast_signed());
+            found.extend(self.rows(day, query).await?);
+        }
+        Ok(found)
+    }
+
+    pub(crate) async fn read(&self, id: &SnapshotId) -> Result<Snapshot, ArchiveError> {
+        let row = self.find(id).await?;
+        let path = self.segment(row.header.segment).ok_or(ArchiveError::NotFound)?;
+        let read = tokio::task::spawn_blocking(move || read_row(&path, row));
+        read.await.map_err(|_| ArchiveError::Closed)?
+    }
+
+    /// Where a segment's file is.
+    pub(crate) fn segment(&self, number: u64) -> Option<PathBuf> {
+        self.known.read().expect("no holder panics").segments.get(&number).cloned()
+    }
+}
+
+fn distance(a: Wall, b: Wall) -> u64 {
+    a.0.abs_diff(b.0)
+}
+
+fn select(query: &SnapshotQuery, cameras: Option<&str>) -> QueryBuilder<Sqlite> {
+    let mut select = QueryBuilder::new("SELECT ");
+    select.push(row::COLUMNS).push(" FROM entry WHERE slot >= ");
+    select.push_bind(query.from.map_or(0, |f| f.0));
+    if let Some(until) = query.until {
+        select.push(" AND slot < ").push_bind(until.0);
+    }
+    if let Some(after) = query.after {
+        select.push(" AND (slot, camera) < (").push_bind(after.slot).push(", ").push_bind(after.camera).push(")");
+    }
+    if let Some(cameras) = cameras {
+        select.push(" AND camera IN (SELECT value FROM json_each(").push_bind(cameras.to_owned()).push("))");
+    }
+    match query.kind {
+        Kind::All => {}
+        Kind::Snapshot => drop(select.push(" AND kind = 1")),
+        Kind::Gap => drop(select.push(" AND kind = 2")),
+    }
+    if let Some(class) = query.class {
+        select.push(" AND class = ").push_bind(i64::from(crate::record::class_number(class)));
+    }
+    if let Some(status) = query.status {
+        select.push(" AND status = ").push_bind(i64::from(crate::record::status_number(status)));
+    }
+    if let Some(cause) = query.cause {
+        select.push(" AND cause = ").push_bind(cause.code());
+    }
+    select
+}
+
+fn read_row(path: &PathBuf, row: Row) -> Result<Snapshot, ArchiveError> {
+    let (segment, offset) = row.place();
+    let damaged = |what: String| ArchiveError::Damaged { segment, offset, what };
+    if row.header.payload as usize > PAYLOAD_MAX {
+        return Err(damaged("the index names an impossible length".to_owned()));
+    }
+    let file = match File::open(path) {
+        // Retention may have dropped it since the index was asked.
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Err(ArchiveError::NotFound),
+        file => file.map_err(ArchiveError::io("open", path))?,
+    };
+    let read = segment::read_record(&file, segment, offset, row.header.payload);
+    let (header, data) = read.map_err(ArchiveError::io("read", path))?.map_err(|e| damaged(e.to_string()))?;
+    if header != row.header {
+        return Err(damaged("the record is not the one that the index names".to_owned()));
+    }
+    match row.entry() {
+        Entry::Snapshot(reference) => Ok(Snapshot { reference, data: Bytes::from(data) }),
+        Entry::Gap(_) => Err(ArchiveError::NotFound),
+    }
+}

@@ -1,0 +1,181 @@
+//! What frames a segment: the block it begins with, and the footer and seal it ends with once it is sealed.
+//!
+//! ```text
+//! opening 128 bytes | records … | footer: a copy of every header with its offset, skipped ranges | seal 256 bytes
+//! ```
+//!
+//! The footer is the index of the segment in itself, and doubles every header. The seal fits a whole segment into 256
+//! bytes: Merkle root, SHA-256 of the footer, and the SHA-256 of the seal before it, so that seals of one node are a
+//! chain from which none can be taken out unseen.
+
+use crate::{
+    merkle::{self, Hash},
+    record::{HEADER, HeaderBytes, array_at, i64_at, u32_at},
+};
+use fleet::Wall;
+use sha2::{Digest, Sha256};
+use std::ops::Range;
+
+/// Bytes of the opening block: where the first record begins.
+pub(crate) const OPENING: usize = 128;
+/// Bytes of a seal.
+pub(crate) const SEAL: usize = 256;
+/// Most records of one segment, so that its footer stays small enough to hold in memory.
+pub(crate) const RECORDS_MAX: usize = 1 << 16;
+/// Most skipped ranges that a footer lists.
+const SKIPPED_MAX: usize = 1 << 16;
+
+const OPENING_MAGIC: [u8; 8] = *b"\xa5SEopen\n";
+const SEAL_MAGIC: [u8; 8] = *b"\xa5SEseal\n";
+const VERSION: u16 = 1;
+/// SHA-256 with RFC 6962 prefixes. Other numbers are for algorithms to come (SM3 may be demanded one day).
+const SHA_256: u8 = 1;
+const ENTRY: usize = 8 + HEADER;
+
+/// Length in bytes of footer and seal for so many records.
+pub(crate) fn ending_length(records: usize, skipped: usize) -> u64 {
+    (records * ENTRY + skipped * 16 + SEAL) as u64
+}
+
+/// The block that a segment begins with.
+pub(crate) fn opening(number: u64, created: Wall, node: &str) -> [u8; OPENING] {
+    let mut out = [0; OPENING];
+    out[..8].copy_from_slice(&OPENING_MAGIC);
+    out[8..10].copy_from_slice(&VERSION.to_le_bytes());
+    out[16..24].copy_from_slice(&number.to_le_bytes());
+    out[24..32].copy_from_slice(&created.0.to_le_bytes());
+    let node = &node.as_bytes()[..node.len().min(64)];
+    out[32] = u8::try_from(node.len()).expect("at most 64");
+    out[33..33 + node.len()].copy_from_slice(node);
+    let crc = crc32c::crc32c(&out[..OPENING - 4]);
+    out[OPENING - 4..].copy_from_slice(&crc.to_le_bytes());
+    out
+}
+
+/// Whether this is the opening of segment `number`.
+pub(crate) fn is_opening(bytes: &[u8; OPENING], number: u64) -> bool {
+    bytes[..8] == OPENING_MAGIC
+        && u32_at(bytes, OPENING - 4) == crc32c::crc32c(&bytes[..OPENING - 4])
+        && bytes[16..24] == number.to_le_bytes()
+}
+
+/// One record in a footer: where it begins and its header.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Kept {
+    pub(crate) offset: u64,
+    pub(crate) header: HeaderBytes,
+}
+
+/// The index that a sealed segment carries.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub(crate) struct Footer {
+    pub(crate) kept: Vec<Kept>,
+    /// Bytes that hold no record: found unreadable when the segment was recovered after a crash, or never acknowledged.
+    pub(crate) skipped: Vec<Range<u64>>,
+}
+
+impl Footer {
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(self.kept.len() * ENTRY + self.skipped.len() * 16 + SEAL);
+        for kept in &self.kept {
+            out.extend_from_slice(&kept.offset.to_le_bytes());
+            out.extend_from_slice(&kept.header);
+        }
+        for range in &self.skipped {
+            out.extend_from_slice(&range.start.to_le_bytes());
+            out.extend_from_slice(&range.end.to_le_bytes());
+        }
+        out
+    }
+
+    /// Reads the footer that `seal` speaks of; `None` if these are not its bytes.
+    pub(crate) fn decode(bytes: &[u8], seal: &Seal) -> Option<Footer> {
+        if <[u8; 32]>::from(Sha256::digest(bytes)) != seal.footer_sha256 {
+            return None;
+        }
+        let (kept, skipped) = bytes.split_at_checked(seal.records as usize * ENTRY)?;
+        let kept = kept.chunks_exact(ENTRY);
+        let skipped = skipped.chunks_exact(16);
+        if skipped.len() != seal.skipped as usize || !skipped.remainder().is_empty() {
+            return None;
+        }
+        let number = |bytes: &[u8], at| u64::from_le_bytes(array_at(bytes, at));
+        Some(Footer {
+            kept: kept.map(|e| Kept { offset: number(e, 0), header: array_at(e, 8) }).collect(),
+            skipped: skipped.map(|e| number(e, 0)..number(e, 8)).collect(),
+        })
+    }
+
+    pub(crate) fn leaves(&self) -> Vec<Hash> {
+        self.kept.iter().map(|k| merkle::leaf(&k.header)).collect()
+    }
+}
+
+/// A whole segment in 256 bytes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Seal {
+    pub(crate) number: u64,
+    /// Place in the node's chain of seals, from 1. Segments are not always sealed in the order of their numbers.
+    pub(crate) position: u64,
+    pub(crate) sealed: Wall,
+    pub(crate) records: u32,
+    pub(crate) skipped: u32,
+    /// Where the records end and the footer begins.
+    pub(crate) footer_at: u64,
+    pub(crate) root: Hash,
+    pub(crate) footer_sha256: Hash,
+    /// [`hash`](Seal::hash) of the seal before; zeros for the first.
+    pub(crate) previous: Hash,
+}
+
+impl Seal {
+    pub(crate) fn encode(&self) -> [u8; SEAL] {
+        let mut out = [0; SEAL];
+        let mut put = |at: usize, bytes: &[u8]| out[at..at + bytes.len()].copy_from_slice(bytes);
+        put(0, &SEAL_MAGIC);
+        put(8, &VERSION.to_le_bytes());
+        put(10, &[SHA_256]);
+        put(16, &self.number.to_le_bytes());
+        put(24, &self.position.to_le_bytes());
+        put(32, &self.sealed.0.to_le_bytes());
+        put(40, &self.records.to_le_bytes());
+        put(44, &self.skipped.to_le_bytes());
+        put(48, &self.footer_at.to_le_bytes());
+        put(64, &self.root);
+        put(96, &self.footer_sha256);
+        put(128, &self.previous);
+        let crc = crc32c::crc32c(&out[..SEAL - 4]);
+        out[SEAL - 4..].copy_from_slice(&crc.to_le_bytes());
+        out
+    }
+
+    /// Reads a seal; `None` if these bytes are not one that this program knows.
+    pub(crate) fn decode(bytes: &[u8; SEAL]) -> Option<Seal> {
+        let right = bytes[..8] == SEAL_MAGIC
+            && u32_at(bytes, SEAL - 4) == crc32c::crc32c(&bytes[..SEAL - 4])
+            && bytes[8..10] == VERSION.to_le_bytes()
+            && bytes[10] == SHA_256;
+        let seal = Seal {
+            number: u64::from_le_bytes(array_at(bytes, 16)),
+            position: u64::from_le_bytes(array_at(bytes, 24)),
+            sealed: Wall(i64_at(bytes, 32)),
+            records: u32_at(bytes, 40),
+            skipped: u32_at(bytes, 44),
+            footer_at: u64::from_le_bytes(array_at(bytes, 48)),
+            root: array_at(bytes, 64),
+            footer_sha256: array_at(bytes, 96),
+            previous: array_at(bytes, 128),
+        };
+        (right && seal.records as usize <= RECORDS_MAX && seal.skipped as usize <= SKIPPED_MAX).then_some(seal)
+    }
+
+    /// What the next seal of the node refers to.
+    pub(crate) fn hash(&self) -> Hash {
+        Sha256::digest(self.encode()).into()
+    }
+
+    /// Length in bytes of the whole segment file.
+    pub(crate) fn file_length(&self) -> u64 {
+        self.footer_at.saturating_add(ending_length(self.records as usize, self.skipped as usize))
+    }
+}

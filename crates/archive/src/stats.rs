@@ -1,0 +1,111 @@
+//! What the archive says about itself.
+
+use fleet::{CameraId, Wall};
+use serde::Serialize;
+use std::fmt;
+
+/// Whether new snapshots are taken.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
+#[serde(rename_all = "snake_case", tag = "state", content = "reason")]
+pub enum State {
+    /// They are.
+    #[default]
+    Ok,
+    /// No space, and nothing old enough to be dropped. Everything stored is kept and served; taking snapshots resumes
+    /// by itself when there is space.
+    Full,
+    /// The disk or the index fails. Tried again by itself.
+    Failed(String),
+}
+
+/// The archive in figures.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
+pub struct Stats {
+    /// Whether new snapshots are taken.
+    pub state: State,
+    /// Stored records, snapshots and gaps.
+    pub records: u64,
+    /// Bytes of all segments.
+    pub bytes: u64,
+    /// Number of segments.
+    pub segments: u64,
+    /// Free bytes of the disk.
+    pub free_bytes: u64,
+    /// Oldest slot stored.
+    pub oldest: Option<Wall>,
+    /// When the last batch was committed, since start.
+    pub last_commit: Option<Wall>,
+    /// Snapshots acknowledged since start.
+    pub appended: u64,
+    /// Bytes of pictures acknowledged since start.
+    pub appended_bytes: u64,
+    /// Batches committed since start.
+    pub commits: u64,
+    /// Days until the disk is full at the average rate of what is stored; `None` if there is not a day of it yet.
+    pub full_in_days: Option<u32>,
+}
+
+/// How far a check is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
+pub struct Progress {
+    /// Segments done.
+    pub segments: u64,
+    /// Segments in all.
+    pub of_segments: u64,
+    /// Bytes read.
+    pub bytes: u64,
+    /// Bytes in all.
+    pub of_bytes: u64,
+}
+
+/// What a check found.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
+pub struct CheckReport {
+    /// Records read and verified.
+    pub records: u64,
+    /// Segments read.
+    pub segments: u64,
+    /// Bytes read.
+    pub bytes: u64,
+    /// Everything that is not as it was written.
+    pub damaged: Vec<Damage>,
+}
+
+/// One thing that is not as it was written.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Damage {
+    /// The file, relative to the archive's folder.
+    pub file: String,
+    /// Where in it, in bytes.
+    pub offset: u64,
+    /// Whose record, if known.
+    pub camera: Option<CameraId>,
+    /// Of which instant, if known.
+    pub slot: Option<Wall>,
+    /// What does not fit.
+    pub what: String,
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at byte {}", self.file, self.offset)?;
+        if let (Some(camera), Some(slot)) = (self.camera, self.slot) {
+            match jiff::Timestamp::from_millisecond(slot.0) {
+                Ok(at) => write!(f, " (camera {camera}, {at})")?,
+                Err(_) => write!(f, " (camera {camera}, {} ms)", slot.0)?,
+            }
+        }
+        write!(f, ": {}", self.what)
+    }
+}
+
+/// What a rebuild of the index found.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
+pub struct RebuildReport {
+    /// Records in the new index.
+    pub records: u64,
+    /// Segments read.
+    pub segments: u64,
+    /// What could not be read.
+    pub damaged: Vec<Damage>,
+}

@@ -1,0 +1,579 @@
+//! The one writer: a thread of its own that turns what arrives into batches, and batches into durable records.
+//!
+//! A batch is written, flushed, indexed, and only then acknowledged, in this order. A failed write or flush gives the
+//! segment up, and the batch goes once more into a new one. A failed index transaction leaves the rows as a debt that
+//! is paid before anything new is taken: their records are already on the medium, and forgetting them would let a
+//! second record take their place.
+
+use crate::{
+    ArchiveError, Config, State, Stats,
+    custody::Custody,
+    folder::{Folder, Lock, hour},
+    index::{self, Catalogued},
+    merkle::Hash,
+    reader::{Known, Reader},
+    record::{self, About, Header},
+    recover::{Recovered, recover},
+    retention,
+    row::{Key, Row},
+    seal::Kept,
+    segment::OpenSegment,
+};
+use bytes::Bytes;
+use fleet::{CameraId, Wall};
+use std::{
+    collections::{BTreeMap, HashMap},
+    io,
+    sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
+};
+use tokio::{
+    sync::{OwnedSemaphorePermit, mpsc, oneshot},
+    time::{Instant, timeout_at},
+};
+
+/// Records of one batch at most.
+const BATCH_RECORDS: usize = 4096;
+/// How often the writer looks after itself when nothing arrives.
+const TICK: Duration = Duration::from_millis(500);
+/// After a failure, how long until the disk is tried again.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// What becomes of the index when the archive is opened.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Index {
+    Keep,
+    Remake,
+}
+
+/// What callers ask of the writer.
+pub(crate) enum Command {
+    Store(Store),
+    /// Seal what is open, if anything is.
+    Seal(oneshot::Sender<Result<(), ArchiveError>>),
+    Close(oneshot::Sender<()>),
+}
+
+/// A record to be stored.
+pub(crate) struct Store {
+    pub(crate) camera: CameraId,
+    pub(crate) slot: Wall,
+    pub(crate) about: About,
+    pub(crate) payload: Bytes,
+    pub(crate) sha256: [u8; 32],
+    /// A gap's detail, for the index.
+    pub(crate) detail: String,
+    pub(crate) reply: oneshot::Sender<Result<Row, ArchiveError>>,
+    /// Its share of the memory that may wait.
+    pub(crate) permit: OwnedSemaphorePermit,
+}
+
+impl Store {
+    fn key(&self) -> Key {
+        (self.slot.0, self.camera.0)
+    }
+}
+
+/// What the handle and the writer share.
+pub(crate) struct Shared {
+    pub(crate) folder: Folder,
+    pub(crate) reader: Reader,
+    stats: Mutex<Stats>,
+}
+
+impl Shared {
+    pub(crate) fn stats(&self) -> MutexGuard<'_, Stats> {
+        self.stats.lock().expect("no holder panics")
+    }
+}
+
+pub(crate) struct Writer {
+    pub(crate) folder: Folder,
+    pub(crate) config: Config,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) index: index::Index,
+    pub(crate) custody: Custody,
+    pub(crate) catalog: BTreeMap<u64, Catalogued>,
+    /// Sealed, but the catalog could not take it yet.
+    uncatalogued: Vec<Catalogued>,
+    open: Option<OpenSegment>,
+    next_number: u64,
+    /// Position and hash of the last seal.
+    head: (u64, Hash),
+    /// Rows whose records are durable, but which the index could not take yet.
+    debt: Vec<Row>,
+    /// Until when nothing is tried after a failure.
+    retry_at: Option<Instant>,
+    next_tick: Instant,
+    buffer: Vec<u8>,
+    _lock: Lock,
+    #[cfg(test)]
+    pub(crate) faults: Arc<std::sync::atomic::AtomicU32>,
+}
+
+impl Writer {
+    /// Locks the folder, recovers it, and stands ready.
+    pub(crate) async fn open(
+        folder: Folder,
+        config: Config,
+        keep: Index,
+    ) -> Result<(Writer, Vec<crate::Damage>), ArchiveError> {
+        crate::folder::make_folders(folder.root()).map_err(ArchiveError::io("create", folder.root()))?;
+        let lock = Lock::take(&folder)?;
+        folder.prepare()?;
+        if keep == Index::Remake {
+            index::remove_all(&folder)?;
+        }
+        let mut custody = Custody::open(&folder, &config.node)?;
+        let mut index = index::Index::open(&folder).await?;
+        let Recovered { catalog, files, head, next_number, damaged } =
+            recover(&folder, &mut index, &mut custody, Wall::read()).await?;
+        let days = catalog.values().flat_map(|c| c.days.iter().copied()).collect();
+        let stats = Stats {
+            records: catalog.values().map(|c| c.records).sum(),
+            segments: catalog.len() as u64,
+            ..Stats::default()
+        };
+        let shared = Arc::new(Shared {
+            reader: Reader::new(folder.clone(), Known { days, segments: files }),
+            folder: folder.clone(),
+            stats: Mutex::new(stats),
+        });
+        let mut writer = Writer {
+            folder,
+            config,
+            shared,
+            index,
+            custody,
+            catalog,
+            uncatalogued: Vec::new(),
+            open: None,
+            next_number,
+            head,
+            debt: Vec::new(),
+            retry_at: None,
+            next_tick: Instant::now(),
+            buffer: Vec::new(),
+            _lock: lock,
+            #[cfg(test)]
+            faults: Arc::default(),
+        };
+        writer.refresh_stats();
+        Ok((writer, damaged))
+    }
+
+    pub(crate) fn shared(&self) -> Arc<Shared> {
+        self.shared.clone()
+    }
+
+    /// Works until closed, or until nobody holds the archive any more.
+    pub(crate) async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
+        let mut pending = None;
+        loop {
+            if Instant::now() >= self.next_tick {
+                self.tick().await;
+                self.next_tick = Instant::now() + TICK;
+            }
+            let command = match pending.take() {
+                Some(command) => command,
+                None => match timeout_at(self.next_tick, commands.recv()).await {
+                    Err(_) => continue,
+                    Ok(Some(command)) => command,
+                    Ok(None) => return self.finish().await,
+                },
+            };
+            match command {
+                Command::Store(first) => {
+                    let (batch, then) = self.collect(first, &mut commands).await;
+                    pending = then;
+                    self.commit(batch).await;
+                }
+                Command::Seal(reply) => {
+                    let _ = reply.send(self.seal(Wall::read()).await);
+                }
+                Command::Close(reply) => {
+                    commands.close();
+                    while let Some(left) = commands.recv().await {
+                        if let Command::Store(first) = left {
+                            let (batch, _) = self.collect(first, &mut commands).await;
+                            self.commit(batch).await;
+                        }
+                    }
+                    self.finish().await;
+                    let _ = reply.send(());
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Waits for others to share the flush. Hands back a command that ended the waiting.
+    async fn collect(&self, first: Store, commands: &mut mpsc::Receiver<Command>) -> (Vec<Store>, Option<Command>) {
+        let until = Instant::now() + self.config.commit_every;
+        let mut bytes = first.payload.len();
+        let mut batch = vec![first];
+        while bytes < self.config.commit_bytes && batch.len() < BATCH_RECORDS {
+            match timeout_at(until, commands.recv()).await {
+                Ok(Some(Command::Store(store))) => {
+                    bytes += store.payload.len();
+                    batch.push(store);
+                }
+                Ok(Some(other)) => return (batch, Some(other)),
+                Ok(None) | Err(_) => break,
+            }
+        }
+        (batch, None)
+    }
+
+    /// Writes, flushes, indexes and acknowledges a batch.
+    async fn commit(&mut self, batch: Vec<Store>) {
+        match self.new_among(batch).await {
+            Ok((batch, repeated)) if !batch.is_empty() => match self.store(&batch).await {
+                Ok(rows) => self.acknowledge(batch, rows, repeated),
+                Err(error) => {
+                    let error = Arc::new(error);
+                    self.refuse(batch.into_iter().chain(repeated), &error);
+                }
+            },
+            Ok(_) => {}
+            Err((batch, error)) => self.refuse(batch.into_iter(), &Arc::new(error)),
+        }
+    }
+
+    /// Answers what the index already has. Left are new records, and repetitions within the batch.
+    async fn new_among(&mut self, batch: Vec<Store>) -> Result<(Vec<Store>, Vec<Store>), (Vec<Store>, ArchiveError)> {
+        if self.retry_at.is_some_and(|at| Instant::now() < at) {
+            let error = match &self.shared.stats().state {
+                State::Failed(reason) => ArchiveError::Io {
+                    doing: "write to",
+                    path: self.folder.root().to_owned(),
+                    source: io::Error::other(reason.clone()),
+                },
+                _ => ArchiveError::Full("no space was found a moment ago".to_owned()),
+            };
+            return Err((batch, error));
+        }
+        let keys: Vec<Key> = batch.iter().map(Store::key).collect();
+        let known = match self.pay_debt().await {
+            Ok(()) => self.index.known(&keys).await,
+            Err(error) => Err(error),
+        };
+        let known = match known {
+            Ok(known) => known,
+            Err(error) => return Err((batch, error)),
+        };
+        let (mut new, mut repeated) = (Vec::with_capacity(batch.len()), Vec::new());
+        // Of each key, whether a snapshot was accepted.
+        let mut accepted: HashMap<Key, bool> = HashMap::new();
+        for store in batch {
+            let (key, is_gap) = (store.key(), matches!(store.about, About::Gap(_)));
+            match known.get(&key) {
+                Some(first) if is_gap || !first.is_gap() => {
+                    let _ = store.reply.send(Ok(first.clone()));
+                    continue;
+                }
+                _ => {}
+            }
+            match accepted.get(&key) {
+                Some(snapshot) if is_gap || *snapshot => repeated.push(store),
+                _ => {
+                    accepted.insert(key, !is_gap);
+                    new.push(store);
+                }
+            }
+        }
+        Ok((new, repeated))
+    }
+
+    /// Makes records durable and findable. An error means that nobody may be told that they are stored.
+    async fn store(&mut self, batch: &[Store]) -> Result<Vec<Row>, ArchiveError> {
+        let rows = match self.write(batch).await {
+            Err(ArchiveError::Io { path, source, .. }) if !is_full(&source) => {
+                tracing::error!(path = %path.display(), error = %source, "segment given up, the batch goes into a new one");
+                self.write(batch).await?
+            }
+            written => written?,
+        };
+        if let Err(error) = self.index.put(&rows).await {
+            self.debt = rows;
+            return Err(error);
+        }
+        let days: Vec<_> = rows.iter().map(|r| crate::folder::Day::of(r.header.slot)).collect();
+        self.shared.reader.tell(|known| known.days.extend(days));
+        Ok(rows)
+    }
+
+    /// Writes a batch into the open segment and flushes it.
+    async fn write(&mut self, batch: &[Store]) -> Result<Vec<Row>, ArchiveError> {
+        let length: u64 = batch.iter().map(|s| record::length(s.payload.len())).sum();
+        self.make_ready(length, batch.len()).await?;
+        let mut open = self.open.take().expect("make_ready opens a segment or fails");
+        let (mut rows, mut kept) = (Vec::with_capacity(batch.len()), Vec::with_capacity(batch.len()));
+        let mut buffer = std::mem::take(&mut self.buffer);
+        buffer.clear();
+        for store in batch {
+            let header = Header {
+                segment: open.number,
+                offset: open.tail() + buffer.len() as u64,
+                camera: store.camera,
+                slot: store.slot,
+                payload: u32::try_from(store.payload.len()).expect("payloads are limited to 32 MiB"),
+                sha256: store.sha256,
+                about: store.about.clone(),
+            };
+            let bytes = header.write(&store.payload, &mut buffer);
+            kept.push(Kept { offset: header.offset, header: bytes });
+            rows.push(Row { header, detail: store.detail.clone() });
+        }
+        #[cfg(test)]
+        if self.faults.load(std::sync::atomic::Ordering::SeqCst) > 0 {
+            self.faults.fetch_sub(1, std::sync::atomic::Ordering::SeqCst);
+            open.fail_next_sync = true;
+        }
+        let written = open.append(&buffer, kept);
+        self.buffer = buffer;
+        self.buffer.shrink_to(self.config.commit_bytes.saturating_mul(2));
+        match written {
+            Ok(()) => {
+                self.open = Some(open);
+                Ok(rows)
+            }
+            Err(error) => {
+                let path = open.path.clone();
+                // Records of earlier batches in it stay readable; the next start reads and seals it.
+                if open.is_empty() {
+                    let number = open.number;
+                    drop(open);
+                    let _ = std::fs::remove_file(&path);
+                    self.shared.reader.tell(|known| drop(known.segments.remove(&number)));
+                }
+                Err(full_or_io(error, "write", &path))
+            }
+        }
+    }
+
+    /// Sees to it that a segment is open with room for a batch.
+    async fn make_ready(&mut self, length: u64, records: usize) -> Result<(), ArchiveError> {
+        let now = Wall::read();
+        if self.open.as_ref().is_some_and(|open| hour(open.created) != hour(now) || !open.has_room(length, records)) {
+            self.seal(now).await?;
+        }
+        if self.open.is_some() {
+            return Ok(());
+        }
+        retention::make_room(self, now, length).await?;
+        let number = self.next_number;
+        let path = self.folder.new_segment(number, now);
+        let limit = self.config.segment_bytes;
+        let open = OpenSegment::create(path.clone(), number, now, &self.config.node, limit, (length, records));
+        let open = open.map_err(|e| full_or_io(e, "create", &path))?;
+        self.next_number += 1;
+        self.shared.reader.tell(|known| drop(known.segments.insert(number, path)));
+        self.open = Some(open);
+        Ok(())
+    }
+
+    /// Seals the open segment, enters it into the catalog and puts it on record. If the seal cannot be written, the
+    /// segment stays as a crash would leave it, and the next start seals it.
+    pub(crate) async fn seal(&mut self, now: Wall) -> Result<(), ArchiveError> {
+        let Some(open) = self.open.take() else { return Ok(()) };
+        let (number, path) = (open.number, open.path.clone());
+        if open.is_empty() {
+            drop(open);
+            self.shared.reader.tell(|known| drop(known.segments.remove(&number)));
+            return crate::recover::remove_segment(&path);
+        }
+        let headers = open.headers();
+        let seal = match open.seal(self.head.0 + 1, self.head.1, now) {
+            Ok(seal) => seal,
+            Err(error) => {
+                tracing::error!(segment = number, %error, "cannot seal; the next start will");
+                return Ok(());
+            }
+        };
+        self.head = (seal.position, seal.hash());
+        let rows: Vec<Row> = headers.into_iter().map(|header| Row { header, detail: String::new() }).collect();
+        let sealed = Catalogued::new(self.folder.relative(&path), &seal, &rows);
+        self.uncatalogued.push(sealed);
+        self.catalogue(now).await
+    }
+
+    /// Enters what was sealed into catalog and manifest; tried again at the next tick if it fails.
+    async fn catalogue(&mut self, now: Wall) -> Result<(), ArchiveError> {
+        while let Some(sealed) = self.uncatalogued.first() {
+            self.index.make_durable(sealed).await?;
+            let sealed = self.uncatalogued.remove(0);
+            self.catalog.insert(sealed.number, sealed);
+        }
+        self.custody.catch_up(self.catalog.values(), now)
+    }
+
+    async fn pay_debt(&mut self) -> Result<(), ArchiveError> {
+        if !self.debt.is_empty() {
+            self.index.put(&self.debt).await?;
+            let days: Vec<_> = self.debt.iter().map(|r| crate::folder::Day::of(r.header.slot)).collect();
+            self.shared.reader.tell(|known| known.days.extend(days));
+            self.shared.stats().records += self.debt.len() as u64;
+            self.debt.clear();
+        }
+        Ok(())
+    }
+
+    fn acknowledge(&mut self, batch: Vec<Store>, rows: Vec<Row>, repeated: Vec<Store>) {
+        let firsts: HashMap<Key, Row> =
+            if repeated.is_empty() { HashMap::new() } else { rows.iter().map(|r| (r.key(), r.clone())).collect() };
+        {
+            let mut stats = self.shared.stats();
+            stats.state = State::Ok;
+            stats.records += rows.len() as u64;
+            stats.commits += 1;
+            stats.last_commit = Some(Wall::read());
+            for row in rows.iter().filter(|row| !row.is_gap()) {
+                stats.appended += 1;
+                stats.appended_bytes += u64::from(row.header.payload);
+            }
+            if let Some(oldest) = rows.iter().map(|r| r.header.slot).min() {
+                stats.oldest = Some(stats.oldest.map_or(oldest, |o| o.min(oldest)));
+            }
+        }
+        self.retry_at = None;
+        for (store, row) in batch.into_iter().zip(rows) {
+            drop(store.permit);
+            let _ = store.reply.send(Ok(row));
+        }
+        for store in repeated {
+            let first = firsts.get(&store.key()).cloned().ok_or(ArchiveError::NotFound);
+            let _ = store.reply.send(first);
+        }
+    }
+
+    /// Tells everyone of a batch that it is not stored, and waits a while before the disk is tried again.
+    fn refuse(&mut self, batch: impl Iterator<Item = Store>, error: &Arc<ArchiveError>) {
+        if self.retry_at.is_none_or(|at| Instant::now() >= at) {
+            self.fail(error);
+        }
+        for store in batch {
+            let _ = store.reply.send(Err(same_again(error)));
+        }
+    }
+
+    fn fail(&mut self, error: &ArchiveError) {
+        let state = match error {
+            ArchiveError::Full(_) => State::Full,
+            other => State::Failed(other.to_string()),
+        };
+        let mut stats = self.shared.stats();
+        if stats.state != state {
+            tracing::error!(%error, "the archive takes no snapshots");
+        }
+        stats.state = state;
+        self.retry_at = Some(Instant::now() + RETRY);
+    }
+
+    /// What is due without anyone asking: sealing at the full hour, retention, coming back after a failure.
+    async fn tick(&mut self) {
+        let now = Wall::read();
+        if self.open.as_ref().is_some_and(|open| hour(open.created) != hour(now))
+            && let Err(error) = self.seal(now).await
+        {
+            tracing::warn!(%error, "sealing is not complete yet");
+        }
+        if !self.uncatalogued.is_empty()
+            && let Err(error) = self.catalogue(now).await
+        {
+            tracing::warn!(%error, "sealing is not complete yet");
+        }
+        if let Err(error) = retention::purge_due(self, now).await {
+            tracing::warn!(%error, "retention could not drop a segment");
+        }
+        let ill = self.shared.stats().state != State::Ok;
+        if ill && self.retry_at.is_none_or(|at| Instant::now() >= at) {
+            let well = match self.pay_debt().await {
+                Ok(()) => self.make_ready(0, 1).await,
+                Err(error) => Err(error),
+            };
+            match well {
+                Ok(()) => {
+                    tracing::info!("the archive takes snapshots again");
+                    self.shared.stats().state = State::Ok;
+                    self.retry_at = None;
+                }
+                Err(error) => self.fail(&error),
+            }
+        }
+        self.refresh_stats();
+    }
+
+    /// Bytes of all segments, with what is set aside for the open one.
+    pub(crate) fn bytes(&self) -> u64 {
+        let sealed: u64 = self.catalog.values().chain(&self.uncatalogued).map(|c| c.bytes).sum();
+        sealed + self.open.as_ref().map_or(0, OpenSegment::reserved)
+    }
+
+    fn refresh_stats(&mut self) {
+        let space = self.folder.space();
+        let all = || self.catalog.values().chain(&self.uncatalogued);
+        let oldest = all().map(|c| c.oldest).min();
+        let (bytes, segments) = (self.bytes(), all().count() as u64 + u64::from(self.open.is_some()));
+        let days = all().map(|c| c.newest).max().zip(oldest).map(|(n, o)| n.millis_since(o) / 86_400_000);
+        let mut stats = self.shared.stats();
+        (stats.bytes, stats.segments) = (bytes, segments);
+        if let Some(oldest) = oldest {
+            stats.oldest = Some(stats.oldest.map_or(oldest, |o| o.min(oldest)));
+        }
+        if let Ok(space) = space {
+            stats.free_bytes = space.free;
+            stats.full_in_days = match days.and_then(|d| u64::try_from(d).ok()) {
+                Some(days @ 1..) => {
+                    let left = space.free.saturating_sub(self.config.reserve_bytes);
+                    u32::try_from(left / (bytes / days).max(1)).ok()
+                }
+                _ => None,
+            };
+        }
+    }
+
+    async fn finish(mut self) {
+        if let Err(error) = self.seal(Wall::read()).await {
+            tracing::warn!(%error, "sealing is not complete; the next start completes it");
+        }
+        self.refresh_stats();
+        self.shared.reader.close().await;
+        self.index.close().await;
+    }
+}
+
+/// Whether the system says that there is no room: disk full, quota, or a limit on file size.
+pub(crate) fn is_full(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    let full = [Errno::NOSPC, Errno::DQUOT, Errno::FBIG].map(Errno::raw_os_error);
+    error.raw_os_error().is_some_and(|code| full.contains(&code))
+}
+
+fn full_or_io(error: io::Error, doing: &'static str, path: &std::path::Path) -> ArchiveError {
+    if is_full(&error) {
+        ArchiveError::Full("no room for another segment".to_owned())
+    } else {
+        ArchiveError::io(doing, path)(error)
+    }
+}
+
+/// The same refusal for each of a batch.
+fn same_again(error: &ArchiveError) -> ArchiveError {
+    match error {
+        ArchiveError::Full(why) => ArchiveError::Full(why.clone()),
+        ArchiveError::Index { file, what } => ArchiveError::Index { file: file.clone(), what: what.clone() },
+        ArchiveError::Io { doing, path, source } => ArchiveError::Io {
+            doing,
+            path: path.clone(),
+            source: source
+                .raw_os_error()
+                .map_or_else(|| io::Error::other(source.to_string()), io::Error::from_raw_os_error),
+        },
+        other => ArchiveError::Io {
+            doing: "write to",
+            path: std::path::PathBuf::from("the archive"),
+            source: io::Error::other(other.to_string()),
+        },
+    }
+}

@@ -1,0 +1,84 @@
+//! Snapshots that can be told apart, and small archives to put them in.
+#![allow(dead_code, clippy::unwrap_used, unreachable_pub)]
+
+use archive::{Archive, Config, Entry, Gap, NewSnapshot, SnapshotQuery};
+use bytes::Bytes;
+use fleet::{CameraId, Cause, Codec, Mono, Now, Status, StreamChoice, Wall};
+use health::SnapshotClass;
+use std::{path::PathBuf, time::Duration};
+
+/// 2026-11-24 00:00 UTC.
+pub const MIDNIGHT: i64 = 1_795_478_400_000;
+
+/// Small segments and no waiting.
+pub fn config() -> Config {
+    Config {
+        segment_bytes: 1 << 20,
+        commit_every: Duration::from_millis(2),
+        reserve_bytes: 0,
+        node: "test".to_owned(),
+        ..Config::default()
+    }
+}
+
+/// A picture that only this camera and slot have, of `length` bytes.
+pub fn picture(camera: u32, slot: i64, length: usize) -> Bytes {
+    let mut seed = (u64::from(camera) << 32) ^ slot.cast_unsigned() ^ 0x9e37_79b9_7f4a_7c15;
+    let byte = || {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        seed.to_le_bytes()[0]
+    };
+    std::iter::repeat_with(byte).take(length).collect()
+}
+
+pub fn snapshot(camera: u32, slot: i64, length: usize) -> NewSnapshot {
+    let online = !slot.cast_unsigned().is_multiple_of(3);
+    NewSnapshot {
+        camera: CameraId(camera),
+        stream: StreamChoice::Main,
+        slot: Wall(slot),
+        class: if online { SnapshotClass::Routine } else { SnapshotClass::StatusChange },
+        captured: Now { mono: Mono(7), wall: Wall(slot.wrapping_add(137)) },
+        camera_clock: camera.is_multiple_of(2).then_some(Wall(slot.wrapping_sub(900))),
+        codec: if camera.is_multiple_of(5) { Codec::H265 } else { Codec::H264 },
+        width: 1920,
+        height: 1080,
+        status: if online { Status::Online } else { Status::Impaired },
+        cause: (!online).then_some(Cause::PictureBlurred),
+        data: picture(camera, slot, length),
+    }
+}
+
+pub fn gap(camera: u32, slot: i64) -> Gap {
+    Gap { camera: CameraId(camera), slot: Wall(slot), cause: Cause::NoAnswer, detail: format!("无应答 {camera}") }
+}
+
+/// Every entry that a search finds, page by page.
+pub async fn all(archive: &Archive, query: SnapshotQuery) -> Vec<Entry> {
+    let mut found = Vec::new();
+    let mut query = query;
+    loop {
+        let page = archive.search(&query).await.unwrap();
+        found.extend(page.entries);
+        match page.next {
+            Some(next) => query.after = Some(next),
+            None => return found,
+        }
+    }
+}
+
+/// The segment files of an archive, in order.
+pub fn segments(root: &std::path::Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![root.join("segments")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() { folders.push(path) } else { found.push(path) }
+        }
+    }
+    found.sort();
+    found
+}
