@@ -1,0 +1,322 @@
+//! The config file: TOML, every key explained in `config/sharpeyes.toml`, unknown keys refused with a suggestion.
+
+mod error;
+mod span;
+
+pub(crate) use error::ConfigError;
+
+use fleet::StreamChoice;
+use serde::Deserialize;
+use span::Span;
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+/// Everything the config file can say. What it leaves out has the value that `config/sharpeyes.toml` shows.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Config {
+    pub(crate) node: Node,
+    pub(crate) web: Web,
+    pub(crate) ingest: Ingest,
+    pub(crate) health: Health,
+    pub(crate) picture: Picture,
+    pub(crate) archive: Archive,
+    pub(crate) log: Log,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Node {
+    pub(crate) name: String,
+    pub(crate) data: PathBuf,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Web {
+    pub(crate) listen: SocketAddr,
+    pub(crate) metrics_token: Option<String>,
+    pub(crate) snapshots_need_reason: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Ingest {
+    pub(crate) allow_networks: Vec<String>,
+    pub(crate) allow_loopback: bool,
+    pub(crate) connect: Span,
+    pub(crate) answer: Span,
+    pub(crate) first_packet: Span,
+    pub(crate) packet_gap: Span,
+    pub(crate) first_keyframe: Span,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Health {
+    pub(crate) stream: Stream,
+    pub(crate) snapshot_every: Span,
+    pub(crate) assess_every: Span,
+    pub(crate) opens_per_second: u32,
+    pub(crate) opening_at_once: u32,
+    pub(crate) opening_per_uplink: u32,
+    pub(crate) retry_first: Span,
+    pub(crate) retry_longest: Span,
+    pub(crate) flap_count: u32,
+    pub(crate) flap_window: Span,
+    pub(crate) correlation_window: Span,
+    pub(crate) reopen_within: Span,
+    pub(crate) clock_tolerance: Span,
+    pub(crate) loss_permille: u32,
+    pub(crate) lowest_fps: f32,
+    pub(crate) implausible_percent: u32,
+}
+
+/// Which stream is pulled continuously.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Stream {
+    Main,
+    Sub,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Picture {
+    pub(crate) workers: usize,
+    pub(crate) time_limit: Span,
+    pub(crate) memory_mib: u64,
+    pub(crate) sandbox: Sandbox,
+}
+
+/// What happens where the kernel lacks a layer of the sandbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Sandbox {
+    Require,
+    Prefer,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Archive {
+    pub(crate) folder: Option<PathBuf>,
+    pub(crate) segment_mib: u64,
+    pub(crate) commit_every: Span,
+    pub(crate) keep_days: u32,
+    pub(crate) most_gib: Option<u64>,
+    pub(crate) high_water_percent: u8,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Log {
+    pub(crate) level: String,
+    pub(crate) json: bool,
+}
+
+impl Default for Node {
+    fn default() -> Node {
+        Node { name: "node-1".into(), data: "/var/lib/sharpeyes".into() }
+    }
+}
+
+impl Default for Web {
+    fn default() -> Web {
+        Web { listen: SocketAddr::from(([127, 0, 0, 1], 8080)), metrics_token: None, snapshots_need_reason: true }
+    }
+}
+
+impl Default for Ingest {
+    fn default() -> Ingest {
+        Ingest {
+            allow_networks: ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"].map(String::from).to_vec(),
+            allow_loopback: false,
+            connect: Span::secs(4),
+            answer: Span::secs(4),
+            first_packet: Span::secs(4),
+            packet_gap: Span::secs(5),
+            first_keyframe: Span::secs(10),
+        }
+    }
+}
+
+impl Default for Health {
+    fn default() -> Health {
+        let core = health::Config::default();
+        Health {
+            stream: match core.continuous {
+                StreamChoice::Main => Stream::Main,
+                StreamChoice::Sub => Stream::Sub,
+            },
+            snapshot_every: Span(core.snapshot_every),
+            assess_every: Span(core.assess_every),
+            opens_per_second: core.opens_per_second,
+            opening_at_once: core.opening_at_once,
+            opening_per_uplink: core.opening_per_uplink,
+            retry_first: Span(core.retry_first),
+            retry_longest: Span(core.retry_longest),
+            flap_count: core.flap_count,
+            flap_window: Span(core.flap_window),
+            correlation_window: Span(core.correlation_window),
+            reopen_within: Span(core.reopen_within),
+            clock_tolerance: Span(Duration::from_millis(core.clock_tolerance_ms.unsigned_abs())),
+            loss_permille: core.loss_permille,
+            lowest_fps: core.lowest_fps,
+            implausible_percent: core.implausible_percent,
+        }
+    }
+}
+
+impl Default for Picture {
+    fn default() -> Picture {
+        Picture { workers: 2, time_limit: Span::secs(3), memory_mib: 512, sandbox: Sandbox::Require }
+    }
+}
+
+impl Default for Archive {
+    fn default() -> Archive {
+        Archive {
+            folder: None,
+            segment_mib: 256,
+            commit_every: Span::secs(1),
+            keep_days: 30,
+            most_gib: None,
+            high_water_percent: 90,
+        }
+    }
+}
+
+impl Default for Log {
+    fn default() -> Log {
+        Log { level: "info".into(), json: false }
+    }
+}
+
+impl Config {
+    /// Reads and checks a config file.
+    pub(crate) fn read(path: &Path) -> Result<Config, ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(|e| ConfigError::unreadable(path, &e))?;
+        Config::parse(&text, path)
+    }
+
+    /// Parses and checks the text of a config file; `path` is named in errors.
+    pub(crate) fn parse(text: &str, path: &Path) -> Result<Config, ConfigError> {
+        let config: Config = toml::from_str(text).map_err(|e| ConfigError::malformed(path, text, &e))?;
+        config.check().map_err(|(key, expected)| ConfigError::value(path, key, expected))?;
+        Ok(config)
+    }
+
+    /// The first key with a value that cannot work, and what is expected.
+    fn check(&self) -> Result<(), (&'static str, &'static str)> {
+        let health = &self.health;
+        let rules: [(bool, &'static str, &'static str); 14] = [
+            (!self.node.name.trim().is_empty(), "node.name", "a name for this node"),
+            (self.ingest.connect.within(100, 60_000), "ingest.connect", "100ms to 60s"),
+            (self.ingest.answer.within(100, 60_000), "ingest.answer", "100ms to 60s"),
+            (self.ingest.first_packet.within(100, 60_000), "ingest.first_packet", "100ms to 60s"),
+            (self.ingest.packet_gap.within(500, 60_000), "ingest.packet_gap", "500ms to 60s"),
+            (self.ingest.first_keyframe.within(1000, 120_000), "ingest.first_keyframe", "1s to 120s"),
+            (health.snapshot_every.within(1000, 86_400_000), "health.snapshot_every", "1s to 24h"),
+            (health.assess_every.within(1000, 86_400_000), "health.assess_every", "1s to 24h"),
+            (health.opens_per_second > 0, "health.opens_per_second", "at least 1"),
+            (health.opening_at_once > 0, "health.opening_at_once", "at least 1"),
+            (health.opening_per_uplink > 0, "health.opening_per_uplink", "at least 1"),
+            ((1..=64).contains(&self.picture.workers), "picture.workers", "1 to 64"),
+            ((1..=4096).contains(&self.archive.segment_mib), "archive.segment_mib", "1 to 4096"),
+            ((50..=99).contains(&self.archive.high_water_percent), "archive.high_water_percent", "50 to 99"),
+        ];
+        rules.into_iter().find(|(good, ..)| !good).map_or(Ok(()), |(_, key, expected)| Err((key, expected)))
+    }
+
+    /// Where snapshots are kept.
+    pub(crate) fn archive_folder(&self) -> PathBuf {
+        self.archive.folder.clone().unwrap_or_else(|| self.node.data.join("archive"))
+    }
+
+    /// Where the register, history and accounts are kept.
+    pub(crate) fn store_folder(&self) -> PathBuf {
+        self.node.data.join("store")
+    }
+}
+
+impl Health {
+    /// The settings of the core.
+    pub(crate) fn core(&self) -> health::Config {
+        health::Config {
+            continuous: match self.stream {
+                Stream::Main => StreamChoice::Main,
+                Stream::Sub => StreamChoice::Sub,
+            },
+            opens_per_second: self.opens_per_second,
+            opening_at_once: self.opening_at_once,
+            opening_per_uplink: self.opening_per_uplink,
+            retry_first: self.retry_first.0,
+            retry_longest: self.retry_longest.0,
+            snapshot_every: self.snapshot_every.0,
+            assess_every: self.assess_every.0,
+            flap_count: self.flap_count,
+            flap_window: self.flap_window.0,
+            correlation_window: self.correlation_window.0,
+            reopen_within: self.reopen_within.0,
+            clock_tolerance_ms: i64::try_from(self.clock_tolerance.0.as_millis()).unwrap_or(i64::MAX),
+            loss_permille: self.loss_permille,
+            lowest_fps: self.lowest_fps,
+            implausible_percent: self.implausible_percent,
+            ..health::Config::default()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SAMPLE: &str = include_str!("../config/sharpeyes.toml");
+
+    #[test]
+    fn the_explained_config_file_says_what_the_defaults_are() {
+        let sample = Config::parse(SAMPLE, Path::new("config/sharpeyes.toml")).unwrap();
+        assert_eq!(sample, Config::default());
+    }
+
+    #[test]
+    fn every_optional_key_of_the_sample_is_accepted_when_uncommented() {
+        let text: String = SAMPLE
+            .lines()
+            .map(|line| match line.strip_prefix("# ") {
+                Some(rest) if rest.split(' ').nth(1) == Some("=") => format!("{rest}\n"),
+                _ => format!("{line}\n"),
+            })
+            .collect();
+        assert_ne!(
+            text.lines().filter(|l| !l.starts_with('#')).count(),
+            SAMPLE.lines().filter(|l| !l.starts_with('#')).count()
+        );
+        Config::parse(&text, Path::new("x.toml")).unwrap();
+    }
+
+    #[test]
+    fn mistakes_are_told_in_one_line_with_a_way_out() {
+        let tell = |text: &str| Config::parse(text, Path::new("my.toml")).unwrap_err().to_string();
+        assert_eq!(
+            tell("[health]\nsnapshot_evry = \"5m\"\n"),
+            "my.toml, line 2: unknown key \"snapshot_evry\"; did you mean \"snapshot_every\"?"
+        );
+        assert_eq!(tell("[helth]\n"), "my.toml, line 1: unknown key \"helth\"; did you mean \"health\"?");
+        assert_eq!(
+            tell("[web]\nqqqqqqqqqqqqqq = 1\n"),
+            "my.toml, line 2: unknown key \"qqqqqqqqqqqqqq\"; known here: listen, metrics_token, snapshots_need_reason"
+        );
+        assert!(tell("[web]\nlisten = \"nowhere\"\n").starts_with("my.toml, line 2: "));
+        assert!(tell("[web\n").starts_with("my.toml, line 1: "));
+        assert_eq!(
+            tell("[health]\nsnapshot_every = \"0s\"\n"),
+            "my.toml: health.snapshot_every cannot be used; expected 1s to 24h"
+        );
+        assert!(tell("[ingest]\nconnect = \"4 parsecs\"\n").contains("such as \"4s\""));
+    }
+}

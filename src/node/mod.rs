@@ -1,0 +1,240 @@
+//! One node: the rooms of the house wired together.
+//!
+//! One task owns `health::Fleet` ([`owner`]); it is fed with events and carries out effects. Facts go to the
+//! store through the [`recorder`], pictures and snapshots are taken by short tasks ([`takes`]), our own machine
+//! is watched by [`own`]. Everybody else reads the published board.
+
+mod logging;
+mod own;
+mod owner;
+mod recorder;
+mod takes;
+
+pub(crate) use logging::start as start_logging;
+
+use crate::{config::Config, output::Failure};
+use arc_swap::ArcSwap;
+use fleet::{Now, Registry};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use store::Store;
+use tokio::{net::TcpListener, sync::watch};
+
+/// Longest time that a stop may take.
+const STOP_WITHIN: Duration = Duration::from_millis(2500);
+
+/// A node that is set up but does not run yet: everything that can be wrong with the set-up is known by now.
+pub(crate) struct Node {
+    config: Config,
+    store: Arc<dyn Store>,
+    archive: archive::Archive,
+    pool: picture::Pool,
+    listener: TcpListener,
+    address: SocketAddr,
+    registry: Arc<Registry>,
+}
+
+/// What only some ways of starting a node have.
+#[derive(Default)]
+pub(crate) struct Extras {
+    /// The control of simulated cameras.
+    pub(crate) demo: Option<Arc<dyn web::Demo>>,
+}
+
+impl Node {
+    /// Opens store, archive, decoders and the listening socket.
+    pub(crate) async fn open(config: Config) -> Result<Node, Failure> {
+        raise_file_limit();
+        let listener = TcpListener::bind(config.web.listen).await.map_err(|e| {
+            Failure::setup(format!(
+                "cannot listen on {}: {e}; free the port or set web.listen to another",
+                config.web.listen
+            ))
+        })?;
+        let address = listener.local_addr().map_err(Failure::setup)?;
+        let store = open_store(&config).await?;
+        let archive = archive::Archive::open(&config.archive_folder(), archive_config(&config))
+            .await
+            .map_err(|e| Failure::setup(format!("archive {}: {e}", config.archive_folder().display())))?;
+        let pool = picture::Pool::start(picture_config(&config), own_program()?)
+            .map_err(|e| Failure::setup(format!("decoders: {e}")))?;
+        let registry = Arc::new(store.registry().await.map_err(Failure::setup)?);
+        Ok(Node { config, store, archive, pool, listener, address, registry })
+    }
+
+    /// The register as opened.
+    pub(crate) fn registry(&self) -> &Arc<Registry> {
+        &self.registry
+    }
+
+    /// Where the dashboard answers.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The store, for what is to be done before the node runs.
+    pub(crate) fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    /// Replaces the register before the node runs.
+    pub(crate) fn set_registry(&mut self, registry: Registry) {
+        self.registry = Arc::new(registry);
+    }
+
+    /// Runs until `stop` turns true, then ends sessions and flushes everything.
+    pub(crate) async fn run(self, extras: Extras, mut stop: watch::Receiver<bool>) -> Result<(), Failure> {
+        let Node { config, store, archive, pool, listener, address, registry } = self;
+        let now = Now::read();
+        let resumed = store.resume(now.wall).await.map_err(Failure::setup)?;
+        let core = health::Fleet::new(config.health.core(), rand::random(), resumed, now);
+
+        let (stream_events_tx, stream_events) = tokio::sync::mpsc::channel(8192);
+        let ingest_config = ingest_config(&config)?;
+        let ingest = ingest::Ingest::start(ingest_config.clone(), stream_events_tx);
+        ingest.set_registry(Arc::clone(&registry));
+
+        let (commands_tx, commands) = tokio::sync::mpsc::channel(256);
+        let (changes, _) = tokio::sync::broadcast::channel(4096);
+        let shared = Arc::new(owner::Shared {
+            board: Arc::new(ArcSwap::from_pointee(health::Board::default())),
+            registry: Arc::new(ArcSwap::new(Arc::clone(&registry))),
+            changes,
+            gallery: Arc::new(web::Gallery::default()),
+            heartbeat: Arc::new(web::Heartbeat::new(now.mono)),
+        });
+        let recorder = recorder::Recorder::start(Arc::clone(&store));
+        let takes = takes::Takes::new(ingest.clone(), pool.clone(), archive.clone());
+        let own_events = own::watch(archive.clone(), pool.clone(), recorder.watch());
+
+        let services = web::Services {
+            store: Arc::clone(&store),
+            archive: archive.clone(),
+            pool: pool.clone(),
+            ingest: ingest.clone(),
+            ingest_config,
+            board: Arc::clone(&shared.board),
+            registry: Arc::clone(&shared.registry),
+            changes: shared.changes.clone(),
+            gallery: Arc::clone(&shared.gallery),
+            commands: commands_tx,
+            demo: extras.demo,
+            heartbeat: Arc::clone(&shared.heartbeat),
+            started: now,
+            config: web_config(&config),
+        };
+        tracing::info!(cameras = registry.cameras().len(), %address, "node started");
+        let mut stop_web = stop.clone();
+        let web = tokio::spawn(web::serve(listener, services, async move {
+            let _ = stop_web.wait_for(|stop| *stop).await;
+        }));
+
+        let owner = owner::Owner { core, ingest: ingest.clone(), takes, recorder: recorder.clone(), shared };
+        let owned = tokio::spawn(owner.run(owner::Inputs { stream_events, commands, own_events, stop: stop.clone() }));
+
+        let _ = stop.wait_for(|stop| *stop).await;
+        tracing::info!("stopping");
+        let stopped = tokio::time::timeout(STOP_WITHIN, async {
+            ingest.shutdown(Duration::from_millis(1200)).await;
+            let _ = owned.await;
+            recorder.close().await;
+            archive.close().await;
+            pool.shutdown().await;
+            store.close().await;
+            let _ = web.await;
+        });
+        if stopped.await.is_err() {
+            tracing::warn!("some part did not stop in time; acknowledged data is safe");
+        }
+        Ok(())
+    }
+}
+
+/// Opens the store for the service or for a command that works beside it.
+pub(crate) async fn open_store(config: &Config) -> Result<Arc<dyn Store>, Failure> {
+    let store = store_sqlite::SqliteStore::open(&config.store_folder()).await.map_err(Failure::setup)?;
+    Ok(Arc::new(store))
+}
+
+pub(crate) fn archive_config(config: &Config) -> archive::Config {
+    archive::Config {
+        segment_bytes: config.archive.segment_mib << 20,
+        commit_every: config.archive.commit_every.0,
+        keep_days: config.archive.keep_days,
+        max_bytes: config.archive.most_gib.map(|gib| gib << 30),
+        high_water_percent: config.archive.high_water_percent,
+        node: config.node.name.clone(),
+        ..archive::Config::default()
+    }
+}
+
+pub(crate) fn picture_config(config: &Config) -> picture::Config {
+    picture::Config {
+        workers: config.picture.workers,
+        time_limit: config.picture.time_limit.0,
+        memory_limit: config.picture.memory_mib << 20,
+        sandbox: match config.picture.sandbox {
+            crate::config::Sandbox::Require => picture::SandboxPolicy::Require,
+            crate::config::Sandbox::Prefer => picture::SandboxPolicy::Prefer,
+        },
+        ..picture::Config::default()
+    }
+}
+
+pub(crate) fn ingest_config(config: &Config) -> Result<ingest::Config, Failure> {
+    let mut ingest = ingest::Config::default();
+    ingest.limits.connect = config.ingest.connect.0;
+    ingest.limits.answer = config.ingest.answer.0;
+    ingest.limits.first_packet = config.ingest.first_packet.0;
+    ingest.limits.packet_gap = config.ingest.packet_gap.0;
+    ingest.limits.first_keyframe = config.ingest.first_keyframe.0;
+    ingest.allow_loopback = config.ingest.allow_loopback;
+    ingest.allow_networks = config
+        .ingest
+        .allow_networks
+        .iter()
+        .map(|text| text.parse())
+        .collect::<Result<_, _>>()
+        .map_err(|_| Failure::setup("ingest.allow_networks: expected networks such as \"10.0.0.0/8\""))?;
+    Ok(ingest)
+}
+
+fn web_config(config: &Config) -> web::WebConfig {
+    web::WebConfig {
+        metrics_token: config.web.metrics_token.clone().map(fleet::Secret::new),
+        snapshots_need_reason: config.web.snapshots_need_reason,
+        ..web::WebConfig::default()
+    }
+}
+
+/// Where this very program is, to start decoders and the simulator from.
+pub(crate) fn own_program() -> Result<PathBuf, Failure> {
+    std::env::current_exe().map_err(|e| Failure::setup(format!("cannot find this program's own file: {e}")))
+}
+
+/// Each camera needs a socket or two: take all the files the system allows this process.
+fn raise_file_limit() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::warn!(%error, "cannot raise the limit of open files");
+    }
+}
+
+/// Turns true at Ctrl-C or SIGTERM.
+pub(crate) fn stop_on_signal() -> Result<watch::Receiver<bool>, Failure> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate()).map_err(Failure::setup)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::setup)?;
+    let (tell, stop) = watch::channel(false);
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        let _ = tell.send(true);
+        // Keep the sender until the end, so that nobody mistakes its going for a stop.
+        std::future::pending::<()>().await;
+    });
+    Ok(stop)
+}

@@ -1,0 +1,46 @@
+//! Watching our own machine: what is wrong here must not be blamed on cameras.
+
+use health::OwnPart;
+use std::{collections::BTreeMap, time::Duration};
+use tokio::sync::{mpsc, watch};
+
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// A part of our machine began or ceased to fail.
+pub(super) struct OwnChange {
+    pub(super) part: OwnPart,
+    pub(super) fault: Option<String>,
+}
+
+/// Looks at archive, database and decoders every second and tells what changed.
+pub(super) fn watch(
+    archive: archive::Archive,
+    pool: picture::Pool,
+    database: watch::Receiver<Option<String>>,
+) -> mpsc::Receiver<OwnChange> {
+    let (tell, changes) = mpsc::channel(16);
+    tokio::spawn(async move {
+        let mut known: BTreeMap<OwnPart, Option<String>> = BTreeMap::new();
+        let mut ticks = tokio::time::interval(LOOK_EVERY);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            let disk = match archive.stats().state {
+                archive::State::Ok => None,
+                archive::State::Full => Some("the archive's disk is full".to_owned()),
+                archive::State::Failed(reason) => Some(reason),
+            };
+            let decoders = (pool.stats().workers == 0).then(|| "no decoder process runs".to_owned());
+            let parts =
+                [(OwnPart::Disk, disk), (OwnPart::Database, database.borrow().clone()), (OwnPart::Decoder, decoders)];
+            for (part, fault) in parts {
+                if known.insert(part, fault.clone()).unwrap_or_default() != fault
+                    && tell.send(OwnChange { part, fault }).await.is_err()
+                {
+                    return;
+                }
+            }
+        }
+    });
+    changes
+}

@@ -1,0 +1,241 @@
+//! The one task that owns the fleet's state.
+
+use super::{own::OwnChange, recorder::Recorder, takes};
+use arc_swap::ArcSwap;
+use fleet::{CameraId, Cause, Mono, Now, Registry, Status, Wall};
+use health::{Effect, Event, Failure, Fleet, Incident, IncidentId, PictureVerdict, SnapshotOutcome, StreamEvent};
+use picture::Assessment;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+use store::Fact;
+use tokio::sync::{broadcast, mpsc, watch};
+
+/// The board is published, and what changed is told, at most so often.
+const PUBLISH_EVERY: Duration = Duration::from_millis(250);
+/// The loop turns at least so often.
+const LONGEST_SLEEP: Duration = Duration::from_millis(250);
+/// Events taken in before effects are looked at by others.
+const EVENTS_AT_ONCE: usize = 256;
+
+/// What others read.
+pub(super) struct Shared {
+    pub(super) board: Arc<ArcSwap<health::Board>>,
+    pub(super) registry: Arc<ArcSwap<Registry>>,
+    pub(super) changes: broadcast::Sender<web::Change>,
+    pub(super) gallery: Arc<web::Gallery>,
+    pub(super) heartbeat: Arc<web::Heartbeat>,
+}
+
+/// What a short task brought back.
+pub(super) enum Taken {
+    /// `None`: no keyframe came. The session tells why when it ends; a picture that never came shows no fault.
+    Picture {
+        camera: CameraId,
+        outcome: Option<Result<Box<(Now, Assessment)>, Failure>>,
+    },
+    Snapshot {
+        camera: CameraId,
+        slot: Wall,
+        outcome: SnapshotOutcome,
+    },
+}
+
+/// Where events come from.
+pub(super) struct Inputs {
+    pub(super) stream_events: mpsc::Receiver<(CameraId, StreamEvent)>,
+    pub(super) commands: mpsc::Receiver<web::Command>,
+    pub(super) own_events: mpsc::Receiver<OwnChange>,
+    pub(super) stop: watch::Receiver<bool>,
+}
+
+/// The owner, before it runs.
+pub(super) struct Owner {
+    pub(super) core: Fleet,
+    pub(super) ingest: ingest::Ingest,
+    pub(super) takes: takes::Takes,
+    pub(super) recorder: Recorder,
+    pub(super) shared: Arc<Shared>,
+}
+
+impl Owner {
+    /// Runs until stopped.
+    pub(super) async fn run(self, inputs: Inputs) {
+        let Inputs { mut stream_events, mut commands, mut own_events, mut stop } = inputs;
+        // One answer each to a picture and a snapshot per camera is under way at most.
+        let (taken_tx, mut taken) = mpsc::channel(4096);
+        let mut desk = Desk {
+            owner: self,
+            taken: taken_tx,
+            effects: Vec::new(),
+            diagnosis: picture::Diagnosis::new(picture::DiagnosisConfig::default()),
+            published: None,
+            dirty: true,
+            changed: BTreeSet::new(),
+            incidents: BTreeMap::new(),
+            looking: BTreeSet::new(),
+        };
+        let registry = desk.owner.shared.registry.load_full();
+        desk.handle(Event::Registry(registry));
+        let mut streams: Vec<(CameraId, StreamEvent)> = Vec::new();
+        loop {
+            let deadline = desk.owner.core.next_deadline();
+            tokio::select! {
+                biased;
+                _ = stop.wait_for(|stop| *stop) => break,
+                Some(command) = commands.recv() => desk.command(command),
+                Some(OwnChange { part, fault }) = own_events.recv() => desk.handle(Event::Own { part, fault }),
+                Some(taken) = taken.recv() => desk.taken(taken),
+                count = stream_events.recv_many(&mut streams, EVENTS_AT_ONCE) => {
+                    if count == 0 {
+                        break;
+                    }
+                    for (camera, event) in streams.drain(..) {
+                        desk.handle(Event::Stream { camera, event });
+                    }
+                }
+                () = tokio::time::sleep(sleep_until(deadline)) => desk.handle(Event::Tick),
+            }
+            desk.publish();
+        }
+        desk.publish();
+    }
+}
+
+fn sleep_until(deadline: Option<Mono>) -> Duration {
+    deadline.map_or(LONGEST_SLEEP, |at| at.since(Now::read().mono).min(LONGEST_SLEEP))
+}
+
+/// The running owner.
+struct Desk {
+    owner: Owner,
+    taken: mpsc::Sender<Taken>,
+    effects: Vec<Effect>,
+    diagnosis: picture::Diagnosis,
+    published: Option<Mono>,
+    dirty: bool,
+    /// Rows and incidents to be told of with the next board.
+    changed: BTreeSet<CameraId>,
+    incidents: BTreeMap<IncidentId, Incident>,
+    /// Cameras of which another picture is under way because the diagnosis asked for it.
+    looking: BTreeSet<CameraId>,
+}
+
+impl Desk {
+    /// Takes in an event and carries out what follows from it.
+    fn handle(&mut self, event: Event) {
+        let now = Now::read();
+        let tick = matches!(event, Event::Tick);
+        let mut effects = std::mem::take(&mut self.effects);
+        self.owner.core.on(event, now, &mut effects);
+        self.dirty |= !tick || !effects.is_empty();
+        for effect in effects.drain(..) {
+            self.carry_out(effect);
+        }
+        self.effects = effects;
+    }
+
+    fn carry_out(&mut self, effect: Effect) {
+        let owner = &self.owner;
+        match effect {
+            Effect::Open { camera, stream, by_person } => owner.ingest.open(camera, stream, by_person),
+            Effect::Close { camera } => owner.ingest.close(camera),
+            Effect::Assess { camera } => owner.takes.assess(camera, Duration::ZERO, self.taken.clone()),
+            Effect::Snapshot { camera, slot, class } => {
+                let (status, cause) = owner.core.row(camera).map_or((Status::Unknown, None), |r| (r.status, r.cause));
+                owner.takes.snapshot(takes::Wanted { camera, slot, class, status, cause }, self.taken.clone());
+            }
+            Effect::Gap { camera, slot, failure } => owner.takes.gap(camera, slot, failure),
+            Effect::Status(change) => {
+                let camera = change.camera;
+                tracing::info!(
+                    %camera,
+                    status = %change.status,
+                    cause = change.cause.map_or("", Cause::code),
+                    detail = %change.detail,
+                    "status changed"
+                );
+                owner.recorder.record(Fact::Status(change));
+                self.changed.insert(camera);
+            }
+            Effect::Incident(incident) => {
+                owner.recorder.record(Fact::Incident(incident.clone()));
+                self.incidents.insert(incident.id, incident);
+            }
+        }
+    }
+
+    fn command(&mut self, command: web::Command) {
+        match command {
+            web::Command::Event(event) => self.handle(event),
+            web::Command::Registry(registry) => {
+                self.owner.ingest.set_registry(Arc::clone(&registry));
+                self.owner.shared.registry.store(Arc::clone(&registry));
+                self.handle(Event::Registry(registry));
+            }
+        }
+    }
+
+    fn taken(&mut self, taken: Taken) {
+        match taken {
+            Taken::Snapshot { camera, slot, outcome } => {
+                self.handle(Event::Snapshot { camera, slot, outcome });
+                self.changed.insert(camera);
+            }
+            Taken::Picture { camera, outcome } => {
+                self.looking.remove(&camera);
+                let Some(outcome) = outcome else { return };
+                let verdict = match outcome {
+                    Ok(picture) => {
+                        let (received, assessment) = *picture;
+                        let judged = self.diagnosis.judge(camera, &assessment.features, received);
+                        self.owner.shared.gallery.put(camera, assessment.thumbnail, received.wall);
+                        self.look_again(camera, judged.look_again);
+                        let fault = judged.fault().map(|(cause, detail)| Failure { cause, detail });
+                        PictureVerdict { received: received.wall, fault }
+                    }
+                    Err(failure) => PictureVerdict { received: Wall::read(), fault: Some(failure) },
+                };
+                self.handle(Event::Picture { camera, verdict });
+                self.changed.insert(camera);
+            }
+        }
+    }
+
+    /// Takes another picture sooner than the core would, where the diagnosis suspects something.
+    fn look_again(&mut self, camera: CameraId, pause: Option<Duration>) {
+        if let Some(pause) = pause
+            && self.looking.insert(camera)
+        {
+            self.owner.takes.assess(camera, pause, self.taken.clone());
+        }
+    }
+
+    /// Publishes the board if it changed and the last one is old enough, then tells what is new on it.
+    fn publish(&mut self) {
+        let now = Now::read();
+        let shared = &self.owner.shared;
+        shared.heartbeat.beat(now.mono);
+        if !self.dirty || self.published.is_some_and(|at| now.mono.since(at) < PUBLISH_EVERY) {
+            return;
+        }
+        let board = Arc::new(self.owner.core.board(now));
+        let before = shared.board.swap(Arc::clone(&board));
+        self.published = Some(now.mono);
+        self.dirty = false;
+        // Nobody listening is no error: the board says it all.
+        if before.own_faults != board.own_faults {
+            let _ = shared.changes.send(web::Change::Own(board.own_faults.clone()));
+        }
+        for camera in std::mem::take(&mut self.changed) {
+            if let Some(row) = board.camera(camera) {
+                let _ = shared.changes.send(web::Change::Camera(row.clone()));
+            }
+        }
+        for incident in std::mem::take(&mut self.incidents).into_values() {
+            let _ = shared.changes.send(web::Change::Incident(Arc::new(incident)));
+        }
+    }
+}

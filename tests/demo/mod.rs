@@ -1,0 +1,167 @@
+//! A demo node as a child process, and a signed-in client of its API.
+#![allow(dead_code, clippy::unwrap_used, clippy::print_stdout)]
+
+use reqwest::{Client, Method, StatusCode};
+use serde_json::{Value, json};
+use std::{
+    io::{BufRead, BufReader},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::mpsc,
+    time::{Duration, Instant},
+};
+
+/// A running demo. Killed when dropped.
+pub struct Demo {
+    child: Child,
+    pub url: String,
+    pub first_password: Option<String>,
+}
+
+/// Rendered scenes are kept between tests and runs.
+pub fn scenes() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("scenes")
+}
+
+impl Demo {
+    /// Starts a demo with these options more, and waits until its dashboard answers.
+    pub fn start(data: &Path, cameras: u32, more: &[&str]) -> Demo {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_sharpeyes"))
+            .args(["demo", "--json", "--no-script", "--listen", "127.0.0.1:0"])
+            .args(["--cameras", &cameras.to_string()])
+            .arg("--data")
+            .arg(data)
+            .arg("--scenes")
+            .arg(scenes())
+            .args(more)
+            .stdout(Stdio::piped())
+            .stderr(std::fs::File::create(data.with_extension("log")).unwrap())
+            .spawn()
+            .unwrap();
+        let (tell, lines) = mpsc::channel();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        std::thread::spawn(move || {
+            for line in stdout.lines() {
+                let Ok(line) = line else { break };
+                if tell.send(line).is_err() {
+                    break;
+                }
+            }
+        });
+        // Rendering the scenes takes a minute or two the first time.
+        let until = Instant::now() + Duration::from_secs(600);
+        loop {
+            let line = lines.recv_timeout(until.saturating_duration_since(Instant::now())).unwrap_or_else(|_| {
+                let log = std::fs::read_to_string(data.with_extension("log")).unwrap_or_default();
+                panic!("the demo did not start:\n{log}")
+            });
+            let line: Value = serde_json::from_str(&line).unwrap();
+            if line["event"] == "ready" {
+                return Demo {
+                    child,
+                    url: line["url"].as_str().unwrap().to_owned(),
+                    first_password: line["password"].as_str().map(str::to_owned),
+                };
+            }
+        }
+    }
+
+    /// Ends it at once, as a power cut would.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Asks it to stop; gives the exit status and how long it took.
+    pub fn stop(&mut self) -> (std::process::ExitStatus, Duration) {
+        let asked = Instant::now();
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        (self.child.wait().unwrap(), asked.elapsed())
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+}
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The password every test uses after the first sign-in.
+pub const PASSWORD: &str = "village-well-lantern-42";
+
+/// Somebody who is signed in.
+pub struct Session {
+    client: Client,
+    url: String,
+}
+
+impl Session {
+    /// Signs in as administrator, choosing [`PASSWORD`] at the first sign-in.
+    pub async fn administrator(demo: &Demo) -> Session {
+        let session = Session { client: Client::builder().cookie_store(true).build().unwrap(), url: demo.url.clone() };
+        let password = demo.first_password.as_deref().unwrap_or(PASSWORD);
+        let signed_in = session.post("/session", json!({"name": "admin", "password": password})).await;
+        if signed_in["must_change_password"] == true {
+            session.post("/session/password", json!({"old": password, "new": PASSWORD})).await;
+        }
+        session
+    }
+
+    pub async fn get(&self, path: &str) -> Value {
+        self.send(Method::GET, path, None).await
+    }
+
+    pub async fn post(&self, path: &str, body: Value) -> Value {
+        self.send(Method::POST, path, Some(body)).await
+    }
+
+    pub async fn bytes(&self, path: &str) -> (StatusCode, Vec<u8>) {
+        let response = self.client.get(format!("{}/api/v1{path}", self.url)).send().await.unwrap();
+        (response.status(), response.bytes().await.unwrap().to_vec())
+    }
+
+    async fn send(&self, method: Method, path: &str, body: Option<Value>) -> Value {
+        let mut request = self
+            .client
+            .request(method.clone(), format!("{}/api/v1{path}", self.url))
+            .header("Origin", &self.url)
+            .header("X-Reason", "test");
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        let response = request.send().await.unwrap();
+        let status = response.status();
+        let text = response.text().await.unwrap();
+        assert!(status.is_success(), "{method} {path}: {status} {text}");
+        serde_json::from_str(&text).unwrap_or(Value::Null)
+    }
+
+    /// Asks again until `good` holds; fails with the last answer after `within`.
+    pub async fn until(&self, what: &str, path: &str, within: Duration, good: impl Fn(&Value) -> bool) -> Value {
+        let end = Instant::now() + within;
+        loop {
+            let answer = self.get(path).await;
+            if good(&answer) {
+                return answer;
+            }
+            assert!(Instant::now() < end, "{what}: not within {within:?}; last answer of {path}: {answer:#}");
+            tokio::time::sleep(Duration::from_millis(250)).await;
+        }
+    }
+
+    /// Causes or lifts a fault of the simulation.
+    pub async fn fault(&self, kind: &str, id: u64, fault: &str, on: bool) {
+        self.post("/demo/fault", json!({"target": {"kind": kind, "id": id}, "fault": fault, "on": on})).await;
+    }
+}
+
+/// The state of one camera in an answer of `/states`.
+pub fn state(states: &Value, id: u64) -> &Value {
+    states["cameras"].as_array().unwrap().iter().find(|c| c["id"] == id).unwrap()
+}
