@@ -63,7 +63,7 @@ export function may(power: Power): boolean {
 
 function pick(word: Word | undefined, code: string): string {
   if (!word) return code
-  return language.value === 'en' ? word.en : word.zh
+  return language.value === 'en' ? word.en.charAt(0).toUpperCase() + word.en.slice(1) : word.zh
 }
 
 type List = 'statuses' | 'layers' | 'likely' | 'severities' | 'classes' | 'roles'

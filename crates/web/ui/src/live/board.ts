@@ -1,6 +1,6 @@
 // What the fleet is like now: one row a camera, each with a trigger of its own, so that a change redraws the tiles
 // of that camera and nothing else. Changes are gathered and applied once per frame; whatever depends on many rows
-// (grouping, totals) follows `version`, which moves at most a few times a second.
+// (grouping, totals) follows `version`, which moves at most twice a second.
 import { shallowRef, type ShallowRef } from 'vue'
 import type { CameraState, Counts, Incident, OwnFault, States, StatusCode } from '@/api/types'
 
@@ -14,7 +14,7 @@ export interface Pace {
   later(action: () => void, ms: number): void
 }
 
-const SUMMARY_EVERY_MS = 300
+const SUMMARY_EVERY_MS = 500
 
 /** Frames while the page is seen, a timer while it is hidden (hidden pages draw no frames). */
 export const browserPace: Pace = {
