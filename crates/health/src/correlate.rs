@@ -146,9 +146,7 @@ impl Fleet {
                 }
                 Status::Online | Status::Impaired if camera.is_seen() => tally.alive += 1,
                 Status::Online | Status::Impaired => tally.unsure += 1,
-                Status::Unknown
-                    if matches!(camera.cause, Some(Cause::NotYetChecked | Cause::ImplausibleChange)) =>
-                {
+                Status::Unknown if matches!(camera.cause, Some(Cause::NotYetChecked | Cause::ImplausibleChange)) => {
                     tally.unsure += 1;
                 }
                 Status::Unknown | Status::Paused => {}
@@ -179,9 +177,7 @@ impl Fleet {
     pub(crate) fn decide_now(&mut self, group: GroupIx) {
         self.schedule.clear(Key::Group(group));
         self.groups.get_mut(group).first_sign = None;
-        if self.tell_shared(group) {
-            return;
-        }
+        self.tell_shared(group);
         let untold: Vec<CameraIx> =
             self.groups.get(group).members.iter().copied().filter(|ix| self.cameras[ix.at()].untold).collect();
         for ix in untold {
@@ -195,38 +191,39 @@ impl Fleet {
     pub(crate) fn decide_before_return(&mut self, ix: CameraIx) {
         if self.cameras[ix.at()].untold {
             let group = self.cameras[ix.at()].group;
-            if self.tell_shared(group) {
-                self.schedule.clear(Key::Group(group));
-                self.groups.get_mut(group).first_sign = None;
-            }
+            self.tell_shared(group);
         }
     }
 
-    /// Tells the untold of a group in one shared incident, if the evidence carries it.
-    fn tell_shared(&mut self, group: GroupIx) -> bool {
-        let Some(newest) = self.newest_untold(group) else { return true };
+    /// Tells those of a group who fell silent together in one shared incident, if the evidence carries it.
+    fn tell_shared(&mut self, group: GroupIx) {
+        let Some(newest) = self.newest_untold(group) else { return };
         if let Some(county) = self.book.find(&Scope::County, Cause::NoAnswer)
             && self.book.began(county).is_some_and(|at| newest <= at + self.config.correlation_window)
         {
-            self.share_all(county, &[group], newest);
-            return true;
+            self.share_all(county, group, newest);
+            return;
         }
         if self.tell_terminal(group, newest) {
-            return true;
+            return;
         }
         let tally = self.tally(group, newest);
-        let former = self.groups.get(group).incident.filter(|&id| self.book.open(id).is_some());
-        if let Some(id) = former
-            && tally.alive == 0
+        if tally.alive == 0
+            && let Some(id) = self.goes_on(group)
         {
-            self.share_all(id, &[group], newest);
-            return true;
+            self.share_all(id, group, newest);
+        } else if tally.is_down() {
+            self.tell_link(group, &tally);
         }
-        if !tally.is_down() {
-            return false;
-        }
-        self.tell_link(group, &tally);
-        true
+    }
+
+    /// The shared incident that this group's silence continues: its link's, or a wider one that is not
+    /// already over for most.
+    fn goes_on(&self, group: GroupIx) -> Option<IncidentId> {
+        let id = self.groups.get(group).incident?;
+        let incident = self.book.open(id)?;
+        let same_link = incident.scope == self.groups.get(group).scope;
+        (same_link || self.schedule.due(Key::Incident(id.0)).is_none()).then_some(id)
     }
 
     fn tell_link(&mut self, group: GroupIx, tally: &Tally) {
@@ -280,7 +277,15 @@ impl Fleet {
         self.fill(id, self.cameras[ix.at()].group, &[ix]);
     }
 
-    pub(crate) fn facts(&self, scope: RuleScope, silent: &[CameraIx], total: u32, alive: u32, links: u32, olt: String) -> Facts {
+    pub(crate) fn facts(
+        &self,
+        scope: RuleScope,
+        silent: &[CameraIx],
+        total: u32,
+        alive: u32,
+        links: u32,
+        olt: String,
+    ) -> Facts {
         let lost = || silent.iter().filter_map(|ix| self.cameras[ix.at()].silent);
         let spread = lost().max().zip(lost().min()).map_or(Duration::ZERO, |(last, first)| last.since(first));
         let cause = dominant(silent.iter().filter_map(|ix| self.cameras[ix.at()].cause));
@@ -304,11 +309,9 @@ impl Fleet {
         self.book.start(draft, self.now)
     }
 
-    fn share_all(&mut self, id: IncidentId, groups: &[GroupIx], newest: Mono) {
-        for &group in groups {
-            let recent = self.tally(group, newest).recent;
-            self.fill(id, group, &recent);
-        }
+    fn share_all(&mut self, id: IncidentId, group: GroupIx, newest: Mono) {
+        let recent = self.tally(group, newest).recent;
+        self.fill(id, group, &recent);
     }
 
     /// Puts cameras of one group into a shared incident and folds what was told of them before.
@@ -403,8 +406,9 @@ impl Fleet {
             let tally = self.tally(group, newest);
             if !one_link && tally.is_down() {
                 self.tell_link(group, &tally);
-            } else {
-                for ix in members {
+            }
+            for ix in members {
+                if self.cameras[ix.at()].shared.is_none() {
                     self.cameras[ix.at()].silent = None;
                     self.tell_camera(ix, true);
                 }

@@ -14,10 +14,7 @@ use crate::{
     schedule::{Key, Timer},
 };
 use fleet::{Cause, Mono, Status};
-use std::{
-    collections::BTreeMap,
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
 /// Cameras that went offline this long before our own network was found at fault are doubted too.
 const DOUBT_BACK: Duration = Duration::from_secs(30);

@@ -115,7 +115,11 @@ impl Fleet {
         camera.failures = 0;
         camera.failure = None;
         camera.lost = None;
-        camera.parked = false;
+        if std::mem::take(&mut camera.parked) {
+            // What was refused is not what would be sent now.
+            self.forget_incidents(ix);
+            self.set_verdict(ix, Status::Unknown, Some(Cause::NotYetChecked), "the register was changed".to_owned());
+        }
         let wait = if open { AFTER_CLOSE } else { Duration::ZERO };
         self.schedule.set(Key::Camera(ix, Timer::Retry), self.now.mono + wait);
     }

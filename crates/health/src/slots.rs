@@ -76,11 +76,9 @@ impl Fleet {
         self.expect_answer(ix);
     }
 
+    /// The latest slot sets the limit: there are at most [`MOST_PENDING`] before it.
     fn expect_answer(&mut self, ix: CameraIx) {
-        let key = Key::Camera(ix, Timer::Answer);
-        if self.schedule.due(key).is_none() {
-            self.schedule.set(key, self.now.mono + ANSWER_WITHIN);
-        }
+        self.schedule.set(Key::Camera(ix, Timer::Answer), self.now.mono + ANSWER_WITHIN);
     }
 
     /// The first picture of a camera in this run, at once; one more whenever it comes back.

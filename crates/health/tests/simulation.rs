@@ -116,7 +116,13 @@ fn thousands_of_counties() {
     let percent = |part: u64, whole: u64| if whole == 0 { 100.0 } else { part as f64 * 100.0 / whole as f64 };
     let seconds = began.elapsed().as_secs_f64();
     println!("{} counties, {:.0} simulated hours, {} events in {seconds:.1} s", f.seeds, f.hours, f.events);
-    println!("outages {}: missed {}, late {}, slowest told after {:.1} s", f.outages, f.missed, f.late, secs(f.slowest));
+    println!(
+        "outages {}: missed {}, late {}, slowest told after {:.1} s",
+        f.outages,
+        f.missed,
+        f.late,
+        secs(f.slowest)
+    );
     println!("false offlines {}; slowest return told after {:.1} s", f.false_offline, secs(f.ledger_worst));
     println!(
         "link outages {}: told as one {} ({:.2} %)",

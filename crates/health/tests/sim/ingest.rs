@@ -74,8 +74,15 @@ impl World {
                 } else {
                     let next = [S, 3 * S].get(usize::from(n));
                     match next {
-                        Some(&at) => self.later(camera, session, (opened + at).saturating_sub(self.t), Step::Connect(n + 1)),
-                        None => self.later(camera, session, (opened + CONNECT).saturating_sub(self.t), Step::Fail(Cause::NoAnswer)),
+                        Some(&at) => {
+                            self.later(camera, session, (opened + at).saturating_sub(self.t), Step::Connect(n + 1))
+                        }
+                        None => self.later(
+                            camera,
+                            session,
+                            (opened + CONNECT).saturating_sub(self.t),
+                            Step::Fail(Cause::NoAnswer),
+                        ),
                     }
                 }
             }

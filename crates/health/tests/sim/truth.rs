@@ -153,10 +153,7 @@ impl Judge<'_> {
     fn missed(&mut self) {
         for camera in 0..self.outages.len() {
             for (from, until) in self.outages[camera].clone() {
-                if until - from < CONFIRM
-                    || self.shadowed(from, until)
-                    || overlap(&self.paused[camera], from, until)
-                {
+                if until - from < CONFIRM || self.shadowed(from, until) || overlap(&self.paused[camera], from, until) {
                     continue;
                 }
                 self.figures.outages += 1;
@@ -236,7 +233,8 @@ impl Judge<'_> {
             let behind = item.what.silences(&self.plan.county);
             let disturbed = |camera: usize| {
                 items.iter().enumerate().any(|(j, other)| {
-                    let near = other.from <= item.until.max(item.from + 60 * S) + 5 * S && item.from.saturating_sub(150 * S) <= other.until;
+                    let near = other.from <= item.until.max(item.from + 60 * S) + 5 * S
+                        && item.from.saturating_sub(150 * S) <= other.until;
                     let hits = match other.what {
                         What::Camera(c, _) | What::Pause(c) => c == camera,
                         what => what.silences(&self.plan.county).contains(&camera),
@@ -360,7 +358,10 @@ impl Judge<'_> {
         for camera in 0..self.outages.len() {
             let (status, cause) = self.world.status(camera);
             if status != Status::Online {
-                self.say(self.plan.end, format!("camera {camera} is {status:?} {cause:?} after {} s of quiet", QUIET / S));
+                self.say(
+                    self.plan.end,
+                    format!("camera {camera} is {status:?} {cause:?} after {} s of quiet", QUIET / S),
+                );
             }
         }
         let open: Vec<String> = self
