@@ -1,1 +1,181 @@
-//! Durable facts in one SQLite file.
+//! Durable facts in one SQLite file, for one machine: nothing to install, nothing to run beside us.
+//!
+//! The folder holds `sharpeyes.db` and `secret.key`, the key under which camera accounts are encrypted; a backup
+//! needs both. One writer task owns the only connection that writes and commits what waits together; readers see
+//! what was committed. An acknowledged write survives `kill -9` and the loss of power (WAL, `synchronous=FULL`).
+//!
+//! Never on a network share: SQLite's WAL needs the memory of one machine. Never two processes: the folder is locked.
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod audit;
+mod cursor;
+mod error;
+mod folder;
+mod incidents;
+mod open;
+mod register;
+mod resume;
+mod sessions;
+mod status;
+mod users;
+mod vault;
+mod writer;
+
+use error::{Fault, limited};
+use fleet::{CameraId, Registry, Wall};
+use folder::FolderLock;
+use health::{Incident, IncidentId, Resumed};
+use sqlx::SqlitePool;
+use std::{ops::Range, path::Path, sync::Arc};
+use store::{
+    AuditEntry, AuditQuery, AuditRecord, Fact, HistoryQuery, IncidentQuery, NewUser, Page, RegistryChange, Result,
+    SessionRecord, StatusInterval, StatusSeconds, Store, StoreError, User, UserId,
+};
+use vault::Vault;
+use writer::Writer;
+
+/// The store in a folder of this machine.
+pub struct SqliteStore {
+    reader: SqlitePool,
+    writer: Writer,
+    vault: Arc<Vault>,
+    /// Held until the store is closed and its writer has ended.
+    _lock: Arc<FolderLock>,
+}
+
+impl std::fmt::Debug for SqliteStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SqliteStore").finish_non_exhaustive()
+    }
+}
+
+impl SqliteStore {
+    /// Opens the store in `folder`, making it at the first start, and brings an older database up to date.
+    ///
+    /// # Errors
+    /// [`StoreError::Unusable`] if the folder cannot be used, is in use by another process, or holds something else
+    /// than an intact database and its key; [`StoreError::Newer`] if a newer version wrote it. Each says what to do.
+    pub async fn open(folder: &Path) -> Result<SqliteStore> {
+        open::open(folder).await
+    }
+}
+
+#[async_trait::async_trait]
+impl Store for SqliteStore {
+    async fn registry(&self) -> Result<Registry> {
+        limited(register::read(&self.reader, &self.vault)).await
+    }
+
+    async fn change_registry(&self, change: RegistryChange) -> Result<()> {
+        let vault = Arc::clone(&self.vault);
+        self.writer.write(move |tx| Box::pin(async move { register::change(tx, &vault, &change).await })).await
+    }
+
+    async fn record(&self, facts: &[Fact]) -> Result<()> {
+        if facts.is_empty() {
+            return Ok(());
+        }
+        let facts = facts.to_vec();
+        self.writer.write(move |tx| Box::pin(async move { record(tx, &facts).await })).await
+    }
+
+    async fn resume(&self, now: Wall) -> Result<Resumed> {
+        self.writer.write(move |tx| Box::pin(resume::resume(tx, now))).await
+    }
+
+    async fn history(&self, query: &HistoryQuery) -> Result<Page<StatusInterval>> {
+        limited(status::history(&self.reader, query)).await
+    }
+
+    async fn status_seconds(&self, range: Range<Wall>) -> Result<Vec<StatusSeconds>> {
+        limited(status::seconds(&self.reader, range)).await
+    }
+
+    async fn incidents(&self, query: &IncidentQuery) -> Result<Page<Incident>> {
+        limited(incidents::list(&self.reader, query)).await
+    }
+
+    async fn incident(&self, id: IncidentId) -> Result<Option<Incident>> {
+        limited(incidents::one(&self.reader, id)).await
+    }
+
+    async fn status_at(&self, camera: CameraId, at: Wall) -> Result<Option<StatusInterval>> {
+        limited(status::at(&self.reader, camera, at)).await
+    }
+
+    async fn users(&self) -> Result<Vec<User>> {
+        limited(users::all(&self.reader)).await
+    }
+
+    async fn user_by_name(&self, name: &str) -> Result<Option<User>> {
+        limited(users::by_name(&self.reader, name)).await
+    }
+
+    async fn user(&self, id: UserId) -> Result<Option<User>> {
+        limited(users::one(&self.reader, id)).await
+    }
+
+    async fn add_user(&self, user: NewUser) -> Result<User> {
+        self.writer.write(move |tx| Box::pin(users::add(tx, user))).await
+    }
+
+    async fn update_user(&self, user: &User) -> Result<()> {
+        let user = user.clone();
+        self.writer.write(move |tx| Box::pin(async move { users::update(tx, &user).await })).await
+    }
+
+    async fn add_session(&self, session: &SessionRecord) -> Result<()> {
+        let session = session.clone();
+        self.writer.write(move |tx| Box::pin(async move { sessions::add(tx, &session).await })).await
+    }
+
+    async fn session(&self, token_hash: &[u8; 32]) -> Result<Option<SessionRecord>> {
+        limited(sessions::one(&self.reader, token_hash)).await
+    }
+
+    async fn touch_session(&self, token_hash: &[u8; 32], at: Wall) -> Result<()> {
+        let token = *token_hash;
+        self.writer.write(move |tx| Box::pin(sessions::touch(tx, token, at))).await
+    }
+
+    async fn end_session(&self, token_hash: &[u8; 32]) -> Result<()> {
+        let token = *token_hash;
+        self.writer.write(move |tx| Box::pin(sessions::end(tx, token))).await
+    }
+
+    async fn sessions_of(&self, user: UserId) -> Result<Vec<SessionRecord>> {
+        limited(sessions::of(&self.reader, user)).await
+    }
+
+    async fn audit(&self, entry: AuditEntry) -> Result<AuditRecord> {
+        let vault = Arc::clone(&self.vault);
+        self.writer.write(move |tx| Box::pin(async move { audit::append(tx, &vault, entry).await })).await
+    }
+
+    async fn audit_log(&self, query: &AuditQuery) -> Result<Page<AuditRecord>> {
+        limited(audit::list(&self.reader, query)).await
+    }
+
+    async fn verify_audit(&self) -> Result<Option<u64>> {
+        // The one read that may take long: it goes over the whole log.
+        audit::verify(&self.reader, &self.vault).await.map_err(StoreError::from)
+    }
+
+    async fn close(&self) {
+        self.writer.close().await;
+        self.reader.close().await;
+    }
+}
+
+/// Facts in their order.
+async fn record(tx: &mut sqlx::SqliteConnection, facts: &[Fact]) -> std::result::Result<(), Fault> {
+    for fact in facts {
+        match fact {
+            Fact::Status(change) => status::append(tx, change).await?,
+            Fact::Incident(incident) => incidents::put(tx, incident).await?,
+            Fact::Alive(at) => resume::alive(tx, *at).await?,
+        }
+    }
+    Ok(())
+}

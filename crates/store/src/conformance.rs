@@ -1,1 +1,48 @@
-//! The suite that every [`Store`](crate::Store) must pass.
+//! The suite that every [`Store`] must pass: what the trait's documentation says, as assertions.
+//!
+//! Compiled always and without dependencies, so that any crate's tests can call [`run`]. Panics at the first breach.
+
+mod audit;
+mod facts;
+mod people;
+mod register;
+mod samples;
+
+use crate::Store;
+use std::sync::Arc;
+
+/// Runs every case, each on an empty store of its own from `make`.
+///
+/// # Panics
+/// If the store breaks its contract; the message says where.
+pub async fn run(make: impl AsyncFn() -> Arc<dyn Store>) {
+    macro_rules! cases {
+        ($($module:ident::$case:ident),* $(,)?) => {
+            $({
+                let store = make().await;
+                $module::$case(store.as_ref()).await;
+                store.close().await;
+                assert!(store.users().await.is_err(), "a closed store still answers");
+            })*
+        };
+    }
+    cases![
+        register::starts_empty_and_keeps_what_it_was_given,
+        register::replaces_by_id_and_takes_all_or_nothing,
+        facts::changes_become_intervals_without_holes,
+        facts::repeating_a_batch_changes_nothing,
+        facts::a_clock_set_back_loses_nothing,
+        facts::a_stop_ends_what_nobody_watched,
+        facts::time_adds_up,
+        facts::history_pages_meet,
+        facts::incidents_are_found_by_each_filter,
+        facts::incident_pages_meet,
+        people::names_are_compared_without_case_and_never_taken_twice,
+        people::users_change_and_lose_their_sessions,
+        people::sessions_come_and_go,
+        audit::records_are_numbered_and_chained,
+        audit::records_are_found_by_each_filter,
+        audit::many_at_once_make_one_chain,
+        audit::hostile_cursors_are_refused,
+    ];
+}

@@ -140,6 +140,22 @@ pub struct AuditEntry {
     pub detail: String,
 }
 
+impl AuditEntry {
+    /// The bytes that the chain's hashes cover: the same for every store, and for two entries only if they are equal.
+    #[must_use]
+    pub fn canonical(&self) -> Vec<u8> {
+        let AuditEntry { at, who, who_detail, address, action, object, reason, success, detail } = self;
+        let mut bytes = at.0.to_be_bytes().to_vec();
+        bytes.push(u8::from(*success));
+        for text in [who, who_detail, address, action, object, reason, detail] {
+            // A length before each text, so that moving a character from one to the next shows.
+            bytes.extend((text.len() as u64).to_be_bytes());
+            bytes.extend(text.as_bytes());
+        }
+        bytes
+    }
+}
+
 /// An entry in its place in the chain.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct AuditRecord {

@@ -1,0 +1,107 @@
+//! Opening: lock, key, database, schema; nothing is written into what is not ours.
+
+use crate::{SqliteStore, folder, vault::Vault, writer::Writer};
+use sqlx::{
+    Connection, SqliteConnection,
+    migrate::{MigrateError, Migrator},
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+use std::{path::Path, sync::Arc, time::Duration};
+use store::StoreError;
+
+static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
+
+/// What the key vouches for in every database.
+const KEY_CHECK: &[u8] = b"sharpeyes key check";
+/// Connections for reading: more than one machine's worth of pages at once, few enough to keep caches warm.
+const READERS: u32 = 4;
+const BUSY: Duration = Duration::from_secs(5);
+
+pub(crate) async fn open(folder: &Path) -> Result<SqliteStore, StoreError> {
+    let lock = Arc::new(folder::claim(folder)?);
+    let file = folder.join("sharpeyes.db");
+    let first_start = std::fs::metadata(&file).map_or(true, |m| m.len() == 0);
+    let options = SqliteConnectOptions::new().filename(&file).foreign_keys(true).busy_timeout(BUSY);
+    if !first_start {
+        inspect(&options, &file).await?;
+    }
+    let vault = Vault::open(&folder.join("secret.key"), first_start)?;
+    let writing = options
+        .clone()
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .thread_name(|_| "store-writer".into());
+    let mut connection = SqliteConnection::connect_with(&writing).await.map_err(|e| damaged(&file, &e))?;
+    MIGRATIONS.run(&mut connection).await.map_err(|e| migration(&file, e))?;
+    check_key(&mut connection, &vault, &file).await?;
+    let reader = SqlitePoolOptions::new()
+        .max_connections(READERS)
+        .acquire_timeout(BUSY)
+        .connect_lazy_with(options.pragma("query_only", "ON").thread_name(|n| format!("store-reader-{n}")));
+    let writer = Writer::start(connection, Arc::clone(&lock));
+    Ok(SqliteStore { reader, writer, vault: Arc::new(vault), _lock: lock })
+}
+
+/// Looks at a database that is there already, without changing it.
+async fn inspect(options: &SqliteConnectOptions, file: &Path) -> Result<(), StoreError> {
+    let mut connection = SqliteConnection::connect_with(options).await.map_err(|e| damaged(file, &e))?;
+    let sound: String =
+        sqlx::query_scalar("PRAGMA quick_check(1)").fetch_one(&mut connection).await.map_err(|e| damaged(file, &e))?;
+    if sound != "ok" {
+        return Err(damaged(file, &sound));
+    }
+    let ours: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema WHERE name = '_sqlx_migrations'")
+        .fetch_one(&mut connection)
+        .await
+        .map_err(|e| damaged(file, &e))?;
+    if ours == 0 {
+        return Err(StoreError::Unusable(format!(
+            "{} is a database, but not one of ours: use another folder",
+            file.display()
+        )));
+    }
+    let found: i64 = sqlx::query_scalar("SELECT coalesce(max(version), 0) FROM _sqlx_migrations")
+        .fetch_one(&mut connection)
+        .await
+        .map_err(|e| damaged(file, &e))?;
+    let known = MIGRATIONS.iter().map(|m| m.version).max().unwrap_or_default();
+    let _ = connection.close().await;
+    if found > known { Err(StoreError::Newer { found, known }) } else { Ok(()) }
+}
+
+async fn check_key(connection: &mut SqliteConnection, vault: &Vault, file: &Path) -> Result<(), StoreError> {
+    let failed = |e: sqlx::Error| damaged(file, &e);
+    match sqlx::query_scalar!("SELECT seal FROM key_check").fetch_optional(&mut *connection).await.map_err(failed)? {
+        Some(proof) if vault.vouches(&proof, KEY_CHECK) => Ok(()),
+        Some(_) => Err(StoreError::Unusable(format!(
+            "secret.key beside {} belongs to another database: restore the key of this one from the backup",
+            file.display()
+        ))),
+        None => {
+            let proof = vault.vouch(KEY_CHECK)?;
+            sqlx::query!("INSERT INTO key_check (id, seal) VALUES (1, ?)", proof)
+                .execute(connection)
+                .await
+                .map_err(failed)?;
+            Ok(())
+        }
+    }
+}
+
+fn damaged(file: &Path, error: &dyn std::fmt::Display) -> StoreError {
+    StoreError::Unusable(format!(
+        "cannot use the database {}: {error}; restore it from the backup, or use another folder",
+        file.display()
+    ))
+}
+
+fn migration(file: &Path, error: MigrateError) -> StoreError {
+    match error {
+        MigrateError::VersionMismatch(version) => StoreError::Unusable(format!(
+            "step {version} of the database {} was made by a development version: use another folder",
+            file.display()
+        )),
+        other => damaged(file, &other),
+    }
+}

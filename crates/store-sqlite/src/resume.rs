@@ -1,0 +1,92 @@
+//! Continuing after a stop, expected or not.
+
+use crate::{
+    error::{Fault, number, word},
+    incidents, status,
+};
+use fleet::{CameraId, Cause, Layer, Status, Wall};
+use health::{IncidentId, Resumed, StatusChange};
+use sqlx::SqliteConnection;
+
+/// Notes that we were alive and judging.
+pub(crate) async fn alive(tx: &mut SqliteConnection, at: Wall) -> Result<(), Fault> {
+    sqlx::query!(
+        "INSERT INTO alive (id, at_ms) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET at_ms = excluded.at_ms",
+        at.0
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Ends what nobody watched any more as of when we were last alive, and says what the core needs.
+///
+/// A pause stays: it holds whether we watch or not, and the core reads its end from it.
+pub(crate) async fn resume(tx: &mut SqliteConnection, now: Wall) -> Result<Resumed, Fault> {
+    if let Some(last) = last_alive(tx, now).await? {
+        for camera in watched(tx).await? {
+            let gone = StatusChange {
+                camera,
+                at: last,
+                status: Status::Unknown,
+                from: None,
+                layer: Some(Cause::NotYetChecked.layer()),
+                cause: Some(Cause::NotYetChecked),
+                detail: "not watched since".into(),
+            };
+            status::append(tx, &gone).await?;
+        }
+    }
+    let last_incident = sqlx::query_scalar!(r#"SELECT max(id) AS "id: i64" FROM incident"#).fetch_one(&mut *tx).await?;
+    Ok(Resumed {
+        statuses: newest(tx).await?,
+        incidents: incidents::open(tx).await?,
+        last_incident: last_incident.and_then(|id| u64::try_from(id).ok()).map(IncidentId),
+    })
+}
+
+/// The last instant at which we are known to have judged: the last sign of life, or a later change of status.
+async fn last_alive(tx: &mut SqliteConnection, now: Wall) -> Result<Option<Wall>, Fault> {
+    let alive = sqlx::query_scalar!("SELECT at_ms FROM alive").fetch_optional(&mut *tx).await?;
+    let changed = sqlx::query_scalar!(r#"SELECT max(from_ms) AS "at: i64" FROM status_interval"#).fetch_one(tx).await?;
+    // Not after now: our clock may have been ahead.
+    Ok(alive.max(changed).map(|at| Wall(at.min(now.0))))
+}
+
+/// Cameras of which the newest record claims more than it can: that we know how they are.
+async fn watched(tx: &mut SqliteConnection) -> Result<Vec<CameraId>, Fault> {
+    let (unknown, paused) = (Status::Unknown.code(), Status::Paused.code());
+    let cameras = sqlx::query_scalar!(
+        "SELECT camera FROM status_interval WHERE until_ms IS NULL AND status <> ? AND status <> ?",
+        unknown,
+        paused
+    )
+    .fetch_all(tx)
+    .await?;
+    cameras.into_iter().map(|c| number(c).map(CameraId)).collect()
+}
+
+async fn newest(tx: &mut SqliteConnection) -> Result<Vec<StatusChange>, Fault> {
+    let rows = sqlx::query!(
+        r#"SELECT camera, from_ms AS "from_ms!", status, layer, cause, detail,
+               (SELECT before.status FROM status_interval AS before
+                WHERE before.camera = now.camera AND before.from_ms < now.from_ms
+                ORDER BY before.from_ms DESC LIMIT 1) AS "before: String"
+           FROM status_interval AS now WHERE until_ms IS NULL ORDER BY camera"#
+    )
+    .fetch_all(tx)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            Ok(StatusChange {
+                camera: CameraId(number(row.camera)?),
+                at: Wall(row.from_ms),
+                status: word(&row.status, Status::from_code)?,
+                from: row.before.map(|s| word(&s, Status::from_code)).transpose()?,
+                layer: row.layer.map(|l| word(&l, Layer::from_code)).transpose()?,
+                cause: row.cause.map(|c| word(&c, Cause::from_code)).transpose()?,
+                detail: row.detail,
+            })
+        })
+        .collect()
+}

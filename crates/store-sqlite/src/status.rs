@@ -1,0 +1,188 @@
+//! Status intervals: appended and ended, never rewritten.
+//!
+//! A camera with any history has exactly one open interval, its newest, and none of its intervals overlap or leave a
+//! hole. Its recorded time never runs back: a change that claims an instant not after the newest one (our clock was
+//! set back, or two changes fell into one millisecond) is recorded one millisecond after it, with what it claimed
+//! beside it, by which a repetition is recognised.
+
+use crate::{
+    cursor::{Cursor, limit, page},
+    error::{Fault, number, word},
+};
+use fleet::{CameraId, Cause, Layer, Status, Wall};
+use health::StatusChange;
+use sqlx::{SqliteConnection, SqlitePool};
+use std::{collections::BTreeMap, ops::Range};
+use store::{HistoryQuery, Page, StatusInterval, StatusSeconds};
+
+/// Ends the camera's open interval and begins the next. Repeating it changes nothing.
+pub(crate) async fn append(tx: &mut SqliteConnection, change: &StatusChange) -> Result<(), Fault> {
+    let camera = i64::from(change.camera.0);
+    let told = change.at.0;
+    let (status, detail) = (change.status.code(), change.detail.as_str());
+    let (layer, cause) = (change.layer.map(Layer::code), change.cause.map(Cause::code));
+    let open = sqlx::query_scalar!(
+        r#"SELECT from_ms AS "from_ms!" FROM status_interval WHERE camera = ? AND until_ms IS NULL"#,
+        camera
+    )
+    .fetch_optional(&mut *tx)
+    .await?;
+    let mut from = told;
+    if let Some(open) = open {
+        if told <= open {
+            let known = sqlx::query_scalar!(
+                "SELECT count(*) FROM status_interval
+                 WHERE camera = ?1 AND from_ms >= ?2 AND coalesce(told_ms, from_ms) = ?2
+                   AND status = ?3 AND layer IS ?4 AND cause IS ?5 AND detail = ?6",
+                camera,
+                told,
+                status,
+                layer,
+                cause,
+                detail
+            )
+            .fetch_one(&mut *tx)
+            .await?;
+            if known > 0 {
+                return Ok(());
+            }
+            from = open.saturating_add(1);
+        }
+        sqlx::query!("UPDATE status_interval SET until_ms = ? WHERE from_ms = ? AND camera = ?", from, open, camera)
+            .execute(&mut *tx)
+            .await?;
+    }
+    let told = (told != from).then_some(told);
+    sqlx::query!(
+        "INSERT INTO status_interval (from_ms, camera, told_ms, status, layer, cause, detail)
+         VALUES (?, ?, ?, ?, ?, ?, ?)",
+        from,
+        camera,
+        told,
+        status,
+        layer,
+        cause,
+        detail
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// A page of intervals, newest first.
+pub(crate) async fn history(pool: &SqlitePool, query: &HistoryQuery) -> Result<Page<StatusInterval>, Fault> {
+    let limit = limit(query.limit);
+    let read = limit + 1;
+    let after = Cursor::parse(query.cursor.as_deref())?;
+    let from = query.from.map_or(i64::MIN, |w| w.0);
+    let until = query.until.map_or(i64::MAX, |w| w.0);
+    let rows = match query.camera {
+        Some(camera) => {
+            let camera = i64::from(camera.0);
+            sqlx::query_as!(
+                Row,
+                "SELECT from_ms, camera, until_ms, status, layer, cause, detail FROM status_interval
+                 WHERE camera = ?1 AND from_ms >= ?2 AND from_ms < ?3 AND from_ms < ?4
+                 ORDER BY from_ms DESC LIMIT ?5",
+                camera,
+                from,
+                until,
+                after.major,
+                read
+            )
+            .fetch_all(pool)
+            .await?
+        }
+        None => {
+            sqlx::query_as!(
+                Row,
+                "SELECT from_ms, camera, until_ms, status, layer, cause, detail FROM status_interval
+                 WHERE from_ms >= ?1 AND from_ms < ?2 AND (from_ms, camera) < (?3, ?4)
+                 ORDER BY from_ms DESC, camera DESC LIMIT ?5",
+                from,
+                until,
+                after.major,
+                after.minor,
+                read
+            )
+            .fetch_all(pool)
+            .await?
+        }
+    };
+    let rows = rows.into_iter().map(Row::interval).collect::<Result<Vec<_>, _>>()?;
+    Ok(page(rows, limit, |i| Cursor { major: i.from.0, minor: i64::from(i.camera.0) }))
+}
+
+/// The interval that began last before or at an instant.
+pub(crate) async fn at(pool: &SqlitePool, camera: CameraId, at: Wall) -> Result<Option<StatusInterval>, Fault> {
+    let (camera, at) = (i64::from(camera.0), at.0);
+    sqlx::query_as!(
+        Row,
+        "SELECT from_ms, camera, until_ms, status, layer, cause, detail FROM status_interval
+         WHERE camera = ? AND from_ms <= ? ORDER BY from_ms DESC LIMIT 1",
+        camera,
+        at
+    )
+    .fetch_optional(pool)
+    .await?
+    .map(Row::interval)
+    .transpose()
+}
+
+/// How long each camera had each status within a range.
+pub(crate) async fn seconds(pool: &SqlitePool, range: Range<Wall>) -> Result<Vec<StatusSeconds>, Fault> {
+    let (from, until) = (range.start.0, range.end.0);
+    if from >= until {
+        return Ok(Vec::new());
+    }
+    // What began within the range, by the primary key; and for each camera what held when it began, by the index
+    // of its history. Every camera with a history has an open interval, so those name the cameras.
+    let sums = sqlx::query!(
+        r#"SELECT camera AS "camera!: i64", status AS "status!: String", sum(millis) AS "millis!: i64" FROM (
+               SELECT camera, status, min(coalesce(until_ms, ?2), ?2) - from_ms AS millis
+               FROM status_interval WHERE from_ms >= ?1 AND from_ms < ?2
+               UNION ALL
+               SELECT held.camera, held.status, min(coalesce(held.until_ms, ?2), ?2) - ?1
+               FROM status_interval AS now
+               JOIN status_interval AS held ON held.camera = now.camera AND held.from_ms = (
+                   SELECT max(from_ms) FROM status_interval WHERE camera = now.camera AND from_ms < ?1
+               )
+               WHERE now.until_ms IS NULL AND (held.until_ms IS NULL OR held.until_ms > ?1)
+           ) GROUP BY camera, status"#,
+        from,
+        until
+    )
+    .fetch_all(pool)
+    .await?;
+    let mut table: BTreeMap<CameraId, [i64; 5]> = BTreeMap::new();
+    for sum in sums {
+        let status = word(&sum.status, Status::from_code)?;
+        let at = Status::ALL.iter().position(|s| *s == status).expect("ALL holds every status");
+        table.entry(CameraId(number(sum.camera)?)).or_default()[at] += sum.millis;
+    }
+    Ok(table.into_iter().map(|(camera, millis)| StatusSeconds { camera, millis }).collect())
+}
+
+struct Row {
+    from_ms: i64,
+    camera: i64,
+    until_ms: Option<i64>,
+    status: String,
+    layer: Option<String>,
+    cause: Option<String>,
+    detail: String,
+}
+
+impl Row {
+    fn interval(self) -> Result<StatusInterval, Fault> {
+        Ok(StatusInterval {
+            camera: CameraId(number(self.camera)?),
+            from: Wall(self.from_ms),
+            until: self.until_ms.map(Wall),
+            status: word(&self.status, Status::from_code)?,
+            layer: self.layer.map(|l| word(&l, Layer::from_code)).transpose()?,
+            cause: self.cause.map(|c| word(&c, Cause::from_code)).transpose()?,
+            detail: self.detail,
+        })
+    }
+}
