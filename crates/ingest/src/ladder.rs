@@ -76,6 +76,8 @@ pub struct Climb {
 
 /// How long video is watched once it flows, so that its figures mean something.
 const WATCH: Duration = Duration::from_secs(2);
+/// How long after its last packet a stream is still taken to flow.
+const FRESH: Duration = Duration::from_millis(500);
 /// How long an echo request may take.
 const PING: Duration = Duration::from_secs(1);
 /// How long a climb may take in all.
@@ -258,7 +260,9 @@ impl Climber<'_> {
                 let detail = format!("no packet for {:.1} s", (now - last).as_secs_f32());
                 return Err(self.fall(failure(Cause::Stalled, detail), Some(flow.report(now))));
             }
+            // A stream that has just fallen silent is watched until it goes on or has stalled.
             if now >= watch_until
+                && now < last + FRESH
                 && let Some(tapped) = held.take()
             {
                 let figures = flow.report(now);
