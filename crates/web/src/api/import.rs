@@ -1,0 +1,158 @@
+//! The register from a CSV file: a dry run shows what would become of each row, and why.
+
+use crate::{
+    app::App,
+    audit::{Action, Deed},
+    caller::Caller,
+    problem::{Problem, Query, Result},
+    services::Command,
+};
+use axum::{
+    Json,
+    body::Bytes,
+    extract::State,
+    http::{HeaderMap, StatusCode, header},
+};
+use fleet::{
+    Wall,
+    import::{self, Counts, Outcome, Row},
+};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use store::RegistryChange;
+use utoipa::{IntoParams, ToSchema};
+
+/// Largest file, in bytes.
+pub(crate) const LARGEST: usize = 16 << 20;
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Mode {
+    /// Only show what would happen (the default).
+    dry_run: Option<bool>,
+    /// Import nothing if any row is rejected (the default).
+    all_or_nothing: Option<bool>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ImportReport {
+    /// Whether the register was changed.
+    applied: bool,
+    counts: ImportCounts,
+    rows: Vec<ImportRow>,
+    /// Headings that mean nothing to us; their columns are ignored.
+    unknown_columns: Vec<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct ImportCounts {
+    added: usize,
+    changed: usize,
+    unchanged: usize,
+    rejected: usize,
+}
+
+impl From<Counts> for ImportCounts {
+    fn from(Counts { added, changed, unchanged, rejected }: Counts) -> ImportCounts {
+        ImportCounts { added, changed, unchanged, rejected }
+    }
+}
+
+#[derive(Serialize, ToSchema)]
+struct ImportRow {
+    line: u64,
+    name: String,
+    /// added, changed, unchanged or rejected.
+    outcome: &'static str,
+    /// What changed.
+    fields: Vec<&'static str>,
+    /// Why it was rejected.
+    faults: Vec<ImportFault>,
+    warnings: Vec<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct ImportFault {
+    line: u64,
+    column: &'static str,
+    value: String,
+    expected: String,
+}
+
+/// Import cameras, sites, towns and uplinks from CSV
+#[utoipa::path(post, path = "/api/v1/import", tag = "register", params(Mode),
+    request_body(content = String, content_type = "text/csv", description = "UTF-8 or GBK, at most 16 MiB"),
+    responses((status = 200, body = ImportReport), (status = 400), (status = 413)))]
+pub(crate) async fn import(
+    State(app): State<App>,
+    caller: Caller,
+    Query(mode): Query<Mode>,
+    headers: HeaderMap,
+    file: Bytes,
+) -> Result<Json<ImportReport>> {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    if !kind.split(';').next().is_some_and(|k| k.trim().eq_ignore_ascii_case("text/csv")) {
+        return Err(Problem::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "csv_expected",
+            "expected Content-Type: text/csv",
+        ));
+    }
+    let _order = app.administration.lock().await;
+    let registry = app.services.registry.load_full();
+    let before = Arc::clone(&registry);
+    let planned = tokio::task::spawn_blocking(move || import::plan(&file, &before, Wall::read())).await;
+    let plan =
+        planned.map_err(|e| Problem::internal("the import failed", e))?.map_err(|e| Problem::invalid(e.to_string()))?;
+    let counts = ImportCounts::from(plan.counts());
+    let refused = counts.rejected > 0 && mode.all_or_nothing.unwrap_or(true);
+    let apply = !mode.dry_run.unwrap_or(true) && !refused && counts.added + counts.changed > 0;
+    if apply {
+        let detail = format!(
+            "{} added, {} changed, {} unchanged, {} rejected",
+            counts.added, counts.changed, counts.unchanged, counts.rejected
+        );
+        let records = plan.change();
+        let change = RegistryChange {
+            towns: records.towns,
+            sites: records.sites,
+            uplinks: records.uplinks,
+            cameras: records.cameras,
+        };
+        app.services.store.change_registry(change).await?;
+        app.audit(Deed::of(&caller, Action::Imported).detail(detail)).await?;
+        let registry = Arc::new(app.services.store.registry().await?);
+        // Read by the next request already; the node tells core and sessions.
+        app.services.registry.store(Arc::clone(&registry));
+        app.command(Command::Registry(registry)).await?;
+    }
+    Ok(Json(ImportReport {
+        applied: apply,
+        counts,
+        rows: plan.rows.into_iter().map(ImportRow::from).collect(),
+        unknown_columns: plan.unknown_columns,
+    }))
+}
+
+impl From<Row> for ImportRow {
+    fn from(row: Row) -> ImportRow {
+        let (outcome, fields, faults) = match row.outcome {
+            Outcome::Added => ("added", Vec::new(), Vec::new()),
+            Outcome::Changed { fields } => ("changed", fields, Vec::new()),
+            Outcome::Unchanged => ("unchanged", Vec::new(), Vec::new()),
+            Outcome::Rejected { faults } => ("rejected", Vec::new(), faults),
+        };
+        ImportRow {
+            line: row.line,
+            name: row.name,
+            outcome,
+            fields,
+            faults: faults
+                .into_iter()
+                .map(|f| ImportFault { line: f.line, column: f.column, value: f.value, expected: f.expected })
+                .collect(),
+            warnings: row.warnings,
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! The JSON API, version 1: one module per part. Handlers find a [`Caller`](crate::caller::Caller) whose role
+//! allows the route; what is in his scope they check themselves.
+
+pub(crate) mod audit;
+pub(crate) mod cameras;
+pub(crate) mod demo;
+pub(crate) mod fleet;
+pub(crate) mod import;
+pub(crate) mod incidents;
+pub(crate) mod node;
+pub(crate) mod overview;
+pub(crate) mod session;
+pub(crate) mod snapshots;
+pub(crate) mod users;
+pub(crate) mod vocabulary;
+
+use crate::{app::App, events, problem::ProblemBody};
+use axum::{Json, response::IntoResponse};
+use std::sync::OnceLock;
+use utoipa::{
+    OpenApi,
+    openapi::{
+        Content, Ref, RefOr, Response,
+        security::{ApiKey, ApiKeyValue, SecurityScheme},
+    },
+};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "SharpEyes", description = "State, incidents and snapshots of a county's cameras. Times are milliseconds \
+        since 1970-01-01 UTC; errors are RFC 9457 problems with a stable `code`; lists are paged by `cursor`."),
+    components(schemas(ProblemBody)),
+    security(("session" = []))
+)]
+struct Document;
+
+/// Every route of the API and its description, from one source.
+pub(crate) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::with_openapi(Document::openapi())
+        .routes(routes!(session::sign_in, session::whoami, session::sign_out))
+        .routes(routes!(session::change_password))
+        .routes(routes!(vocabulary::vocabulary))
+        .routes(routes!(openapi))
+        .routes(routes!(fleet::fleet))
+        .routes(routes!(fleet::states))
+        .routes(routes!(events::stream))
+        .routes(routes!(overview::overview))
+        .routes(routes!(cameras::camera))
+        .routes(routes!(cameras::ladder))
+        .routes(routes!(cameras::probe))
+        .routes(routes!(cameras::check))
+        .routes(routes!(cameras::pause))
+        .routes(routes!(cameras::history))
+        .routes(routes!(cameras::thumbnail))
+        .routes(routes!(incidents::list))
+        .routes(routes!(incidents::one))
+        .routes(routes!(incidents::acknowledge))
+        .routes(routes!(snapshots::search))
+        .routes(routes!(snapshots::one))
+        .routes(routes!(snapshots::picture))
+        .routes(routes!(snapshots::original))
+        .routes(routes!(users::list, users::add))
+        .routes(routes!(users::change))
+        .routes(routes!(users::reset_password))
+        .routes(routes!(audit::log))
+        .routes(routes!(import::import))
+        .routes(routes!(node::own))
+        .routes(routes!(demo::state))
+        .routes(routes!(demo::fault))
+}
+
+/// The description of the API.
+pub(crate) fn documented() -> utoipa::openapi::OpenApi {
+    let (_, mut document) = router().split_for_parts();
+    document.info.version = crate::VERSION.to_owned();
+    let problem = Ref::from_schema_name("Problem");
+    for item in document.paths.paths.values_mut() {
+        let operations =
+            [&mut item.get, &mut item.post, &mut item.patch, &mut item.put, &mut item.delete].into_iter().flatten();
+        for operation in operations {
+            // Handlers are named for their module; programs generated from this need names of their own.
+            if let (Some(name), Some(tag)) = (&operation.operation_id, operation.tags.as_ref().and_then(|t| t.first()))
+            {
+                operation.operation_id = Some(format!("{tag}_{name}"));
+            }
+            let mut refused = Response::new("What went wrong");
+            refused
+                .content
+                .insert("application/problem+json".to_owned(), Content::new(Some(RefOr::Ref(problem.clone()))));
+            operation.responses.responses.insert("default".to_owned(), RefOr::T(refused));
+        }
+    }
+    let components = document.components.get_or_insert_default();
+    let cookie = ApiKey::Cookie(ApiKeyValue::new(crate::session::COOKIE));
+    components.add_security_scheme("session", SecurityScheme::ApiKey(cookie));
+    document
+}
+
+/// This description
+#[utoipa::path(get, path = "/api/v1/openapi.json", tag = "about",
+    responses((status = 200, description = "OpenAPI 3.1 document")))]
+async fn openapi() -> impl IntoResponse {
+    static TEXT: OnceLock<serde_json::Value> = OnceLock::new();
+    Json(TEXT.get_or_init(|| serde_json::to_value(documented()).unwrap_or_default()))
+}
+
+/// Lists are cut to this many rows.
+const MOST: u32 = 1000;
+
+/// How many rows a client wants: 100 unless told, 1 to 1,000.
+fn limit(asked: Option<u32>) -> crate::problem::Result<u32> {
+    match asked {
+        None => Ok(100),
+        Some(n @ 1..=MOST) => Ok(n),
+        Some(_) => Err(crate::problem::Problem::invalid("limit: expected 1 to 1000")),
+    }
+}
+
+/// A reason given by a person: one line of at most 200 characters.
+fn reason(text: &str) -> crate::problem::Result<String> {
+    let text = text.trim();
+    let good = !text.is_empty() && text.chars().count() <= 200 && !text.chars().any(char::is_control);
+    if good {
+        Ok(text.to_owned())
+    } else {
+        Err(crate::problem::Problem::invalid("reason: expected 1 to 200 characters on one line"))
+    }
+}

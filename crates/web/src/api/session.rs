@@ -1,0 +1,173 @@
+//! Signing in and out, and changing one's own password.
+
+use crate::{
+    VERSION,
+    api::users::UserView,
+    app::{App, done},
+    audit::{Action, Deed},
+    caller::{Caller, Peer},
+    password,
+    problem::{Body, Problem, Result},
+    session::{cookie, hash, token_of},
+};
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderMap, HeaderName, StatusCode, header},
+    response::{AppendHeaders, IntoResponse},
+};
+use fleet::{Secret, Wall};
+use serde::{Deserialize, Serialize};
+use std::time::Instant;
+use store::User;
+use utoipa::ToSchema;
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SignIn {
+    name: String,
+    password: String,
+}
+
+/// Who is signed in.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct SessionView {
+    user: UserView,
+    version: &'static str,
+    demo: bool,
+    now: i64,
+    /// Nothing but the password can be used before it is changed.
+    must_change_password: bool,
+}
+
+impl SessionView {
+    fn of(app: &App, user: &User) -> SessionView {
+        SessionView {
+            user: UserView::from(user),
+            version: VERSION,
+            demo: app.services.demo.is_some(),
+            now: Wall::read().0,
+            must_change_password: user.must_change_password,
+        }
+    }
+}
+
+/// Sign in
+#[utoipa::path(post, path = "/api/v1/session", tag = "session", request_body = SignIn, security(()),
+    responses((status = 200, body = SessionView), (status = 401, description = "name or password is wrong"),
+        (status = 429, description = "too many failures; Retry-After says how long to wait")))]
+pub(crate) async fn sign_in(
+    State(app): State<App>,
+    Peer(address): Peer,
+    headers: HeaderMap,
+    Body(SignIn { name, password }): Body<SignIn>,
+) -> Result<impl IntoResponse> {
+    // The same words whatever is wrong, so that nobody learns which names exist.
+    let refused = || Problem::new(StatusCode::UNAUTHORIZED, "sign_in_refused", "name or password is wrong");
+    if name.chars().count() > 64 || password.len() > 1024 {
+        return Err(refused());
+    }
+    if let Err(wait) = app.throttle.begin(&name, address, Instant::now()) {
+        app.metrics.sign_in_refused();
+        return Err(Problem::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "too_many_failures",
+            "too many failed sign-ins; wait a while",
+        )
+        .retry_after(wait));
+    }
+    let user = app.services.store.user_by_name(&name).await?;
+    let kept = user.as_ref().map(|u| u.password_hash.clone());
+    let fits = app.hasher.verify(Secret::new(password), kept).await?;
+    let now = Wall::read();
+    let welcome = user.as_ref().filter(|u| fits && u.active && u.expires.is_none_or(|end| now < end));
+    let Some(user) = welcome else {
+        app.metrics.sign_in_refused();
+        app.audit(Deed::by(user.as_ref(), address, Action::SignIn).failed()).await?;
+        return Err(refused());
+    };
+    app.throttle.succeeded(&name, address);
+    app.audit(Deed::by(Some(user), address, Action::SignIn)).await?;
+    // A browser that was signed in gets a new token; the old one is worth nothing from here on.
+    if let Some(old) = token_of(&headers).and_then(hash) {
+        app.grants.forget(&old);
+        app.sessions.end(&old).await?;
+    }
+    let cookie = new_cookie(&app, user, address.to_string(), &headers).await?;
+    Ok((cookie, Json(SessionView::of(&app, user))))
+}
+
+/// Who is signed in
+#[utoipa::path(get, path = "/api/v1/session", tag = "session", responses((status = 200, body = SessionView)))]
+pub(crate) async fn whoami(State(app): State<App>, caller: Caller) -> Json<SessionView> {
+    Json(SessionView::of(&app, &caller.user))
+}
+
+/// Sign out; open event streams end at once
+#[utoipa::path(delete, path = "/api/v1/session", tag = "session", responses((status = 204)))]
+pub(crate) async fn sign_out(State(app): State<App>, caller: Caller) -> Result<impl IntoResponse> {
+    app.grants.forget(&caller.token);
+    app.sessions.end(&caller.token).await?;
+    app.audit(Deed::of(&caller, Action::SignOut)).await?;
+    let gone = cookie(None, app.services.config.secure_cookies, app.services.config.session_longest);
+    Ok((AppendHeaders([(header::SET_COOKIE, gone)]), done()))
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PasswordChange {
+    old: String,
+    /// 12 characters or more.
+    new: String,
+}
+
+/// Change one's own password; all other sessions of the user end
+#[utoipa::path(post, path = "/api/v1/session/password", tag = "session", request_body = PasswordChange,
+    responses((status = 204), (status = 400, description = "codes old_password_wrong, weak_password"), (status = 429)))]
+pub(crate) async fn change_password(
+    State(app): State<App>,
+    caller: Caller,
+    headers: HeaderMap,
+    Body(PasswordChange { old, new }): Body<PasswordChange>,
+) -> Result<impl IntoResponse> {
+    let name = caller.user.name.clone();
+    // Whoever finds an unlocked screen must not guess here either.
+    if let Err(wait) = app.throttle.begin(&name, caller.address, Instant::now()) {
+        return Err(Problem::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "too_many_failures",
+            "too many wrong passwords; wait a while",
+        )
+        .retry_after(wait));
+    }
+    let _order = app.administration.lock().await;
+    let user = app.services.store.user(caller.user.id).await?.ok_or_else(Problem::unauthenticated)?;
+    if !app.hasher.verify(Secret::new(old.clone()), Some(user.password_hash.clone())).await? {
+        app.audit(Deed::of(&caller, Action::PasswordChanged).failed().detail("the old password was wrong")).await?;
+        return Err(Problem::new(StatusCode::BAD_REQUEST, "old_password_wrong", "the old password is wrong"));
+    }
+    app.throttle.succeeded(&name, caller.address);
+    password::check_rules(&new, &name, &old)?;
+    let password_hash = app.hasher.hash(Secret::new(new)).await?;
+    let user = User { password_hash, must_change_password: false, ..user };
+    app.audit(Deed::of(&caller, Action::PasswordChanged)).await?;
+    // Ends every session of the user in the store.
+    app.services.store.update_user(&user).await?;
+    app.grants.forget(&caller.token);
+    app.sessions.forget_user(user.id);
+    let cookie = new_cookie(&app, &user, caller.address.to_string(), &headers).await?;
+    Ok((cookie, done()))
+}
+
+/// Begins a session and puts its token into the answer's cookie.
+async fn new_cookie(
+    app: &App,
+    user: &User,
+    address: String,
+    headers: &HeaderMap,
+) -> Result<AppendHeaders<[(HeaderName, String); 1]>> {
+    let agent = headers.get(header::USER_AGENT).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    let token = app.sessions.begin(user.id, address, agent).await?;
+    let config = &app.services.config;
+    Ok(AppendHeaders([(header::SET_COOKIE, cookie(Some(&token), config.secure_cookies, config.session_longest))]))
+}

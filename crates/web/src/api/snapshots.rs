@@ -1,0 +1,339 @@
+//! The archive: searching, viewing, verifying and taking out snapshots, each with a reason and an audit entry.
+
+use crate::{
+    api::{limit, reason},
+    app::App,
+    audit::{Action, Deed},
+    caller::Caller,
+    grants::View,
+    pictures::archive_problem,
+    problem::{Path, Problem, Query, Result},
+    views::Paged,
+    words::{self, CauseWord, ClassWord, CodecWord, StatusWord},
+};
+use archive::{ArchiveError, Entry, SnapshotId, SnapshotQuery, SnapshotRef};
+use axum::{
+    Json,
+    extract::{RawQuery, State},
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use fleet::{CameraId, Codec, SiteId, Status, TownId, Wall};
+use percent_encoding::percent_decode_str;
+use serde::{Deserialize, Serialize};
+use std::time::Instant;
+use utoipa::{IntoParams, ToSchema};
+
+/// A stored snapshot, or a scheduled one that could not be taken.
+#[derive(Serialize, ToSchema)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub(crate) enum SnapshotEntry {
+    Snapshot(SnapshotView),
+    Gap(GapView),
+}
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct SnapshotView {
+    id: String,
+    camera: u32,
+    /// The scheduled instant.
+    slot: i64,
+    class: ClassWord,
+    /// When its first packet arrived, by our clock.
+    captured: i64,
+    camera_clock: Option<i64>,
+    codec: CodecWord,
+    width: u32,
+    height: u32,
+    bytes: u32,
+    /// Of the stored bytes, in hexadecimal.
+    sha256: String,
+    /// Of the camera at that time.
+    status: StatusWord,
+    cause: Option<CauseWord>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct GapView {
+    camera: u32,
+    slot: i64,
+    cause: CauseWord,
+    detail: String,
+}
+
+/// A snapshot and whether its stored bytes still are what was written.
+#[derive(Serialize, ToSchema)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub(crate) enum Verified {
+    Snapshot {
+        #[serde(flatten)]
+        snapshot: SnapshotView,
+        verified: bool,
+    },
+}
+
+impl From<&SnapshotRef> for SnapshotView {
+    fn from(s: &SnapshotRef) -> SnapshotView {
+        SnapshotView {
+            id: s.id.to_string(),
+            camera: s.camera.0,
+            slot: s.slot.0,
+            class: s.class.into(),
+            captured: s.captured.0,
+            camera_clock: s.camera_clock.map(|t| t.0),
+            codec: s.codec.into(),
+            width: s.width,
+            height: s.height,
+            bytes: s.bytes,
+            sha256: hex::encode(s.sha256),
+            status: s.status.into(),
+            cause: s.cause.map(Into::into),
+        }
+    }
+}
+
+impl From<&Entry> for SnapshotEntry {
+    fn from(entry: &Entry) -> SnapshotEntry {
+        match entry {
+            Entry::Snapshot(s) => SnapshotEntry::Snapshot(s.into()),
+            Entry::Gap(g) => SnapshotEntry::Gap(GapView {
+                camera: g.camera.0,
+                slot: g.slot.0,
+                cause: g.cause.into(),
+                detail: g.detail.clone(),
+            }),
+        }
+    }
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Filter {
+    camera: Option<u32>,
+    site: Option<u32>,
+    town: Option<u32>,
+    /// Slots at or after.
+    from: Option<i64>,
+    /// Slots before.
+    until: Option<i64>,
+    /// all, snapshot or gap.
+    kind: Option<String>,
+    class: Option<String>,
+    status: Option<String>,
+    cause: Option<String>,
+    limit: Option<u32>,
+    cursor: Option<String>,
+}
+
+/// Search snapshots and gaps in scope, newest first
+///
+/// Needs a reason, unless the settings say otherwise: the header `X-Reason`, UTF-8, percent-encoded. It opens
+/// the archive to this session for an hour, so pictures on a page need no header.
+#[utoipa::path(get, path = "/api/v1/snapshots", tag = "snapshots",
+    params(Filter, ("X-Reason" = Option<String>, Header, description = "Why, percent-encoded")),
+    responses((status = 200, body = Paged<SnapshotEntry>), (status = 428, description = "code reason_required")))]
+pub(crate) async fn search(
+    State(app): State<App>,
+    caller: Caller,
+    Query(filter): Query<Filter>,
+    RawQuery(asked): RawQuery,
+    headers: HeaderMap,
+) -> Result<Json<Paged<SnapshotEntry>>> {
+    let reason = entitle(&app, &caller, &headers)?;
+    let registry = app.services.registry.load_full();
+    let narrow = filter.camera.is_some() || filter.site.is_some() || filter.town.is_some();
+    let cameras = (narrow || !caller.scope.is_everything()).then(|| {
+        let mut cameras = caller.scope.cameras(&registry);
+        cameras.retain(|id| {
+            let camera = registry.camera(*id);
+            let town = camera.and_then(|c| registry.site(c.site)).map(|s| s.town);
+            filter.camera.is_none_or(|wanted| id.0 == wanted)
+                && filter.site.is_none_or(|wanted| camera.is_some_and(|c| c.site == SiteId(wanted)))
+                && filter.town.is_none_or(|wanted| town == Some(TownId(wanted)))
+        });
+        cameras.into_iter().collect::<Vec<CameraId>>()
+    });
+    if narrow && cameras.as_ref().is_some_and(Vec::is_empty) {
+        return Err(Problem::not_found());
+    }
+    let first_page = filter.cursor.is_none();
+    let query = SnapshotQuery {
+        cameras,
+        from: filter.from.map(Wall),
+        until: filter.until.map(Wall),
+        kind: word(filter.kind.as_deref(), "kind")?.unwrap_or_default(),
+        class: word(filter.class.as_deref(), "class")?,
+        status: word::<Status>(filter.status.as_deref(), "status")?,
+        cause: word(filter.cause.as_deref(), "cause")?,
+        after: match filter.cursor.as_deref() {
+            None => None,
+            Some(text) => Some(text.parse().map_err(|e| Problem::invalid(format!("cursor: {e}")))?),
+        },
+        limit: limit(filter.limit)?,
+    };
+    let page = app.services.archive.search(&query).await.map_err(archive_problem)?;
+    if first_page {
+        let what: String = asked.unwrap_or_default().chars().take(500).collect();
+        app.audit(Deed::of(&caller, Action::SnapshotsSearched).because(reason).detail(what)).await?;
+    }
+    Ok(Json(Paged {
+        items: page.entries.iter().map(Into::into).collect(),
+        next: page.next.map(|cursor| cursor.to_string()),
+    }))
+}
+
+fn word<T: serde::de::DeserializeOwned>(text: Option<&str>, field: &str) -> Result<Option<T>> {
+    match text.filter(|t| !t.is_empty()) {
+        None => Ok(None),
+        Some(text) => match words::from_code(text) {
+            Some(value) => Ok(Some(value)),
+            None => Err(Problem::invalid(format!("{field}: not one of its words"))),
+        },
+    }
+}
+
+/// One snapshot, its stored bytes checked against their hash now
+#[utoipa::path(get, path = "/api/v1/snapshots/{id}", tag = "snapshots", params(("id" = String, Path)),
+    responses((status = 200, body = Verified), (status = 404), (status = 428)))]
+pub(crate) async fn one(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Json<Verified>> {
+    let id = known(&app, &caller, &id)?;
+    let reason = entitle(&app, &caller, &headers)?;
+    // Found by the index, so that a damaged one can be told of.
+    let query = SnapshotQuery {
+        cameras: Some(vec![id.camera()]),
+        from: Some(id.slot()),
+        until: Some(Wall(id.slot().0.saturating_add(1))),
+        kind: archive::Kind::Snapshot,
+        ..SnapshotQuery::default()
+    };
+    let page = app.services.archive.search(&query).await.map_err(archive_problem)?;
+    let found = page.entries.iter().find_map(|entry| match entry {
+        Entry::Snapshot(s) if s.id == id => Some(s),
+        _ => None,
+    });
+    let snapshot = found.ok_or_else(Problem::not_found)?;
+    let verified = match app.services.archive.read(&id).await {
+        Ok(read) => read.reference.sha256 == snapshot.sha256,
+        Err(ArchiveError::Damaged { .. }) => false,
+        Err(error) => return Err(archive_problem(error)),
+    };
+    viewed(&app, &caller, &id, &reason).await?;
+    Ok(Json(Verified::Snapshot { snapshot: snapshot.into(), verified }))
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Width {
+    /// At most about this wide, in pixels; as large as it is if absent.
+    width: Option<u32>,
+}
+
+/// A snapshot as JPEG, rendered from the stored picture
+#[utoipa::path(get, path = "/api/v1/snapshots/{id}/picture", tag = "snapshots", params(("id" = String, Path), Width),
+    responses((status = 200, content_type = "image/jpeg", body = Vec<u8>), (status = 404), (status = 422), (status = 428)))]
+pub(crate) async fn picture(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+    Query(Width { width }): Query<Width>,
+    headers: HeaderMap,
+) -> Result<Response> {
+    let id = known(&app, &caller, &id)?;
+    let reason = entitle(&app, &caller, &headers)?;
+    let rendered = app.pictures.get(&id, width).await?;
+    viewed(&app, &caller, &id, &reason).await?;
+    let common =
+        [(header::ETAG, rendered.etag.clone()), (header::CACHE_CONTROL, "private, max-age=3600, immutable".to_owned())];
+    if headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == rendered.etag.as_bytes()) {
+        return Ok((StatusCode::NOT_MODIFIED, common).into_response());
+    }
+    Ok((common, [(header::CONTENT_TYPE, "image/jpeg")], rendered.jpeg).into_response())
+}
+
+/// The stored bytes, as the camera coded them
+#[utoipa::path(get, path = "/api/v1/snapshots/{id}/original", tag = "snapshots", params(("id" = String, Path)),
+    responses((status = 200, content_type = "application/octet-stream", body = Vec<u8>), (status = 404), (status = 428)))]
+pub(crate) async fn original(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response> {
+    let id = known(&app, &caller, &id)?;
+    let reason = entitle(&app, &caller, &headers)?;
+    let snapshot = app.services.archive.read(&id).await.map_err(archive_problem)?;
+    app.audit(Deed::of(&caller, Action::SnapshotDownloaded).on(id).because(reason)).await?;
+    let r = &snapshot.reference;
+    let extension = match r.codec {
+        Codec::H264 => "h264",
+        Codec::H265 => "h265",
+        Codec::Jpeg => "jpg",
+    };
+    // Numbers only: no name from the register gets into a header.
+    let at = jiff::Timestamp::from_millisecond(r.slot.0).map(|t| t.strftime("%Y%m%dT%H%M%SZ").to_string());
+    let name = format!("{}-{}.{extension}", r.camera, at.unwrap_or_default());
+    Ok((
+        [
+            (header::CONTENT_TYPE, "application/octet-stream".to_owned()),
+            (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")),
+        ],
+        [("content-digest", format!("sha-256=:{}:", STANDARD.encode(r.sha256)))],
+        snapshot.data,
+    )
+        .into_response())
+}
+
+/// The id, if it is one and its camera is in scope; before anything is read.
+fn known(app: &App, caller: &Caller, id: &str) -> Result<SnapshotId> {
+    let id: SnapshotId = id.parse().map_err(|_| Problem::not_found())?;
+    let registry = app.services.registry.load_full();
+    // Snapshots of cameras that left the register remain for those who see everything.
+    let seen = caller.scope.is_everything() || caller.scope.sees_camera(&registry, id.camera());
+    if seen { Ok(id) } else { Err(Problem::not_found()) }
+}
+
+/// The reason given now or before; none is needed if the settings say so.
+fn entitle(app: &App, caller: &Caller, headers: &HeaderMap) -> Result<String> {
+    let now = Instant::now();
+    let given = match headers.get("x-reason") {
+        None => None,
+        Some(value) => {
+            let text = value.to_str().ok().map(|v| percent_decode_str(v).decode_utf8());
+            let Some(Ok(text)) = text else {
+                return Err(Problem::invalid("X-Reason: expected UTF-8 text, percent-encoded"));
+            };
+            if text.trim().is_empty() { None } else { Some(reason(&text)?) }
+        }
+    };
+    if let Some(reason) = given {
+        app.grants.give(caller.token, &reason, now);
+        return Ok(reason);
+    }
+    if let Some(reason) = app.grants.reason(&caller.token, now) {
+        return Ok(reason);
+    }
+    if app.services.config.snapshots_need_reason {
+        return Err(Problem::new(
+            StatusCode::PRECONDITION_REQUIRED,
+            "reason_required",
+            "say why in the header X-Reason (UTF-8, percent-encoded)",
+        ));
+    }
+    Ok(String::new())
+}
+
+/// Each snapshot seen under one reason is written down once.
+async fn viewed(app: &App, caller: &Caller, id: &SnapshotId, reason: &str) -> Result<()> {
+    match app.grants.view(&caller.token, id) {
+        View::Again => Ok(()),
+        View::First => app.audit(Deed::of(caller, Action::SnapshotViewed).on(id).because(reason)).await,
+    }
+}

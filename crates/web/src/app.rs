@@ -1,0 +1,119 @@
+//! Everything the handlers share, and the router that ties them together.
+
+use crate::{
+    Services, access, api, dashboard, grants::Grants, guard, hub, hub::Hub, ladder::Climbs, meter::Meter, metrics,
+    metrics::HttpMetrics, password, password::Hasher, pictures::Pictures, problem::Problem, session::Sessions, tally,
+    tally::Tally, throttle::Throttle,
+};
+use axum::{
+    Router,
+    http::StatusCode,
+    middleware::{from_fn, from_fn_with_state},
+    response::IntoResponse,
+    routing::get,
+};
+use std::{ops::Deref, sync::Arc};
+use tokio::sync::Semaphore;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer, limit::RequestBodyLimitLayer};
+
+/// Shared state of the handlers; cheap to clone.
+#[derive(Clone)]
+pub(crate) struct App(Arc<Shared>);
+
+pub(crate) struct Shared {
+    pub(crate) services: Services,
+    pub(crate) sessions: Sessions,
+    pub(crate) hasher: Hasher,
+    pub(crate) throttle: Throttle,
+    pub(crate) grants: Grants,
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) pictures: Pictures,
+    pub(crate) climbs: Climbs,
+    pub(crate) tally: Arc<Tally>,
+    pub(crate) overview: api::overview::Cache,
+    pub(crate) metrics: HttpMetrics,
+    pub(crate) meter: Meter,
+    pub(crate) event_streams: Arc<Semaphore>,
+    /// Changes of users and imports happen one after the other.
+    pub(crate) administration: tokio::sync::Mutex<()>,
+    stop: CancellationToken,
+    _stop_at_the_end: DropGuard,
+}
+
+impl Deref for App {
+    type Target = Shared;
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+impl App {
+    /// Starts the hub and makes ready what handlers need.
+    pub(crate) fn start(services: Services) -> App {
+        let config = services.config.clone();
+        let stop = CancellationToken::new();
+        let hub = Arc::new(Hub::new(services.started.wall));
+        tokio::spawn(hub::run(Arc::clone(&hub), services.clone(), stop.clone()));
+        let tally = Arc::new(Tally::default());
+        tokio::spawn(tally::run(Arc::clone(&tally), services.archive.clone(), stop.clone()));
+        tokio::task::spawn_blocking(password::warm_up);
+        App(Arc::new(Shared {
+            sessions: Sessions::new(Arc::clone(&services.store), config.session_idle, config.session_longest),
+            hasher: Hasher::new(),
+            throttle: Throttle::new(config.failures_per_account, config.failures_per_address, config.first_wait),
+            grants: Grants::new(config.reason_holds),
+            hub,
+            pictures: Pictures::new(services.archive.clone(), services.pool.clone(), config.picture_cache_bytes),
+            climbs: Climbs::default(),
+            tally,
+            overview: api::overview::Cache::default(),
+            metrics: HttpMetrics::new(),
+            meter: Meter::default(),
+            event_streams: Arc::new(Semaphore::new(config.event_streams)),
+            administration: tokio::sync::Mutex::default(),
+            services,
+            _stop_at_the_end: stop.clone().drop_guard(),
+            stop,
+        }))
+    }
+
+    /// Cancelled when event streams must end.
+    pub(crate) fn stopping(&self) -> CancellationToken {
+        self.stop.clone()
+    }
+
+    /// Everything that is served.
+    pub(crate) fn router(&self) -> Router {
+        let (api, _) = api::router().split_for_parts();
+        let api = api.route_layer(from_fn_with_state(self.clone(), access::check)).layer(from_fn(guard::same_origin));
+        Router::new()
+            .merge(api)
+            .route("/api/{*rest}", axum::routing::any(async || Problem::not_found()))
+            .route("/livez", get(metrics::livez))
+            .route("/readyz", get(metrics::readyz))
+            .route("/metrics", get(metrics::all))
+            .route("/metrics/cameras", get(metrics::cameras))
+            .fallback(dashboard::serve)
+            .method_not_allowed_fallback(async || {
+                Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", "this method does not exist here")
+            })
+            .layer(CompressionLayer::new().gzip(true))
+            .layer(from_fn_with_state(self.clone(), guard::time_limit))
+            .layer(RequestBodyLimitLayer::new(api::import::LARGEST))
+            .layer(CatchPanicLayer::custom(guard::panicked))
+            .layer(from_fn_with_state(self.clone(), metrics::count))
+            .layer(from_fn(guard::headers))
+            .with_state(self.clone())
+    }
+}
+
+/// The router alone, for whoever brings the socket; must be called within a tokio runtime.
+pub fn router(services: Services) -> Router {
+    App::start(services).router()
+}
+
+/// An answer without a body.
+pub(crate) fn done() -> impl IntoResponse {
+    StatusCode::NO_CONTENT
+}

@@ -1,0 +1,111 @@
+//! Who did what, when, from where and why: entries of the hash-chained audit log.
+
+use crate::{app::App, caller::Caller, problem::Result};
+use fleet::Wall;
+use std::net::IpAddr;
+use store::{AuditEntry, User};
+
+/// What was done; these words are stored and shown.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Action {
+    SignIn,
+    SignOut,
+    PasswordChanged,
+    UserAdded,
+    UserChanged,
+    PasswordReset,
+    SnapshotsSearched,
+    SnapshotViewed,
+    SnapshotDownloaded,
+    IncidentAcknowledged,
+    CameraChecked,
+    CameraProbed,
+    CameraPaused,
+    Imported,
+    DemoFault,
+}
+
+impl Action {
+    fn word(self) -> &'static str {
+        match self {
+            Action::SignIn => "sign_in",
+            Action::SignOut => "sign_out",
+            Action::PasswordChanged => "password_changed",
+            Action::UserAdded => "user_added",
+            Action::UserChanged => "user_changed",
+            Action::PasswordReset => "password_reset",
+            Action::SnapshotsSearched => "snapshots_searched",
+            Action::SnapshotViewed => "snapshot_viewed",
+            Action::SnapshotDownloaded => "snapshot_downloaded",
+            Action::IncidentAcknowledged => "incident_acknowledged",
+            Action::CameraChecked => "camera_checked",
+            Action::CameraProbed => "camera_probed",
+            Action::CameraPaused => "camera_paused",
+            Action::Imported => "imported",
+            Action::DemoFault => "demo_fault",
+        }
+    }
+}
+
+/// Something done, before it is written down.
+#[derive(Debug)]
+pub(crate) struct Deed {
+    entry: AuditEntry,
+}
+
+impl Deed {
+    /// Done by a signed-in caller.
+    pub(crate) fn of(caller: &Caller, action: Action) -> Deed {
+        Deed::by(Some(&caller.user), caller.address, action)
+    }
+
+    /// Done by a user we know, or by somebody unknown. A name that nobody has is not kept: people mistake the
+    /// fields and type their password there.
+    pub(crate) fn by(user: Option<&User>, address: IpAddr, action: Action) -> Deed {
+        let (who, who_detail) = match user {
+            Some(user) => (user.name.clone(), format!("{} · {}", user.full_name, user.unit)),
+            None => ("?".to_owned(), String::new()),
+        };
+        Deed {
+            entry: AuditEntry {
+                at: Wall::read(),
+                who,
+                who_detail,
+                address: address.to_string(),
+                action: action.word().to_owned(),
+                object: String::new(),
+                reason: String::new(),
+                success: true,
+                detail: String::new(),
+            },
+        }
+    }
+
+    pub(crate) fn on(mut self, object: impl ToString) -> Deed {
+        self.entry.object = object.to_string();
+        self
+    }
+
+    pub(crate) fn because(mut self, reason: impl Into<String>) -> Deed {
+        self.entry.reason = reason.into();
+        self
+    }
+
+    pub(crate) fn detail(mut self, detail: impl Into<String>) -> Deed {
+        self.entry.detail = detail.into();
+        self
+    }
+
+    pub(crate) fn failed(mut self) -> Deed {
+        self.entry.success = false;
+        self
+    }
+}
+
+impl App {
+    /// Writes a deed down. What cannot be written down must not happen: callers give up on an error.
+    pub(crate) async fn audit(&self, deed: Deed) -> Result<()> {
+        self.services.store.audit(deed.entry).await?;
+        Ok(())
+    }
+}

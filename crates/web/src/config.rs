@@ -1,0 +1,61 @@
+//! Settings of the HTTP side.
+
+use fleet::Secret;
+use std::time::Duration;
+
+/// Settings of API, sign-in and dashboard.
+#[derive(Clone, PartialEq, Debug)]
+pub struct WebConfig {
+    /// The page is reached by https (a proxy in front ends TLS): the session cookie is then marked `Secure`.
+    pub secure_cookies: bool,
+    /// Whoever opens archived snapshots must say why 事由.
+    pub snapshots_need_reason: bool,
+    /// How long a stated reason opens the archive to its session.
+    pub reason_holds: Duration,
+    /// A session that is not used for this long ends.
+    pub session_idle: Duration,
+    /// A session ends after this long whatever happens.
+    pub session_longest: Duration,
+    /// Failed sign-ins of one account before it has to wait.
+    pub failures_per_account: u32,
+    /// Failed sign-ins from one address before it has to wait.
+    pub failures_per_address: u32,
+    /// First wait after too many failures; doubles with each further failure, up to a quarter of an hour.
+    pub first_wait: Duration,
+    /// Bearer token that opens `/metrics`, `/metrics/cameras` and `/readyz` to other machines than this one.
+    pub metrics_token: Option<Secret>,
+    /// An ordinary request is given up after this long.
+    pub request_limit: Duration,
+    /// Connections held at once.
+    pub connections: usize,
+    /// Event streams held at once.
+    pub event_streams: usize,
+    /// Time between two heartbeats of an event stream; its session is checked again at each.
+    pub heartbeat: Duration,
+    /// Memory for rendered snapshots, in bytes.
+    pub picture_cache_bytes: usize,
+    /// The node has not reported progress for this long: `/livez` fails.
+    pub stuck_after: Duration,
+}
+
+impl Default for WebConfig {
+    fn default() -> WebConfig {
+        WebConfig {
+            secure_cookies: false,
+            snapshots_need_reason: true,
+            reason_holds: Duration::from_secs(3600),
+            session_idle: Duration::from_secs(8 * 3600),
+            session_longest: Duration::from_secs(24 * 3600),
+            failures_per_account: 5,
+            failures_per_address: 20,
+            first_wait: Duration::from_secs(30),
+            metrics_token: None,
+            request_limit: Duration::from_secs(15),
+            connections: 1024,
+            event_streams: 256,
+            heartbeat: Duration::from_secs(10),
+            picture_cache_bytes: 64 << 20,
+            stuck_after: Duration::from_secs(10),
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! What surrounds every answer: security headers, the same-origin rule, time limits, panics caught.
+
+use crate::{app::App, problem::Problem};
+use axum::{
+    body::Body,
+    extract::{Request, State},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header, uri::Authority},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use std::any::Any;
+
+/// Everything comes from us and nothing inline runs. Style attributes (not style elements) are allowed: the
+/// tooltips of the charts are written with them. Workers and pictures may be made by the page itself.
+const POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'self'; style-src-attr 'unsafe-inline'; \
+     img-src 'self' blob: data:; media-src 'self' blob:; worker-src 'self' blob:; font-src 'self' data:; \
+     connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+
+const HEADERS: [(HeaderName, &str); 7] = [
+    (header::CONTENT_SECURITY_POLICY, POLICY),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (header::REFERRER_POLICY, "same-origin"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    (HeaderName::from_static("permissions-policy"), "camera=(), microphone=(), geolocation=(self)"),
+];
+
+/// Adds the security headers, and forbids keeping what says nothing else.
+pub(crate) async fn headers(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    for (name, value) in HEADERS {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+/// Refuses state-changing requests that another site's page sent.
+pub(crate) async fn same_origin(request: Request, next: Next) -> Response {
+    let safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    if safe || is_same_origin(request.headers()) {
+        return next.run(request).await;
+    }
+    Problem::new(StatusCode::FORBIDDEN, "cross_origin", "this request came from another site's page").into_response()
+}
+
+/// Browsers say where a request comes from in `Sec-Fetch-Site` (newer) or `Origin` (all, on such requests).
+/// Without both it is a program, which has no cookie of somebody else to misuse.
+fn is_same_origin(headers: &HeaderMap) -> bool {
+    let site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
+    let origin = headers.get(header::ORIGIN);
+    match (site, origin) {
+        (Some(site), None) => site == b"same-origin",
+        (None, None) => true,
+        (site, Some(origin)) => {
+            let host = headers.get(header::HOST).and_then(|h| h.to_str().ok());
+            let origin = origin.to_str().ok().and_then(|o| o.parse::<Uri>().ok());
+            let from_us = origin.as_ref().and_then(Uri::authority).map(Authority::as_str);
+            host.is_some()
+                && from_us.zip(host).is_some_and(|(a, b)| a.eq_ignore_ascii_case(b))
+                && site.is_none_or(|s| s == b"same-origin")
+        }
+    }
+}
+
+/// Gives up a request that takes too long; what it did so far is cancelled.
+pub(crate) async fn time_limit(State(app): State<App>, request: Request, next: Next) -> Response {
+    // A climb of the ladder and a large import may take their time; both are bounded by themselves.
+    let long = ["/probe", "/import"].iter().any(|end| request.uri().path().ends_with(end));
+    let limit = app.services.config.request_limit * if long { 4 } else { 1 };
+    match tokio::time::timeout(limit, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => Problem::busy("this took too long and was given up").into_response(),
+    }
+}
+
+/// A handler that panicked is our mistake, answered as such; the connection and everybody else live on.
+pub(crate) fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response<Body> {
+    let what = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("without a word");
+    Problem::internal("a handler panicked", what).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judge(pairs: &[(&'static str, &'static str)]) -> bool {
+        let headers = pairs
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
+            .collect();
+        is_same_origin(&headers)
+    }
+
+    #[test]
+    fn only_our_own_pages_change_anything() {
+        assert!(judge(&[("host", "a:80"), ("origin", "http://a:80"), ("sec-fetch-site", "same-origin")]));
+        assert!(judge(&[("host", "a:80"), ("origin", "http://a:80")]));
+        assert!(judge(&[("host", "a"), ("sec-fetch-site", "same-origin")]));
+        assert!(judge(&[("host", "a")]), "a program");
+        for bad in [
+            &[("host", "a"), ("origin", "http://b")][..],
+            &[("host", "a"), ("origin", "null")],
+            &[("host", "a:1"), ("origin", "http://a:2")],
+            &[("host", "a"), ("sec-fetch-site", "same-site")],
+            &[("host", "a"), ("sec-fetch-site", "cross-site")],
+            &[("host", "a"), ("sec-fetch-site", "none")],
+            &[("host", "a"), ("origin", "http://a"), ("sec-fetch-site", "cross-site")],
+            &[("origin", "http://a")],
+        ] {
+            assert!(!judge(bad), "{bad:?}");
+        }
+    }
+}

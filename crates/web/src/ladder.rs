@@ -1,0 +1,315 @@
+//! The ladder of a camera as the page shows it: from the running session and the last verdict, or climbed now.
+
+use crate::{
+    app::App,
+    problem::{Problem, Result},
+    views::millis,
+    words::{CauseWord, LayerWord, StatusWord},
+};
+use fleet::{Camera, CameraId, Cause, Layer, Status, Wall};
+use health::{CameraRow, Failure, StreamFigures};
+use ingest::{Climb, Keyframe, Outcome};
+use parking_lot::Mutex;
+use serde::Serialize;
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
+use utoipa::{PartialSchema, ToSchema, openapi::schema::Schema};
+
+/// Climbs at once, in all.
+const CLIMBS: usize = 8;
+/// Longest wait for the next keyframe of a running session.
+const KEYFRAME: Duration = Duration::from_secs(12);
+/// A refusal this quick means that no session runs.
+const AT_ONCE: Duration = Duration::from_millis(50);
+
+/// A climb of the ladder.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Ladder {
+    at: i64,
+    source: Source,
+    status: StatusWord,
+    /// The first failing rung.
+    layer: Option<LayerWord>,
+    cause: Option<CauseWord>,
+    /// Every rung, lowest first.
+    rungs: Vec<Rung>,
+    /// The RTSP exchange, secrets removed.
+    transcript: Option<String>,
+}
+
+/// What a ladder rests on.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum Source {
+    /// The running session and the last verdict.
+    Session,
+    /// A climb of its own.
+    Probe,
+}
+
+/// One rung.
+#[derive(Debug, Serialize, ToSchema)]
+struct Rung {
+    layer: LayerWord,
+    outcome: OutcomeWord,
+    ms: Option<u64>,
+    cause: Option<CauseWord>,
+    evidence: String,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(transparent)]
+struct OutcomeWord(Outcome);
+
+impl PartialSchema for OutcomeWord {
+    fn schema() -> utoipa::openapi::RefOr<Schema> {
+        crate::words::closed_list(["passed", "failed", "skipped"])
+    }
+}
+impl ToSchema for OutcomeWord {}
+
+impl Rung {
+    fn new(layer: Layer, outcome: Outcome, evidence: impl Into<String>) -> Rung {
+        Rung { layer: layer.into(), outcome: OutcomeWord(outcome), ms: None, cause: None, evidence: evidence.into() }
+    }
+
+    fn failed(failure: &Failure, layer: Layer) -> Rung {
+        Rung { cause: Some(failure.cause.into()), ..Rung::new(layer, Outcome::Failed, failure.detail.clone()) }
+    }
+}
+
+impl Ladder {
+    /// What is known without asking the camera anything.
+    pub(crate) fn known(camera: &Camera, row: &CameraRow, transcript: Option<String>) -> Ladder {
+        let failure = row.cause.map(|cause| Failure { cause, detail: row.detail.to_string() });
+        let judged = matches!(row.status, Status::Online | Status::Impaired | Status::Offline);
+        let rungs = Layer::ALL.map(|layer| match &failure {
+            Some(failure) if layer == row.layer.unwrap_or(failure.layer()) && judged => Rung::failed(failure, layer),
+            Some(failure) if layer == failure.layer() => {
+                Rung { cause: Some(failure.cause.into()), ..Rung::new(layer, Outcome::Skipped, failure.detail.clone()) }
+            }
+            _ if !judged => Rung::new(layer, Outcome::Skipped, ""),
+            Some(failure) if layer > row.layer.unwrap_or(failure.layer()) => Rung::new(layer, Outcome::Skipped, ""),
+            _ => {
+                let evidence = evidence(layer, camera, row);
+                Rung::new(
+                    layer,
+                    if evidence.is_some() { Outcome::Passed } else { Outcome::Skipped },
+                    evidence.unwrap_or_default(),
+                )
+            }
+        });
+        Ladder {
+            at: Wall::read().0,
+            source: Source::Session,
+            status: row.status.into(),
+            layer: row.layer.filter(|_| judged).map(Into::into),
+            cause: row.cause.map(Into::into),
+            rungs: rungs.into(),
+            transcript,
+        }
+    }
+
+    fn climbed(climb: Climb, above: Vec<Rung>) -> Ladder {
+        let mut rungs: Vec<Rung> = climb
+            .rungs
+            .into_iter()
+            .map(|r| Rung {
+                layer: r.layer.into(),
+                outcome: OutcomeWord(r.outcome),
+                ms: Some(millis(r.took)),
+                cause: r.cause.map(Into::into),
+                evidence: r.evidence,
+            })
+            .collect();
+        rungs.extend(above);
+        let climbed: BTreeSet<Layer> = rungs.iter().map(|r| r.layer.0).collect();
+        let rest = Layer::ALL.into_iter().filter(|l| !climbed.contains(l));
+        rungs.extend(rest.map(|l| Rung::new(l, Outcome::Skipped, "")));
+        rungs.sort_by_key(|r| r.layer.0);
+        Ladder::of_rungs(Source::Probe, rungs, Some(climb.transcript).filter(|t| !t.is_empty()))
+    }
+
+    fn of_rungs(source: Source, rungs: Vec<Rung>, transcript: Option<String>) -> Ladder {
+        let failed = rungs.iter().find(|r| r.outcome.0 == Outcome::Failed);
+        let cause = failed.and_then(|r| r.cause);
+        // A rung of our own that failed says nothing about the camera.
+        let status = cause.map_or(Status::Online, |c| c.0.status());
+        Ladder {
+            at: Wall::read().0,
+            source,
+            status: status.into(),
+            layer: failed.map(|r| r.layer),
+            cause,
+            rungs,
+            transcript,
+        }
+    }
+}
+
+/// What a passed rung rests on while a session runs; `None` if nothing is known of it.
+fn evidence(layer: Layer, camera: &Camera, row: &CameraRow) -> Option<String> {
+    let figures = row.figures.as_deref();
+    let url = &camera.main;
+    match layer {
+        Layer::Address => Some(url.host().to_owned()),
+        Layer::Network | Layer::Port => Some(format!("{}:{}", url.host(), url.port())),
+        Layer::Rtsp | Layer::Auth => Some(String::new()),
+        Layer::Media => figures.map(|f| {
+            let codec = f.codec.map_or("?", fleet::Codec::code);
+            format!("{codec} {}×{}", f.width, f.height)
+        }),
+        Layer::Flow => figures.map(flow),
+        Layer::Decode | Layer::Picture => row.last_picture.map(time),
+        Layer::Clock => figures?.clock_offset_ms.map(clock),
+    }
+}
+
+fn flow(f: &StreamFigures) -> String {
+    format!("{:.1} fps, {} kbit/s, {} of {} packets lost", f.fps, f.bitrate / 1000, f.lost, f.packets + f.lost)
+}
+
+fn clock(offset_ms: i64) -> String {
+    format!("{:+.1} s", offset_ms as f64 / 1000.0)
+}
+
+fn time(at: Wall) -> String {
+    jiff::Timestamp::from_millisecond(at.0).map(|t| t.to_string()).unwrap_or_default()
+}
+
+/// Climbs under way: never two on one camera, never too many in all.
+#[derive(Default)]
+pub(crate) struct Climbs(Mutex<BTreeSet<CameraId>>);
+
+struct Turn<'a> {
+    climbs: &'a Climbs,
+    camera: CameraId,
+}
+
+impl Climbs {
+    fn begin(&self, camera: CameraId) -> Result<Turn<'_>> {
+        let mut climbs = self.0.lock();
+        if climbs.len() >= CLIMBS {
+            return Err(Problem::busy("other cameras are being checked; try again in a moment"));
+        }
+        if !climbs.insert(camera) {
+            return Err(Problem::busy("this camera is being checked already"));
+        }
+        Ok(Turn { climbs: self, camera })
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.climbs.0.lock().remove(&self.camera);
+    }
+}
+
+impl App {
+    /// Checks a camera now: by the next keyframe of its session if one runs, else by a climb of its own.
+    pub(crate) async fn probe(&self, camera: &Camera) -> Result<Ladder> {
+        let _turn = self.climbs.begin(camera.id)?;
+        let services = &self.services;
+        let asked = Instant::now();
+        match services.ingest.next_keyframe(camera.id, KEYFRAME).await {
+            Ok(keyframe) => self.by_session(camera, &keyframe).await,
+            Err(_) if asked.elapsed() < AT_ONCE => self.by_climb(camera).await,
+            Err(failure) => {
+                let rungs = Layer::ALL.map(|layer| match layer.cmp(&failure.layer()) {
+                    std::cmp::Ordering::Less => Rung::new(layer, Outcome::Passed, ""),
+                    std::cmp::Ordering::Equal => Rung::failed(&failure, layer),
+                    std::cmp::Ordering::Greater => Rung::new(layer, Outcome::Skipped, ""),
+                });
+                let transcript = services.ingest.transcript(camera.id);
+                Ok(Ladder::of_rungs(Source::Session, rungs.into(), transcript))
+            }
+        }
+    }
+
+    async fn by_session(&self, camera: &Camera, keyframe: &Keyframe) -> Result<Ladder> {
+        let services = &self.services;
+        let board = services.board.load_full();
+        let row = board.camera(camera.id).ok_or_else(Problem::not_found)?;
+        let mut ladder = Ladder::known(camera, row, services.ingest.transcript(camera.id));
+        // Faults that only show over time stay as the watch has them; what this keyframe shows is newer.
+        let seen_over_time = row.layer.is_some_and(|l| matches!(l, Layer::Flow | Layer::Picture | Layer::Clock));
+        if row.cause.is_none() || !seen_over_time {
+            let above = self.above(camera.id, keyframe, row.figures.as_deref()).await?;
+            let mut rungs = ladder.rungs;
+            for rung in &mut rungs {
+                if rung.layer.0 < Layer::Decode && rung.outcome.0 != Outcome::Passed {
+                    let evidence = evidence(rung.layer.0, camera, row).unwrap_or_default();
+                    *rung = Rung::new(rung.layer.0, Outcome::Passed, evidence);
+                }
+            }
+            rungs.truncate(Layer::ALL.len() - above.len());
+            rungs.extend(above);
+            ladder = Ladder::of_rungs(Source::Session, rungs, ladder.transcript);
+        }
+        Ok(ladder)
+    }
+
+    async fn by_climb(&self, camera: &Camera) -> Result<Ladder> {
+        let target = ingest::Target {
+            url: camera.main.clone(),
+            credentials: camera.credentials.clone(),
+            transport: camera.transport,
+        };
+        let climb = ingest::climb(&target, &self.services.ingest_config, &mut |_| ()).await;
+        let above = match &climb.keyframe {
+            Some(keyframe) if climb.failure.is_none() => {
+                self.above(camera.id, keyframe, climb.figures.as_ref()).await?
+            }
+            _ => Vec::new(),
+        };
+        Ok(Ladder::climbed(climb, above))
+    }
+
+    /// The rungs above the flow, from one keyframe: decode, picture, clock.
+    async fn above(&self, camera: CameraId, keyframe: &Keyframe, figures: Option<&StreamFigures>) -> Result<Vec<Rung>> {
+        let started = Instant::now();
+        let assessed = self.services.pool.assess(camera, keyframe.codec, keyframe.data.clone()).await;
+        let took = Some(millis(started.elapsed()));
+        let mut rungs = Vec::with_capacity(3);
+        match assessed {
+            Ok(assessment) => {
+                let size = format!("{}×{}", assessment.width, assessment.height);
+                rungs.push(Rung { ms: took, ..Rung::new(Layer::Decode, Outcome::Passed, size) });
+                rungs.push(self.picture_rung(camera, keyframe, &assessment));
+                self.services.gallery.put(camera, assessment.thumbnail, keyframe.received.wall);
+            }
+            Err(error) => {
+                let (cause, detail) = error.failure();
+                let failure = Failure { cause, detail };
+                rungs.push(Rung { ms: took, ..Rung::failed(&failure, Layer::Decode) });
+                rungs.push(Rung::new(Layer::Picture, Outcome::Skipped, ""));
+            }
+        }
+        let from_clock = keyframe.camera_clock.map(|c| c.millis_since(keyframe.received.wall));
+        let tolerance = health::Config::default().clock_tolerance_ms;
+        rungs.push(match from_clock.or(figures.and_then(|f| f.clock_offset_ms)) {
+            Some(offset) if offset.abs() > tolerance => {
+                let failure = Failure { cause: Cause::ClockWrong, detail: clock(offset) };
+                Rung::failed(&failure, Layer::Clock)
+            }
+            Some(offset) => Rung::new(Layer::Clock, Outcome::Passed, clock(offset)),
+            None => Rung::new(Layer::Clock, Outcome::Skipped, ""),
+        });
+        Ok(rungs)
+    }
+
+    /// One picture shows only the gross faults; the rest takes the watch over several.
+    fn picture_rung(&self, camera: CameraId, keyframe: &Keyframe, assessment: &picture::Assessment) -> Rung {
+        let mut diagnosis = picture::Diagnosis::new(picture::DiagnosisConfig::default());
+        let verdict = diagnosis.judge(camera, &assessment.features, keyframe.received);
+        match verdict.findings.into_iter().next() {
+            Some(finding) => {
+                let failure = Failure { cause: finding.cause, detail: finding.detail };
+                Rung::failed(&failure, Layer::Picture)
+            }
+            None => Rung::new(Layer::Picture, Outcome::Passed, time(keyframe.received.wall)),
+        }
+    }
+}

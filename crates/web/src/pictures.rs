@@ -1,0 +1,145 @@
+//! Snapshots rendered for the screen, kept in a bounded cache, each rendered once however many ask.
+
+use crate::problem::{Problem, Result};
+use archive::{Archive, ArchiveError, Snapshot, SnapshotId};
+use axum::http::StatusCode;
+use bytes::Bytes;
+use parking_lot::Mutex;
+use picture::{PictureError, Pool};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+use tokio::sync::OnceCell;
+
+/// Widths that are rendered: any other is rounded up to the next, so that nobody makes us render thousands.
+const WIDTHS: [u32; 5] = [160, 320, 640, 1280, 1920];
+
+/// One picture of the archive, at one width.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+struct Key {
+    snapshot: SnapshotId,
+    /// `None`: as large as it is.
+    width: Option<u32>,
+}
+
+/// A rendered snapshot.
+#[derive(Clone, Debug)]
+pub(crate) struct Rendered {
+    pub(crate) jpeg: Bytes,
+    pub(crate) etag: String,
+}
+
+pub(crate) struct Pictures {
+    archive: Archive,
+    pool: Pool,
+    capacity: usize,
+    kept: Mutex<Kept>,
+    under_way: Mutex<HashMap<Key, Arc<OnceCell<Rendered>>>>,
+}
+
+#[derive(Default)]
+struct Kept {
+    bytes: usize,
+    turn: u64,
+    by_key: HashMap<Key, (u64, Rendered)>,
+    by_use: BTreeMap<u64, Key>,
+}
+
+impl Pictures {
+    pub(crate) fn new(archive: Archive, pool: Pool, capacity: usize) -> Pictures {
+        Pictures { archive, pool, capacity, kept: Mutex::default(), under_way: Mutex::default() }
+    }
+
+    /// A snapshot as JPEG, at most about this wide.
+    pub(crate) async fn get(&self, id: &SnapshotId, width: Option<u32>) -> Result<Rendered> {
+        let width = width.and_then(|w| WIDTHS.into_iter().find(|step| *step >= w));
+        let key = Key { snapshot: *id, width };
+        if let Some(rendered) = self.kept.lock().get(&key) {
+            return Ok(rendered);
+        }
+        let cell = Arc::clone(self.under_way.lock().entry(key.clone()).or_default());
+        // If whoever renders goes away, the next in the queue takes over.
+        let rendered = cell.get_or_try_init(|| self.render(&key)).await.cloned();
+        if let Ok(rendered) = &rendered {
+            self.kept.lock().keep(key.clone(), rendered.clone(), self.capacity);
+        }
+        let mut under_way = self.under_way.lock();
+        // Ours and the table's: nobody else is waiting for it.
+        if cell.initialized() || Arc::strong_count(&cell) <= 2 {
+            under_way.remove(&key);
+        }
+        rendered
+    }
+
+    async fn render(&self, key: &Key) -> Result<Rendered> {
+        let Snapshot { reference, data } = self.archive.read(&key.snapshot).await.map_err(archive_problem)?;
+        let jpeg = self.pool.render(reference.codec, data, key.width).await.map_err(picture_problem)?;
+        let size = key.width.map_or_else(|| "full".to_owned(), |w| w.to_string());
+        let etag = format!("\"{}-{size}\"", hex::encode(reference.sha256));
+        Ok(Rendered { jpeg, etag })
+    }
+}
+
+impl Kept {
+    fn get(&mut self, key: &Key) -> Option<Rendered> {
+        self.turn += 1;
+        let turn = self.turn;
+        let (used, rendered) = self.by_key.get_mut(key)?;
+        self.by_use.remove(used);
+        *used = turn;
+        self.by_use.insert(turn, key.clone());
+        Some(rendered.clone())
+    }
+
+    fn keep(&mut self, key: Key, rendered: Rendered, capacity: usize) {
+        if rendered.jpeg.len() > capacity / 4 || self.by_key.contains_key(&key) {
+            return;
+        }
+        self.turn += 1;
+        self.bytes += rendered.jpeg.len();
+        self.by_use.insert(self.turn, key.clone());
+        self.by_key.insert(key, (self.turn, rendered));
+        while self.bytes > capacity
+            && let Some((_, oldest)) = self.by_use.pop_first()
+        {
+            if let Some((_, gone)) = self.by_key.remove(&oldest) {
+                self.bytes -= gone.jpeg.len();
+            }
+        }
+    }
+}
+
+/// What a failing archive means for a request.
+pub(crate) fn archive_problem(error: ArchiveError) -> Problem {
+    match error {
+        ArchiveError::NotFound => Problem::not_found(),
+        ArchiveError::Invalid(what) => Problem::invalid(what),
+        ArchiveError::Cursor(error) => Problem::invalid(format!("cursor: {error}")),
+        ArchiveError::Busy | ArchiveError::Slow(_) => Problem::busy("the archive is busy; try again"),
+        ArchiveError::Damaged { .. } => {
+            tracing::error!(%error, "a snapshot is damaged");
+            Problem::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "snapshot_damaged",
+                "the stored picture is not what was written; it is not shown",
+            )
+        }
+        other => Problem::internal("the archive failed", other),
+    }
+}
+
+/// What a failing decoder means for a request.
+fn picture_problem(error: PictureError) -> Problem {
+    match error {
+        PictureError::Undecodable(_) | PictureError::Crashed(_) | PictureError::TimedOut | PictureError::Parked(_) => {
+            Problem::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "undecodable",
+                "the stored picture cannot be decoded; the original can be downloaded as evidence",
+            )
+        }
+        PictureError::Busy => Problem::busy("the decoders are busy; try again"),
+        PictureError::Own(why) => Problem::internal("the decoders failed", why),
+    }
+}

@@ -1,0 +1,97 @@
+//! What the HTTP side needs from the rest of the node, handed in by whoever wires it.
+
+use crate::{Demo, Gallery, WebConfig};
+use arc_swap::ArcSwap;
+use fleet::{Mono, Now, Registry, Wall};
+use health::{Board, CameraRow, Incident, OwnPart};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+use tokio::sync::{broadcast, mpsc};
+
+/// The node as seen by its web side.
+///
+/// The node publishes `board` before it announces the rows of that board on `changes`.
+#[derive(Clone)]
+pub struct Services {
+    /// Durable facts.
+    pub store: Arc<dyn store::Store>,
+    /// Snapshots.
+    pub archive: archive::Archive,
+    /// Decoder processes.
+    pub pool: picture::Pool,
+    /// Camera sessions.
+    pub ingest: ingest::Ingest,
+    /// Limits a probe works with.
+    pub ingest_config: ingest::Config,
+    /// The fleet as last published.
+    pub board: Arc<ArcSwap<Board>>,
+    /// The register as last loaded.
+    pub registry: Arc<ArcSwap<Registry>>,
+    /// What changed, as it changes.
+    pub changes: broadcast::Sender<Change>,
+    /// Newest thumbnails.
+    pub gallery: Arc<Gallery>,
+    /// What people ask of the core.
+    pub commands: mpsc::Sender<Command>,
+    /// The simulated county, in a demo.
+    pub demo: Option<Arc<dyn Demo>>,
+    /// Progress of the node, for `/livez`.
+    pub heartbeat: Arc<Heartbeat>,
+    /// When the node started.
+    pub started: Now,
+    /// Settings of this side.
+    pub config: WebConfig,
+}
+
+/// Something the dashboards should hear of.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// A camera's row is new.
+    Camera(CameraRow),
+    /// An incident was opened, changed or resolved.
+    Incident(Arc<Incident>),
+    /// The faults of our own machine, all of them, changed.
+    Own(Vec<(OwnPart, String)>),
+}
+
+/// Something a person asks the node to do.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// An event for the core: check now, acknowledge, pause.
+    Event(health::Event),
+    /// The register was changed: tell the core and the sessions.
+    Registry(Arc<Registry>),
+}
+
+/// Says that the node's own loop makes progress, whatever cameras and disks do.
+#[derive(Debug)]
+pub struct Heartbeat(AtomicU64);
+
+impl Heartbeat {
+    /// A heartbeat that beats now.
+    #[must_use]
+    pub fn new(now: Mono) -> Heartbeat {
+        Heartbeat(AtomicU64::new(now.0))
+    }
+
+    /// The loop went round.
+    pub fn beat(&self, now: Mono) {
+        self.0.fetch_max(now.0, Ordering::Relaxed);
+    }
+
+    /// How long ago the loop last went round.
+    #[must_use]
+    pub fn age(&self, now: Mono) -> Duration {
+        now.since(Mono(self.0.load(Ordering::Relaxed)))
+    }
+}
+
+/// Milliseconds between two instants of the wall clock, never negative.
+pub(crate) fn elapsed(now: Wall, earlier: Wall) -> Duration {
+    Duration::from_millis(u64::try_from(now.millis_since(earlier)).unwrap_or(0))
+}

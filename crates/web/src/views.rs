@@ -1,0 +1,324 @@
+//! What the API says of cameras, incidents and the rest: plain data with schemas, made from the other floors' types.
+
+use crate::{
+    gallery::Gallery,
+    words::{CauseWord, CodecWord, LayerWord, LikelyWord, OwnWord, SeverityWord, StatusWord},
+};
+use fleet::{CameraId, Registry, Status};
+use health::{Board, CameraRow, Counts, Incident, Scope as IncidentScope, StreamFigures};
+use serde::Serialize;
+use std::{sync::Arc, time::Duration};
+use store::StatusInterval;
+use utoipa::ToSchema;
+
+/// A page of a longer list.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Paged<T> {
+    pub(crate) items: Vec<T>,
+    /// Ask again with this as `cursor` to continue; null at the end.
+    pub(crate) next: Option<String>,
+}
+
+/// One camera now.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct CameraState {
+    id: u32,
+    status: StatusWord,
+    /// Milliseconds since the epoch, like every time.
+    since: i64,
+    /// The failing rung.
+    layer: Option<LayerWord>,
+    cause: Option<CauseWord>,
+    #[schema(value_type = String)]
+    detail: Arc<str>,
+    /// A change is suspected and being confirmed.
+    confirming: bool,
+    /// It changes too often to be told each time.
+    flapping: bool,
+    last_picture: Option<i64>,
+    last_snapshot: Option<i64>,
+    next_try: Option<i64>,
+    /// Version of the thumbnail for its address; 0 if there is none.
+    thumb: u64,
+}
+
+impl CameraState {
+    pub(crate) fn of(row: &CameraRow, gallery: &Gallery) -> CameraState {
+        CameraState {
+            id: row.camera.0,
+            status: row.status.into(),
+            since: row.since.0,
+            layer: row.layer.map(Into::into),
+            cause: row.cause.map(Into::into),
+            detail: Arc::clone(&row.detail),
+            confirming: row.confirming,
+            flapping: row.flapping,
+            last_picture: row.last_picture.map(|t| t.0),
+            last_snapshot: row.last_snapshot.map(|t| t.0),
+            next_try: row.next_try.map(|t| t.0),
+            thumb: gallery.version(row.camera),
+        }
+    }
+}
+
+/// Cameras by status.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, ToSchema)]
+pub(crate) struct CountsView {
+    pub(crate) online: u32,
+    pub(crate) impaired: u32,
+    pub(crate) offline: u32,
+    pub(crate) unknown: u32,
+    pub(crate) paused: u32,
+}
+
+impl From<Counts> for CountsView {
+    fn from(c: Counts) -> CountsView {
+        let Counts { online, impaired, offline, unknown, paused } = c;
+        CountsView { online, impaired, offline, unknown, paused }
+    }
+}
+
+impl CountsView {
+    pub(crate) fn add(&mut self, status: Status) {
+        *match status {
+            Status::Online => &mut self.online,
+            Status::Impaired => &mut self.impaired,
+            Status::Offline => &mut self.offline,
+            Status::Unknown => &mut self.unknown,
+            Status::Paused => &mut self.paused,
+        } += 1;
+    }
+
+    pub(crate) fn total(&self) -> u32 {
+        self.online + self.impaired + self.offline + self.unknown + self.paused
+    }
+
+    /// Share of the judged cameras that deliver video; null if none is judged. Of this instant, not over time.
+    pub(crate) fn online_rate(&self) -> Option<f64> {
+        self.rate(self.online + self.impaired)
+    }
+
+    /// Share of the judged cameras that deliver without a fault.
+    pub(crate) fn intact_rate(&self) -> Option<f64> {
+        self.rate(self.online)
+    }
+
+    fn rate(&self, good: u32) -> Option<f64> {
+        let judged = self.online + self.impaired + self.offline;
+        (judged > 0).then(|| f64::from(good) / f64::from(judged))
+    }
+}
+
+impl FromIterator<Status> for CountsView {
+    fn from_iter<I: IntoIterator<Item = Status>>(statuses: I) -> CountsView {
+        let mut counts = CountsView::default();
+        statuses.into_iter().for_each(|s| counts.add(s));
+        counts
+    }
+}
+
+/// A part of our own machine at fault.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
+pub(crate) struct OwnFault {
+    part: OwnWord,
+    detail: String,
+}
+
+/// The faults of our own machine on a board.
+pub(crate) fn own_faults(board: &Board) -> Vec<OwnFault> {
+    board.own_faults.iter().map(|(part, detail)| OwnFault { part: (*part).into(), detail: detail.clone() }).collect()
+}
+
+/// Figures of a running session over its last window.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct FiguresView {
+    window_ms: u64,
+    codec: Option<CodecWord>,
+    width: u32,
+    height: u32,
+    packets: u64,
+    lost: u64,
+    /// Bits per second.
+    bitrate: u64,
+    fps: f32,
+    keyframes: u32,
+    keyframe_age_ms: Option<u64>,
+    jitter_ms: f32,
+    /// Camera clock minus ours.
+    clock_offset_ms: Option<i64>,
+}
+
+impl From<&StreamFigures> for FiguresView {
+    fn from(f: &StreamFigures) -> FiguresView {
+        FiguresView {
+            window_ms: millis(f.window),
+            codec: f.codec.map(Into::into),
+            width: f.width,
+            height: f.height,
+            packets: f.packets,
+            lost: f.lost,
+            bitrate: f.bitrate,
+            fps: finite(f.fps),
+            keyframes: f.keyframes,
+            keyframe_age_ms: f.keyframe_age.map(millis),
+            jitter_ms: finite(f.jitter_ms),
+            clock_offset_ms: f.clock_offset_ms,
+        }
+    }
+}
+
+/// JSON knows no infinity; what cannot be said is nothing.
+fn finite(value: f32) -> f32 {
+    if value.is_finite() { value } else { 0.0 }
+}
+
+/// Whole milliseconds.
+pub(crate) fn millis(d: Duration) -> u64 {
+    u64::try_from(d.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// A camera's status over some time.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(crate) struct IntervalView {
+    camera: u32,
+    from: i64,
+    /// Null while it lasts.
+    until: Option<i64>,
+    status: StatusWord,
+    layer: Option<LayerWord>,
+    cause: Option<CauseWord>,
+    detail: String,
+}
+
+impl From<StatusInterval> for IntervalView {
+    fn from(i: StatusInterval) -> IntervalView {
+        IntervalView {
+            camera: i.camera.0,
+            from: i.from.0,
+            until: i.until.map(|t| t.0),
+            status: i.status.into(),
+            layer: i.layer.map(Into::into),
+            cause: i.cause.map(Into::into),
+            detail: i.detail,
+        }
+    }
+}
+
+impl IntervalView {
+    pub(crate) fn camera(&self) -> CameraId {
+        CameraId(self.camera)
+    }
+}
+
+/// One disturbance.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct IncidentView {
+    id: u64,
+    scope: ScopeView,
+    opened: i64,
+    resolved: Option<i64>,
+    severity: SeverityWord,
+    cause: CauseWord,
+    likely: LikelyWord,
+    /// How sure the rules are, in percent.
+    confidence: u8,
+    evidence: Vec<EvidenceView>,
+    members: Vec<MemberView>,
+    acknowledged: Option<AcknowledgementView>,
+    /// The incident this one was folded into.
+    folded_into: Option<u64>,
+}
+
+/// What an incident is about.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ScopeView {
+    /// camera, uplink, site, olt, town, county or own.
+    kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<ScopeId>,
+}
+
+/// A number; the name for an olt.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+enum ScopeId {
+    Number(u32),
+    Name(String),
+}
+
+/// One reason of the rules.
+#[derive(Debug, Serialize, ToSchema)]
+struct EvidenceView {
+    rule: String,
+    zh: String,
+    en: String,
+}
+
+/// A camera in an incident.
+#[derive(Debug, Serialize, ToSchema)]
+struct MemberView {
+    camera: u32,
+    joined: i64,
+    left: Option<i64>,
+    cause: CauseWord,
+}
+
+/// Somebody has seen it and says why it can wait.
+#[derive(Debug, Serialize, ToSchema)]
+struct AcknowledgementView {
+    by: String,
+    at: i64,
+    reason: String,
+    until: Option<i64>,
+}
+
+impl From<&Incident> for IncidentView {
+    fn from(i: &Incident) -> IncidentView {
+        let (kind, id) = match &i.scope {
+            IncidentScope::Camera(id) => ("camera", Some(ScopeId::Number(id.0))),
+            IncidentScope::Uplink(id) => ("uplink", Some(ScopeId::Number(id.0))),
+            IncidentScope::Site(id) => ("site", Some(ScopeId::Number(id.0))),
+            IncidentScope::Olt(olt) => ("olt", Some(ScopeId::Name(olt.0.clone()))),
+            IncidentScope::Town(id) => ("town", Some(ScopeId::Number(id.0))),
+            IncidentScope::County => ("county", None),
+            IncidentScope::Own => ("own", None),
+        };
+        IncidentView {
+            id: i.id.0,
+            scope: ScopeView { kind, id },
+            opened: i.opened.0,
+            resolved: i.resolved.map(|t| t.0),
+            severity: i.severity.into(),
+            cause: i.cause.into(),
+            likely: i.likely.into(),
+            confidence: i.confidence,
+            evidence: i
+                .evidence
+                .iter()
+                .map(|e| EvidenceView { rule: e.rule.clone(), zh: e.zh.clone(), en: e.en.clone() })
+                .collect(),
+            members: i
+                .members
+                .iter()
+                .map(|m| MemberView {
+                    camera: m.camera.0,
+                    joined: m.joined.0,
+                    left: m.left.map(|t| t.0),
+                    cause: m.cause.into(),
+                })
+                .collect(),
+            acknowledged: i.acknowledged.as_ref().map(|a| AcknowledgementView {
+                by: a.by.clone(),
+                at: a.at.0,
+                reason: a.reason.clone(),
+                until: a.until.map(|t| t.0),
+            }),
+            folded_into: i.folded_into.map(|id| id.0),
+        }
+    }
+}
+
+/// The rows of a board that are in the register, in the order of ids.
+pub(crate) fn rows<'a>(board: &'a Board, registry: &'a Registry) -> impl Iterator<Item = &'a CameraRow> {
+    board.cameras.iter().filter(|row| registry.camera(row.camera).is_some())
+}

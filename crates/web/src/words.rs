@@ -1,0 +1,146 @@
+//! The closed lists of the other floors as the API spells them, with their schemas and their texts.
+
+use fleet::{Cause, Codec, Layer, LifeCycle, SiteKind, Status, Transport};
+use health::{LikelyCause, OwnPart, Severity, SnapshotClass};
+use serde::{Deserialize, Serialize};
+use store::Role;
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{
+        RefOr,
+        schema::{ObjectBuilder, Schema, Type},
+    },
+};
+
+macro_rules! words {
+    ($($(#[$doc:meta])* $name:ident($of:ty) = $codes:expr;)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub(crate) struct $name(pub(crate) $of);
+
+        impl PartialSchema for $name {
+            fn schema() -> RefOr<Schema> {
+                closed_list($codes)
+            }
+        }
+        impl ToSchema for $name {}
+        impl From<$of> for $name {
+            fn from(value: $of) -> $name {
+                $name(value)
+            }
+        }
+    )*};
+}
+
+words! {
+    /// Status of a camera.
+    StatusWord(Status) = Status::ALL.map(Status::code);
+    /// Rung of the ladder.
+    LayerWord(Layer) = Layer::ALL.map(Layer::code);
+    /// Why a camera does not deliver.
+    CauseWord(Cause) = Cause::ALL.iter().map(|c| c.code());
+    /// What a user may do.
+    RoleWord(Role) = Role::ALL.map(Role::code);
+    /// How urgent an incident is.
+    SeverityWord(Severity) = SEVERITIES.iter().map(|w| code(&w.0));
+    /// What probably lies behind an incident.
+    LikelyWord(LikelyCause) = LIKELY.iter().map(|w| code(&w.0));
+    /// Why a snapshot is kept.
+    ClassWord(SnapshotClass) = CLASSES.iter().map(|w| code(&w.0));
+    /// Part of our own machine.
+    OwnWord(OwnPart) = PARTS.iter().map(|w| code(&w.0));
+    /// Video codec.
+    CodecWord(Codec) = [Codec::H264, Codec::H265, Codec::Jpeg].map(Codec::code);
+    /// Village or central area.
+    SiteKindWord(SiteKind) = [SiteKind::Village, SiteKind::CentralArea].map(SiteKind::code);
+    /// In use, in repair, out of use, dismantled.
+    LifeCycleWord(LifeCycle) =
+        [LifeCycle::InUse, LifeCycle::Repair, LifeCycle::OutOfUse, LifeCycle::Dismantled].map(LifeCycle::code);
+    /// How RTP travels.
+    TransportWord(Transport) = [Transport::Tcp, Transport::Udp].map(Transport::code);
+}
+
+/// Severities, most urgent first: Chinese, English.
+pub(crate) const SEVERITIES: [(Severity, &str, &str); 3] =
+    [(Severity::Critical, "紧急", "critical"), (Severity::Major, "重要", "major"), (Severity::Minor, "一般", "minor")];
+
+/// Likely causes: Chinese, English.
+pub(crate) const LIKELY: [(LikelyCause, &str, &str); 10] = [
+    (LikelyCause::PowerOrFibre, "停电或光缆中断", "power cut or cut fibre"),
+    (LikelyCause::Trunk, "上联干线或 OLT 故障", "trunk or line terminal"),
+    (LikelyCause::Camera, "摄像机、网线或 PoE 端口", "camera, its cable or PoE port"),
+    (LikelyCause::Firmware, "摄像机服务或固件", "camera service or firmware"),
+    (LikelyCause::Account, "账号或密码", "account or password"),
+    (LikelyCause::Settings, "参数设置", "settings"),
+    (LikelyCause::Sessions, "会话数被占满", "session limit reached"),
+    (LikelyCause::Link, "链路质量差", "poor link"),
+    (LikelyCause::Lens, "镜头、补光或环境", "lens, lamp or surroundings"),
+    (LikelyCause::Own, "本机故障", "our own machine"),
+];
+
+/// Parts of our own machine: Chinese, English.
+pub(crate) const PARTS: [(OwnPart, &str, &str); 5] = [
+    (OwnPart::Network, "本机网络", "our network"),
+    (OwnPart::Disk, "本机磁盘", "our disk"),
+    (OwnPart::Database, "本机数据库", "our database"),
+    (OwnPart::Decoder, "本机解码", "our decoder"),
+    (OwnPart::Clock, "本机时钟", "our clock"),
+];
+
+/// Roles: Chinese, English.
+pub(crate) fn role_text(role: Role) -> (&'static str, &'static str) {
+    match role {
+        Role::Operator => ("值班员", "operator"),
+        Role::Technician => ("维护员", "technician"),
+        Role::Auditor => ("审计员", "auditor"),
+        Role::Administrator => ("管理员", "administrator"),
+    }
+}
+
+/// Why a snapshot is kept: Chinese, English.
+pub(crate) const CLASSES: [(SnapshotClass, &str, &str); 3] = [
+    (SnapshotClass::Routine, "定时", "routine"),
+    (SnapshotClass::StatusChange, "状态变化", "status change"),
+    (SnapshotClass::Incident, "事件", "incident"),
+];
+
+/// The code word of a value of a closed list: what it serializes to.
+pub(crate) fn code<T: Serialize>(value: &T) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(word)) => word,
+        _ => String::new(),
+    }
+}
+
+/// The value of a closed list with this code word.
+pub(crate) fn from_code<T: serde::de::DeserializeOwned>(word: &str) -> Option<T> {
+    serde_json::from_value(serde_json::Value::String(word.to_owned())).ok()
+}
+
+pub(crate) fn closed_list<W: Into<String>>(codes: impl IntoIterator<Item = W>) -> RefOr<Schema> {
+    let codes: Vec<String> = codes.into_iter().map(Into::into).collect();
+    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(codes)).build().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_word_reads_back_and_matches_its_serialized_form() {
+        for status in Status::ALL {
+            assert_eq!(code(&status), status.code());
+        }
+        for cause in Cause::ALL {
+            assert_eq!(code(cause), cause.code());
+        }
+        for (likely, ..) in LIKELY {
+            assert_eq!(from_code::<LikelyCause>(&code(&likely)), Some(likely));
+        }
+        for (part, ..) in PARTS {
+            assert_eq!(from_code::<OwnPart>(&code(&part)), Some(part));
+        }
+        assert_eq!(from_code::<SnapshotClass>("no such class"), None);
+    }
+}

@@ -1,0 +1,15 @@
+//! The API as a browser or a program meets it: a real server on a loopback port, a real store and archive.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod accounts;
+mod documented;
+mod fleet_and_scope;
+mod hostile;
+mod import;
+mod incidents;
+mod operations;
+mod roles;
+mod sign_in;
+mod snapshots;
+mod stream;
+mod support;

@@ -1,0 +1,143 @@
+//! Checking, pausing, probing, causing demo faults; metrics and signs of life.
+
+use crate::support::{County, ToyDemo, code};
+use fleet::{Cause, Now, Secret};
+use health::Event;
+use reqwest::{Method, StatusCode};
+use serde_json::json;
+use std::{sync::Arc, time::Duration};
+use store::Role;
+use web::{Command, DemoTarget};
+
+#[tokio::test]
+async fn checks_and_pauses_reach_the_core_and_the_audit_log() {
+    let county = County::start().await;
+    let operator = county.signed_in(Role::Operator).await;
+    let nothing = json!({});
+    assert_eq!(operator.post("/api/v1/cameras/3/check", &nothing).await.status(), StatusCode::ACCEPTED);
+    assert!(matches!(county.command(), Some(Command::Event(Event::CheckNow { camera })) if camera.0 == 3));
+    let hour = Now::read().wall + Duration::from_secs(3600);
+    let pause = json!({ "until": hour.0, "reason": "换杆" });
+    assert_eq!(operator.post("/api/v1/cameras/3/pause", &pause).await.status(), StatusCode::NO_CONTENT);
+    let Some(Command::Event(Event::Pause { until, by, reason, .. })) = county.command() else { panic!("not told") };
+    assert_eq!((until, by.as_str(), reason.as_str()), (Some(hour), "operator1", "换杆"));
+    for until in [json!(1), json!(i64::MAX), json!("soon")] {
+        let bad = json!({ "until": until, "reason": "x" });
+        assert_eq!(operator.post("/api/v1/cameras/3/pause", &bad).await.status(), StatusCode::BAD_REQUEST, "{bad}");
+    }
+    let actions: Vec<String> = county.audited().await.into_iter().map(|(action, ..)| action).collect();
+    assert_eq!(actions, ["sign_in", "camera_checked", "camera_paused"]);
+}
+
+#[tokio::test]
+async fn a_probe_climbs_and_says_where_it_ends() {
+    let county = County::with(|s| s.ingest_config.limits.connect = Duration::from_millis(500)).await;
+    let technician = county.signed_in(Role::Technician).await;
+    let response = technician
+        .request(Method::POST, "/api/v1/cameras/1/probe")
+        .timeout(Duration::from_secs(30))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+    let ladder: serde_json::Value = response.json().await.unwrap();
+    assert_eq!(ladder["source"], "probe");
+    assert_eq!(ladder["rungs"].as_array().unwrap().len(), 10);
+    assert_eq!(ladder["status"], "offline", "{ladder}");
+    assert!(!ladder.to_string().contains("camera-secret-42"));
+    assert!(county.audited().await.contains(&("camera_probed".into(), "technician1".into(), true)));
+}
+
+#[tokio::test]
+async fn a_demo_lets_visitors_cause_troubles_and_nothing_else_does() {
+    let county = County::start().await;
+    let admin = county.signed_in(Role::Administrator).await;
+    let cause = json!({ "target": { "kind": "site", "id": 1 }, "fault": "power_off", "on": true });
+    assert_eq!(admin.get("/api/v1/demo").await.status(), StatusCode::NOT_FOUND);
+    assert_eq!(admin.post("/api/v1/demo/fault", &cause).await.status(), StatusCode::NOT_FOUND);
+
+    let toy = Arc::new(ToyDemo::default());
+    let demo = Arc::clone(&toy);
+    let county = County::with(|s| s.demo = Some(demo)).await;
+    let admin = county.signed_in(Role::Administrator).await;
+    assert_eq!(admin.json("/api/v1/session").await["demo"], true);
+    assert_eq!(admin.post("/api/v1/demo/fault", &cause).await.status(), StatusCode::NO_CONTENT);
+    assert_eq!(toy.0.lock()[0].target, DemoTarget::Site(fleet::SiteId(1)));
+    let state = admin.json("/api/v1/demo").await;
+    assert_eq!(state["active"], json!([{ "target": { "kind": "site", "id": 1 }, "fault": "power_off" }]));
+    for bad in [
+        json!({ "target": { "kind": "site" }, "fault": "power_off", "on": true }),
+        json!({ "target": { "kind": "moon", "id": 1 }, "fault": "power_off", "on": true }),
+        json!({ "target": { "kind": "all" }, "fault": "rm -rf", "on": true }),
+    ] {
+        assert_eq!(code(admin.post("/api/v1/demo/fault", &bad).await).await, (400, "invalid".into()), "{bad}");
+    }
+    let all = json!({ "target": { "kind": "all" }, "fault": "power_off", "on": true });
+    assert_eq!(admin.post("/api/v1/demo/fault", &all).await.status(), StatusCode::NO_CONTENT);
+}
+
+#[tokio::test]
+async fn the_sign_of_life_is_the_nodes_own_progress() {
+    let county = County::with(|s| s.config.stuck_after = Duration::from_millis(300)).await;
+    county.services.heartbeat.beat(Now::read().mono);
+    let anybody = county.anybody();
+    assert_eq!(anybody.get("/livez").await.status(), StatusCode::OK);
+    let ready = anybody.get("/readyz").await;
+    let status = ready.status();
+    assert_eq!(status, StatusCode::OK, "{}", ready.text().await.unwrap());
+    crate::support::until("a stuck loop is noticed", || async {
+        anybody.get("/livez").await.status() == StatusCode::SERVICE_UNAVAILABLE
+    })
+    .await;
+    county.services.heartbeat.beat(Now::read().mono);
+    assert_eq!(anybody.get("/livez").await.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn metrics_follow_the_conventions_and_cameras_have_a_page_of_their_own() {
+    let county = County::with(|s| s.config.metrics_token = Some(Secret::new("scrape-me"))).await;
+    county.publish(&[(1, Cause::NoAnswer)]);
+    let anybody = county.anybody();
+    let all = anybody.get("/metrics").await;
+    assert_eq!(all.headers()["content-type"], "text/plain; version=0.0.4; charset=utf-8");
+    let all = all.text().await.unwrap();
+    assert!(all.contains("sharpeyes_cameras{status=\"offline\"} 1"), "{all}");
+    assert!(all.contains("# TYPE sharpeyes_ingest_packets_total counter"));
+    assert!(!all.contains("C00001") && !all.contains("rtsp://") && !all.contains("10.9.0."));
+    for line in all.lines().filter(|l| !l.starts_with('#')) {
+        assert!(line.starts_with("sharpeyes_"), "{line}");
+    }
+    let cameras = anybody.get("/metrics/cameras").await.text().await.unwrap();
+    let mine: Vec<&str> = cameras.lines().filter(|l| l.contains("camera=\"C00001\"")).collect();
+    assert!((3..=10).contains(&mine.len()), "{mine:?}");
+    assert!(cameras.contains("sharpeyes_camera_info{camera=\"C00001\",name=\"村口1\",site=\"东村\",town=\"东镇\"} 1"));
+    assert!(cameras.contains("sharpeyes_camera_status{camera=\"C00001\"} 2"));
+    assert!(!cameras.contains("10.9.0."));
+    // What came through a proxy on this machine is not this machine.
+    for path in ["/metrics", "/metrics/cameras", "/readyz"] {
+        let forwarded = || anybody.request(Method::GET, path).header("x-forwarded-for", "203.0.113.9");
+        assert_eq!(forwarded().send().await.unwrap().status(), StatusCode::UNAUTHORIZED);
+        assert_eq!(forwarded().bearer_auth("wrong").send().await.unwrap().status(), StatusCode::UNAUTHORIZED);
+        assert_eq!(forwarded().bearer_auth("scrape-me").send().await.unwrap().status(), StatusCode::OK);
+    }
+}
+
+#[tokio::test]
+async fn the_page_comes_with_strict_headers() {
+    let county = County::start().await;
+    let page = county.anybody().get("/").await;
+    assert_eq!(page.status(), StatusCode::OK);
+    let headers = page.headers().clone();
+    let policy = headers["content-security-policy"].to_str().unwrap();
+    assert!(policy.contains("script-src 'self';") && policy.contains("frame-ancestors 'none'"), "{policy}");
+    assert!(!policy.contains("unsafe-eval"));
+    assert_eq!(headers["x-content-type-options"], "nosniff");
+    assert_eq!(headers["referrer-policy"], "same-origin");
+    assert!(headers["content-type"].to_str().unwrap().starts_with("text/html"));
+    assert!(matches!(headers["cache-control"].to_str().unwrap(), "no-cache" | "no-store"));
+    let html = page.text().await.unwrap();
+    assert!(!html.contains("<style") && !html.contains(" style="), "nothing inline");
+    let own = county.signed_in(Role::Operator).await.json("/api/v1/self").await;
+    assert!(own["rss_bytes"].as_u64().unwrap() > 1 << 20);
+    assert_eq!(own["archive"]["state"]["state"].as_str().or(own["archive"]["state"].as_str()), Some("ok"));
+}

@@ -1,0 +1,112 @@
+//! Every route, every role, and nobody: what is not in this list may not be served.
+
+use crate::support::{Browser, County, code};
+use reqwest::{Method, StatusCode};
+use serde_json::Value;
+use store::Role::{self, Administrator, Auditor, Operator, Technician};
+
+/// What the specification says, written down apart from the code that enforces it.
+const MAY: &[(&str, &[Role])] = &[
+    ("GET /api/v1/session", &Role::ALL),
+    ("DELETE /api/v1/session", &Role::ALL),
+    ("POST /api/v1/session/password", &Role::ALL),
+    ("GET /api/v1/openapi.json", &Role::ALL),
+    ("GET /api/v1/vocabulary", &Role::ALL),
+    ("GET /api/v1/fleet", &Role::ALL),
+    ("GET /api/v1/states", &Role::ALL),
+    ("GET /api/v1/events", &Role::ALL),
+    ("GET /api/v1/overview", &Role::ALL),
+    ("GET /api/v1/cameras/{id}", &Role::ALL),
+    ("GET /api/v1/cameras/{id}/ladder", &Role::ALL),
+    ("POST /api/v1/cameras/{id}/probe", &[Operator, Technician, Administrator]),
+    ("POST /api/v1/cameras/{id}/check", &[Operator, Technician, Administrator]),
+    ("POST /api/v1/cameras/{id}/pause", &[Operator, Administrator]),
+    ("GET /api/v1/cameras/{id}/history", &Role::ALL),
+    ("GET /api/v1/cameras/{id}/thumbnail", &Role::ALL),
+    ("GET /api/v1/incidents", &Role::ALL),
+    ("GET /api/v1/incidents/{id}", &Role::ALL),
+    ("POST /api/v1/incidents/{id}/acknowledge", &[Operator, Administrator]),
+    ("GET /api/v1/snapshots", &[Operator, Auditor, Administrator]),
+    ("GET /api/v1/snapshots/{id}", &[Operator, Auditor, Administrator]),
+    ("GET /api/v1/snapshots/{id}/picture", &[Operator, Auditor, Administrator]),
+    ("GET /api/v1/snapshots/{id}/original", &[Auditor, Administrator]),
+    ("GET /api/v1/users", &[Administrator]),
+    ("POST /api/v1/users", &[Administrator]),
+    ("PATCH /api/v1/users/{id}", &[Administrator]),
+    ("POST /api/v1/users/{id}/password", &[Administrator]),
+    ("GET /api/v1/audit", &[Auditor, Administrator]),
+    ("POST /api/v1/import", &[Administrator]),
+    ("GET /api/v1/self", &[Operator, Administrator]),
+    ("GET /api/v1/demo", &Role::ALL),
+    ("POST /api/v1/demo/fault", &[Operator, Administrator]),
+];
+
+/// Every documented route but signing in, as method and path.
+fn routes() -> Vec<(Method, String)> {
+    let document: Value = serde_json::to_value(web::openapi()).unwrap();
+    let mut routes = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, _) in item.as_object().unwrap() {
+            if ["get", "post", "put", "patch", "delete"].contains(&method.as_str()) {
+                routes.push((method.to_uppercase().parse().unwrap(), path.clone()));
+            }
+        }
+    }
+    routes.retain(|(m, p)| !(m == Method::POST && p == "/api/v1/session"));
+    // Signing out comes last, the others need the session.
+    routes.sort_by_key(|(m, p)| (m == Method::DELETE, p.clone()));
+    routes
+}
+
+async fn ask(browser: &Browser<'_>, method: &Method, path: &str) -> reqwest::Response {
+    // Nothing has these ids: whoever is admitted gets a 404.
+    let id = if path.contains("snapshots") { "ffffffffffffffffffffffffffffffff" } else { "4242" };
+    let path = path.replace("{id}", id);
+    let request = browser.request(method.clone(), &path);
+    let request = if method == Method::GET || method == Method::DELETE {
+        request
+    } else {
+        request.header("content-type", "application/json").body("{}")
+    };
+    request.send().await.unwrap()
+}
+
+#[tokio::test]
+async fn every_route_admits_the_roles_of_the_specification_and_nobody_else() {
+    let county = County::start().await;
+    let routes = routes();
+    assert!(routes.len() >= 30);
+    for (method, path) in &routes {
+        let response = ask(&county.anybody(), method, path).await;
+        assert_eq!(code(response).await, (401, "not_signed_in".into()), "anonymous {method} {path}");
+    }
+    for role in Role::ALL {
+        let browser = county.signed_in(role).await;
+        for (method, path) in &routes {
+            let route = format!("{method} {path}");
+            let (_, may) =
+                MAY.iter().find(|(r, _)| *r == route).unwrap_or_else(|| panic!("{route} is not in the matrix"));
+            let status = ask(&browser, method, path).await.status();
+            if may.contains(&role) {
+                let refused = status == StatusCode::FORBIDDEN || status == StatusCode::UNAUTHORIZED;
+                assert!(!refused && !status.is_server_error(), "{role:?} {route}: {status}");
+            } else {
+                assert_eq!(status, StatusCode::FORBIDDEN, "{role:?} {route}");
+            }
+        }
+    }
+    assert_eq!(MAY.len(), routes.len(), "the matrix names a route that does not exist");
+}
+
+#[tokio::test]
+async fn without_a_session_only_the_page_and_the_sign_of_life_answer() {
+    let county = County::start().await;
+    let anybody = county.anybody();
+    for path in ["/", "/cameras/3", "/livez"] {
+        assert_eq!(anybody.get(path).await.status(), StatusCode::OK, "{path}");
+    }
+    for path in ["/api/v1/nothing", "/api", "/api/v2/states", "/assets/none.js", "/.env", "/index.php.bak"] {
+        let status = anybody.get(path).await.status();
+        assert!(status == StatusCode::NOT_FOUND || (path == "/api" && status == StatusCode::OK), "{path}: {status}");
+    }
+}
