@@ -125,7 +125,7 @@ impl Fleet {
             Event::Stream { camera, event } => {
                 if let Some(ix) = self.find(camera) {
                     match event {
-                        StreamEvent::Opened { stream, .. } => self.opened(ix, stream),
+                        StreamEvent::Opened { .. } => self.opened(ix),
                         StreamEvent::Figures(figures) => self.figures(ix, figures),
                         StreamEvent::Ended(failure) => self.ended(ix, failure),
                     }
@@ -169,6 +169,21 @@ impl Fleet {
         let stepped = wall_ran.saturating_sub(i64::try_from(ran.as_millis()).unwrap_or(i64::MAX));
         if stepped.abs() > 2_000 {
             self.wall_stepped();
+        }
+        if self.slept {
+            self.wake();
+        }
+    }
+
+    /// What failed around a time in which we did not run says nothing: every suspicion begins anew.
+    fn wake(&mut self) {
+        for ix in self.watched() {
+            let camera = &mut self.cameras[ix.at()];
+            if camera.status != Status::Offline && !camera.parked {
+                camera.failures = 0;
+                camera.failure = None;
+                camera.lost = None;
+            }
         }
     }
 

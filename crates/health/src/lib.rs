@@ -20,6 +20,7 @@ mod groups;
 mod incident;
 mod index;
 mod invariants;
+mod members;
 mod opener;
 mod own;
 mod register;

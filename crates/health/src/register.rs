@@ -1,7 +1,7 @@
 //! The register changes, cameras are paused and taken back: who is watched at all.
 
 use crate::{
-    Effect, Fleet,
+    Effect, Failure, Fleet,
     camera::{Camera, Link, Pause},
     index::CameraIx,
     opener::Class,
@@ -13,7 +13,7 @@ use std::{sync::Arc, time::Duration};
 /// Start-up is shuffled over this span, so that no uplink and no maker's batch of addresses comes first.
 const SHUFFLE: Duration = Duration::from_secs(2);
 /// A closed session may take this long to say goodbye before the next is opened.
-const AFTER_CLOSE: Duration = Duration::from_secs(2);
+pub(crate) const AFTER_CLOSE: Duration = Duration::from_secs(2);
 /// Marks the end of a pause in the detail of its status, so that it outlives a restart.
 const UNTIL: &str = "until_ms=";
 
@@ -83,11 +83,22 @@ impl Fleet {
         let group = self.groups.place(record, &self.registry);
         let old_group = self.cameras[ix.at()].group;
         if group != old_group {
+            if self.cameras[ix.at()].untold {
+                self.decide_now(old_group);
+            }
             self.groups.get_mut(old_group).members.remove(&ix);
             self.groups.get_mut(group).members.insert(ix);
             self.cameras[ix.at()].group = group;
         }
+        self.choose_stream(ix, record);
         let paused = self.cameras[ix.at()].paused;
+        let reached_alike = former.is_some_and(|f| {
+            f.main == record.main
+                && f.sub == record.sub
+                && f.credentials == record.credentials
+                && f.transport == record.transport
+        });
+        let refused = !reached_alike && std::mem::take(&mut self.cameras[ix.at()].parked);
         match (paused, record.life_cycle) {
             (None | Some(Pause::Person), LifeCycle::InUse) => {}
             (Some(Pause::Register(_)), LifeCycle::InUse) => {
@@ -100,22 +111,15 @@ impl Fleet {
                 return;
             }
         }
-        let reached_alike = former.is_some_and(|f| {
-            f.main == record.main
-                && f.sub == record.sub
-                && f.credentials == record.credentials
-                && f.transport == record.transport
-        });
         if reached_alike || paused.is_some() {
             return;
         }
-        self.choose_stream(ix, record);
         let open = self.end_session(ix);
         let camera = &mut self.cameras[ix.at()];
         camera.failures = 0;
         camera.failure = None;
         camera.lost = None;
-        if std::mem::take(&mut camera.parked) {
+        if refused {
             // What was refused is not what would be sent now.
             self.forget_incidents(ix);
             self.set_verdict(ix, Status::Unknown, Some(Cause::NotYetChecked), "the register was changed".to_owned());
@@ -149,18 +153,23 @@ impl Fleet {
             self.set_verdict(ix, Status::Unknown, Some(Cause::NotYetChecked), String::new());
         }
         if let Some(detail) = refused {
-            // A refused password is not sent again only because we were restarted.
-            self.cameras[ix.at()].parked = true;
+            // A refused password is not sent again only because a pause ended or we were restarted.
+            let camera = &mut self.cameras[ix.at()];
+            camera.parked = true;
+            camera.failure = Some(Box::new(Failure { cause: Cause::PasswordRefused, detail: detail.clone() }));
             self.set_verdict(ix, Status::Offline, Some(Cause::PasswordRefused), detail);
             return;
         }
         self.request(ix, Class::Routine, shuffle);
     }
 
-    /// The password was refused in an earlier run, and the record has not changed since.
+    /// The password was refused before this pause or in an earlier run, and the record has not changed since.
     fn refused_before(&self, ix: CameraIx) -> Option<String> {
         let camera = &self.cameras[ix.at()];
         let record = self.registry.camera(camera.id)?;
+        if camera.parked {
+            return camera.failure.as_ref().map(|f| f.detail.clone());
+        }
         if camera.cause == Some(Cause::PasswordRefused) && camera.status == Status::Offline {
             return (record.changed <= camera.since).then(|| camera.detail.to_string());
         }
@@ -224,9 +233,10 @@ impl Fleet {
         self.own.in_use -= u32::from(camera.paused.is_none());
         camera.paused = Some(why);
         camera.failures = 0;
-        camera.failure = None;
         camera.lost = None;
-        camera.parked = false;
+        // A refused password stays refused; anything else is forgotten.
+        camera.parked &= camera.failure.as_ref().is_some_and(|f| f.cause == Cause::PasswordRefused);
+        camera.failure = camera.failure.take().filter(|_| camera.parked);
         for timer in [Timer::PauseEnd, Timer::Slot, Timer::Assess] {
             self.schedule.clear(Key::Camera(ix, timer));
         }

@@ -9,9 +9,10 @@ use crate::{
     faults::Faults,
     index::CameraIx,
     opener::Class,
+    register::AFTER_CLOSE,
     schedule::{Key, Timer},
 };
-use fleet::{Cause, Status, StreamChoice};
+use fleet::{Cause, Status};
 use rand::Rng;
 use std::{sync::Arc, time::Duration};
 
@@ -19,6 +20,8 @@ use std::{sync::Arc, time::Duration};
 const CONFIRM_AFTER: std::ops::Range<Duration> = Duration::from_millis(200)..Duration::from_millis(1000);
 /// The same for a camera that loses its session again and again: slower, so that it does not keep us busy.
 const UNSTEADY_AFTER: std::ops::Range<Duration> = Duration::from_secs(3)..Duration::from_secs(5);
+/// A session without a keyframe for this long is ended: no interval that makes sense is longer.
+const KEYFRAME_MISSING: Duration = Duration::from_secs(60);
 /// A locked account is left alone this long: the lock of most makers, after which one try is allowed.
 const LOCKED: Duration = Duration::from_secs(30 * 60);
 /// While we doubt ourselves each camera is re-checked within this time.
@@ -29,7 +32,7 @@ const HASTENED: u16 = 2;
 const RETURN_WITHIN: Duration = Duration::from_secs(2);
 
 impl Fleet {
-    pub(crate) fn opened(&mut self, ix: CameraIx, stream: StreamChoice) {
+    pub(crate) fn opened(&mut self, ix: CameraIx) {
         let camera = &mut self.cameras[ix.at()];
         match camera.link {
             Link::Opening { group, class } => self.opener.release(class, group),
@@ -42,7 +45,6 @@ impl Fleet {
             }
         }
         camera.link = Link::Running { judged: false };
-        camera.stream = stream;
         camera.parked = false;
         camera.figures = None;
         if !matches!(camera.status, Status::Online | Status::Impaired) {
@@ -58,6 +60,15 @@ impl Fleet {
     pub(crate) fn figures(&mut self, ix: CameraIx, figures: StreamFigures) {
         let camera = &self.cameras[ix.at()];
         if !camera.is_running() {
+            return;
+        }
+        if let Some(age) = figures.keyframe_age.filter(|&age| age >= KEYFRAME_MISSING) {
+            // Packets alone are no picture. A new session makes most encoders send a keyframe.
+            let had_video = camera.is_seen();
+            self.end_session(ix);
+            let detail = format!("packets arrive, but no keyframe for {} s", age.as_secs());
+            self.failed(ix, Failure { cause: Cause::NoKeyframe, detail }, had_video);
+            self.schedule_retry(ix, AFTER_CLOSE);
             return;
         }
         if camera.is_seen() {
@@ -84,6 +95,12 @@ impl Fleet {
         for timer in [Timer::Watch, Timer::Verdict] {
             self.schedule.clear(Key::Camera(ix, timer));
         }
+        self.failed(ix, failure, had_video);
+    }
+
+    /// A session or a try is over: what it means and when to try again.
+    fn failed(&mut self, ix: CameraIx, failure: Failure, had_video: bool) {
+        let camera = &mut self.cameras[ix.at()];
         self.own.forget_clock(camera.clock_bucket.take());
         if failure.cause.status() == Status::Unknown {
             self.could_not_check(ix, failure);
@@ -117,7 +134,7 @@ impl Fleet {
                 self.set_verdict(ix, Status::Offline, Some(failure.cause), failure.detail);
             }
             // A restart came between the verdict and its incident.
-            (Status::Offline, None) if !camera.is_told() => self.incidents_follow(ix),
+            (Status::Offline, None) if !camera.is_told() => self.incidents_follow(ix, Status::Offline),
             (Status::Offline, _) => {}
             (_, Some((cause, detail))) => self.set_verdict(ix, Status::Unknown, Some(cause), detail),
             (_, None) if doubted => self.doubt_camera(ix),

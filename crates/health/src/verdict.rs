@@ -61,7 +61,8 @@ impl Fleet {
         let camera = &self.cameras[ix.at()];
         if camera.shared.is_some() || camera.own.is_some() && camera.status == Status::Online && !camera.flapping {
             // Taken over from an earlier run that had not told the end of it.
-            self.incidents_follow(ix);
+            let status = camera.status;
+            self.incidents_follow(ix, status);
         }
         self.first_snapshot(ix);
     }
@@ -183,7 +184,7 @@ impl Fleet {
         if video_back {
             self.wake_siblings(ix);
         }
-        self.incidents_follow(ix);
+        self.incidents_follow(ix, from);
     }
 
     /// Whether the camera changes too often to be told each time.

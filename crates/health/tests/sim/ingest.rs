@@ -75,7 +75,7 @@ impl World {
                     let next = [S, 3 * S].get(usize::from(n));
                     match next {
                         Some(&at) => {
-                            self.later(camera, session, (opened + at).saturating_sub(self.t), Step::Connect(n + 1))
+                            self.later(camera, session, (opened + at).saturating_sub(self.t), Step::Connect(n + 1));
                         }
                         None => self.later(
                             camera,
@@ -105,7 +105,9 @@ impl World {
                 }
             }
             Step::Play => {
-                if self.stalled(camera) {
+                if self.cams[camera].has(Fault::PortClosed) && self.reachable(camera) {
+                    self.end(camera, Cause::ConnectionLost, "reset by peer");
+                } else if self.stalled(camera) {
                     self.later(camera, session, FIRST_PACKET, Step::Fail(Cause::NoRtp));
                 } else {
                     let video = self.cams[camera].video.as_mut().expect("checked above");

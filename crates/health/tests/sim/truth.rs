@@ -325,7 +325,7 @@ impl Judge<'_> {
                 && !self.shadowed(item.from, item.until)
                 && !overlap(&self.outages[camera], item.from.saturating_sub(100 * S), item.until)
                 && !overlap(&self.paused[camera], item.from.saturating_sub(100 * S), item.until)
-                && !(fault == Fault::Clock && self.plan.items.iter().any(|i| matches!(i.what, What::WallStep(_))));
+                && (fault != Fault::Clock || !self.plan.items.iter().any(|i| matches!(i.what, What::WallStep(_))));
             if !clear {
                 continue;
             }
