@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { brief, bytes, dateTime, fromCountyText, rate, startOfDay, toCountyText } from './format'
+import { brief, bytes, dateTime, evidence, fromCountyText, offset, rate, startOfDay, toCountyText } from './format'
 
 const at = Date.UTC(2026, 10, 24, 17, 5, 9) // the next day already in the county
 
@@ -27,6 +27,12 @@ describe('figures', () => {
     expect(rate(1)).toBe('100%')
     expect(rate(0.9)).toBe('90.00%')
     expect(rate(null)).toBe('—')
+  })
+  it('have a sign where there is a difference', () => {
+    expect([offset(-13), offset(210), offset(-1500), offset(null)]).toEqual(['0.0 s', '+0.2 s', '-1.5 s', '—'])
+  })
+  it('are told with the county’s time', () => {
+    expect(evidence('keyframe of 2026-11-24T04:49:10.604Z, 41 kB')).toBe('keyframe of 2026-11-24 12:49:10, 41 kB')
   })
   it('are short', () => {
     expect(bytes(999)).toBe('999 B')

@@ -113,6 +113,18 @@ export function bytes(n: number): string {
   return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`
 }
 
+/** `+0.2 s`: a difference of clocks; none below what is shown. */
+export function offset(ms: number | null | undefined): string {
+  if (ms == null) return '—'
+  const tenths = Math.round(ms / 100)
+  return `${tenths > 0 ? '+' : ''}${((tenths || 0) / 10).toFixed(1)} s`
+}
+
+/** Evidence as it is told, its instants in the county's time. */
+export function evidence(text: string): string {
+  return text.replace(/\b\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?Z/g, (at) => dateTime(Date.parse(at)))
+}
+
 /** `2.05 Mbit/s`. */
 export function bitrate(n: number): string {
   return n >= 1_000_000 ? `${(n / 1_000_000).toFixed(2)} Mbit/s` : `${Math.round(n / 1000)} kbit/s`

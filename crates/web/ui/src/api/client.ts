@@ -75,13 +75,15 @@ export interface SnapshotFilter {
   cursor?: string | null
 }
 /** A header carries ASCII only, so the reason goes percent-encoded. */
+const because = (reason: string) => (reason ? { headers: { 'x-reason': encodeURIComponent(reason) } } : {})
 export const snapshots = (filter: SnapshotFilter, reason: string, signal?: AbortSignal) =>
   request<Page<SnapshotEntry>>('GET', '/snapshots', {
     query: { ...filter },
-    ...(reason ? { headers: { 'x-reason': encodeURIComponent(reason) } } : {}),
+    ...because(reason),
     ...(signal ? { signal } : {}),
   })
-export const snapshot = (id: string) => request<VerifiedSnapshot>('GET', `/snapshots/${encodeURIComponent(id)}`)
+export const snapshot = (id: string, reason: string) =>
+  request<VerifiedSnapshot>('GET', `/snapshots/${encodeURIComponent(id)}`, because(reason))
 export const picture = (id: string, width: number) =>
   `/api/v1/snapshots/${encodeURIComponent(id)}/picture?width=${width}`
 export const original = (id: string) => `/api/v1/snapshots/${encodeURIComponent(id)}/original`

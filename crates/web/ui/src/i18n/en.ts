@@ -207,7 +207,8 @@ const en: Messages = {
   figures: {
     title: 'Stream figures',
     window: 'last {s} s',
-    picture: 'Coding and size',
+    codec: 'Codec',
+    size: 'Picture size',
     bitrate: 'Bit rate',
     fps: 'Frames/s received',
     lost: 'Lost / received',
@@ -333,6 +334,7 @@ const en: Messages = {
   },
   reason: {
     label: 'Reason',
+    give: 'Give the reason',
     until: 'Until',
     untilOptional: 'Until (optional)',
     open: 'no end set',

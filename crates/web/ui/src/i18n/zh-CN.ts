@@ -205,7 +205,8 @@ const zhCN = {
   figures: {
     title: '码流指标',
     window: '最近 {s} 秒',
-    picture: '编码与分辨率',
+    codec: '编码',
+    size: '分辨率',
     bitrate: '码率',
     fps: '实收帧率（帧/秒）',
     lost: '丢包 / 收包',
@@ -331,6 +332,7 @@ const zhCN = {
   },
   reason: {
     label: '事由',
+    give: '登记事由',
     until: '截止时间',
     untilOptional: '截止时间（可不填）',
     open: '不设期限',

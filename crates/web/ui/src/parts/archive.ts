@@ -7,6 +7,24 @@ import type { SnapshotEntry } from '@/api/types'
 /** The reason given last, offered again; kept for this page load only. */
 export const lastReason = ref('')
 
+// Learned from the service's first refusal: from then on every search is asked for its reason beforehand, though
+// the service would let an earlier one stand for a while.
+const WANTED = 'sharpeyes.reason'
+function reasonWanted(): boolean {
+  try {
+    return sessionStorage.getItem(WANTED) === 'wanted'
+  } catch {
+    return false
+  }
+}
+function rememberWanted(): void {
+  try {
+    sessionStorage.setItem(WANTED, 'wanted')
+  } catch {
+    // Asked again by the service, then.
+  }
+}
+
 export function useArchive() {
   const entries = shallowRef<SnapshotEntry[]>([])
   const next = shallowRef<string | null>(null)
@@ -32,8 +50,10 @@ export function useArchive() {
       searched.value = true
     } catch (error) {
       if (running !== mine) return
-      if (error instanceof Problem && error.status === 428) asking.value = true
-      else problem.value = error
+      if (error instanceof Problem && error.status === 428) {
+        rememberWanted()
+        asking.value = true
+      } else problem.value = error
     } finally {
       if (running === mine) busy.value = false
     }
@@ -52,7 +72,9 @@ export function useArchive() {
     search(wanted: api.SnapshotFilter): Promise<void> {
       filter = wanted
       reason = ''
-      return ask(null)
+      if (!reasonWanted()) return ask(null)
+      asking.value = true
+      return Promise.resolve()
     },
     /** The reason was given: on with the search. */
     because(text: string): Promise<void> {
