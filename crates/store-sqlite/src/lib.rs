@@ -24,7 +24,6 @@ mod writer;
 
 use error::{Fault, limited};
 use fleet::{CameraId, Registry, Wall};
-use folder::FolderLock;
 use health::{Incident, IncidentId, Resumed};
 use sqlx::SqlitePool;
 use std::{ops::Range, path::Path, sync::Arc};
@@ -40,8 +39,6 @@ pub struct SqliteStore {
     reader: SqlitePool,
     writer: Writer,
     vault: Arc<Vault>,
-    /// Held until the store is closed and its writer has ended.
-    _lock: Arc<FolderLock>,
 }
 
 impl std::fmt::Debug for SqliteStore {
@@ -163,8 +160,9 @@ impl Store for SqliteStore {
     }
 
     async fn close(&self) {
-        self.writer.close().await;
+        // The writer last: its connection then folds the log into the database and leaves one file behind.
         self.reader.close().await;
+        self.writer.close().await;
     }
 }
 

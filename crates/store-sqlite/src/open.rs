@@ -18,7 +18,7 @@ const READERS: u32 = 4;
 const BUSY: Duration = Duration::from_secs(5);
 
 pub(crate) async fn open(folder: &Path) -> Result<SqliteStore, StoreError> {
-    let lock = Arc::new(folder::claim(folder)?);
+    let lock = folder::claim(folder)?;
     let file = folder.join("sharpeyes.db");
     let first_start = std::fs::metadata(&file).map_or(true, |m| m.len() == 0);
     let options = SqliteConnectOptions::new().filename(&file).foreign_keys(true).busy_timeout(BUSY);
@@ -39,8 +39,8 @@ pub(crate) async fn open(folder: &Path) -> Result<SqliteStore, StoreError> {
         .max_connections(READERS)
         .acquire_timeout(BUSY)
         .connect_lazy_with(options.pragma("query_only", "ON").thread_name(|n| format!("store-reader-{n}")));
-    let writer = Writer::start(connection, Arc::clone(&lock));
-    Ok(SqliteStore { reader, writer, vault: Arc::new(vault), _lock: lock })
+    let writer = Writer::start(connection, lock);
+    Ok(SqliteStore { reader, writer, vault: Arc::new(vault) })
 }
 
 /// Looks at a database that is there already, without changing it.
@@ -51,10 +51,15 @@ async fn inspect(options: &SqliteConnectOptions, file: &Path) -> Result<(), Stor
     if sound != "ok" {
         return Err(damaged(file, &sound));
     }
-    let ours: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema WHERE name = '_sqlx_migrations'")
-        .fetch_one(&mut connection)
-        .await
-        .map_err(|e| damaged(file, &e))?;
+    let (tables, ours): (i64, i64) =
+        sqlx::query_as("SELECT count(*), coalesce(sum(name = '_sqlx_migrations'), 0) FROM sqlite_schema")
+            .fetch_one(&mut connection)
+            .await
+            .map_err(|e| damaged(file, &e))?;
+    if tables == 0 {
+        // We were stopped in the middle of the first start.
+        return Ok(());
+    }
     if ours == 0 {
         return Err(StoreError::Unusable(format!(
             "{} is a database, but not one of ours: use another folder",

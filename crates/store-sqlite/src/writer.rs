@@ -9,7 +9,7 @@ use crate::{
     folder::FolderLock,
 };
 use sqlx::{Connection, SqliteConnection};
-use std::{future::Future, pin::Pin, sync::Arc};
+use std::{future::Future, pin::Pin};
 use store::StoreError;
 use tokio::sync::{mpsc, oneshot};
 
@@ -29,8 +29,8 @@ enum Request {
 }
 
 impl Writer {
-    /// Starts the task. It holds the lock of the folder as long as it may write.
-    pub(crate) fn start(connection: SqliteConnection, lock: Arc<FolderLock>) -> Writer {
+    /// Starts the task. It holds the lock of the folder until it is closed or nobody can ask it any more.
+    pub(crate) fn start(connection: SqliteConnection, lock: FolderLock) -> Writer {
         let (send, requests) = mpsc::channel(QUEUE);
         tokio::spawn(run(connection, requests, lock));
         Writer(send)
@@ -71,11 +71,14 @@ trait Job: Send {
 /// Tells whoever asked whether the commit succeeded.
 type Tell = Box<dyn FnOnce(Result<(), &str>) + Send>;
 
+/// Tells whoever asked why nothing was done.
+type Refuse = Box<dyn FnOnce(StoreError) + Send>;
+
 enum Ran {
     /// To be told whether the commit succeeded, with the reason if not.
     Done(Tell),
-    /// To be told once its changes are taken back.
-    Failed(Box<dyn FnOnce() + Send>),
+    /// Why, and to be told once its changes are taken back.
+    Failed(StoreError, Refuse),
 }
 
 struct Task<T, F> {
@@ -96,9 +99,12 @@ where
                 Ok(result) => Ran::Done(Box::new(move |committed| {
                     let _ = answer.send(committed.map(|()| result).map_err(|e| StoreError::Database(e.to_owned())));
                 })),
-                Err(fault) => Ran::Failed(Box::new(move || {
-                    let _ = answer.send(Err(fault.into()));
-                })),
+                Err(fault) => Ran::Failed(
+                    fault.into(),
+                    Box::new(move |error| {
+                        let _ = answer.send(Err(error));
+                    }),
+                ),
             }
         })
     }
@@ -108,7 +114,7 @@ where
     }
 }
 
-async fn run(mut connection: SqliteConnection, mut requests: mpsc::Receiver<Request>, lock: Arc<FolderLock>) {
+async fn run(mut connection: SqliteConnection, mut requests: mpsc::Receiver<Request>, lock: FolderLock) {
     let mut closing = None;
     while let Some(first) = requests.recv().await {
         let mut batch: Vec<Box<dyn Job>> = Vec::new();
@@ -161,13 +167,13 @@ async fn transact(connection: &mut SqliteConnection, batch: Vec<Box<dyn Job>>) {
         }
         match job.run(connection).await {
             Ran::Done(tell) => done.push(tell),
-            Ran::Failed(tell) => {
-                // On a full disk SQLite may have ended the whole transaction by itself: then this fails, and
-                // nothing of the batch may count as done.
-                if let Err(error) = control(connection, "ROLLBACK TO piece").await {
-                    broken = Some(error.to_string());
+            Ran::Failed(error, tell) => {
+                // On a full disk SQLite may have ended the whole transaction by itself: then there is nothing to
+                // go back to, and nothing of the batch may count as done.
+                if control(connection, "ROLLBACK TO piece").await.is_err() {
+                    broken = Some(reason(&error));
                 }
-                tell();
+                tell(error);
             }
         }
         if broken.is_none()
@@ -190,6 +196,94 @@ async fn transact(connection: &mut SqliteConnection, batch: Vec<Box<dyn Job>>) {
     }
 }
 
+/// Why a transaction broke, without the words that every such error begins with.
+fn reason(error: &StoreError) -> String {
+    match error {
+        StoreError::Database(why) => why.clone(),
+        other => other.to_string(),
+    }
+}
+
 async fn control(connection: &mut SqliteConnection, sql: &'static str) -> Result<(), sqlx::Error> {
     sqlx::query(sql).execute(connection).await.map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sqlx::{AssertSqlSafe, sqlite::SqliteConnectOptions};
+
+    /// A database of at most so many pages, and its writer.
+    async fn writer(folder: &std::path::Path, pages: u32) -> (SqliteConnectOptions, Writer) {
+        let options = SqliteConnectOptions::new().filename(folder.join("test.db")).create_if_missing(true);
+        let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
+        let setup = format!("PRAGMA max_page_count = {pages}; CREATE TABLE t (i INTEGER UNIQUE, fill BLOB)");
+        sqlx::raw_sql(AssertSqlSafe(setup)).execute(&mut connection).await.unwrap();
+        let lock = crate::folder::claim(folder).unwrap();
+        (options, Writer::start(connection, lock))
+    }
+
+    async fn insert(writer: &Writer, number: i64, bytes: i64) -> store::Result<()> {
+        writer
+            .write(move |tx| {
+                Box::pin(async move {
+                    let insert = sqlx::query("INSERT INTO t VALUES (?, zeroblob(?))").bind(number).bind(bytes);
+                    insert.execute(tx).await?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    async fn found(options: &SqliteConnectOptions) -> Vec<i64> {
+        let mut connection = SqliteConnection::connect_with(options).await.unwrap();
+        sqlx::query_scalar("SELECT i FROM t ORDER BY i").fetch_all(&mut connection).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn one_that_fails_takes_nobody_with_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let (options, writer) = writer(folder.path(), 1000).await;
+        let (a, b, c, d) =
+            tokio::join!(insert(&writer, 1, 0), insert(&writer, 1, 0), insert(&writer, 2, 0), insert(&writer, 3, 0));
+        assert!(a.is_ok() && b.is_err() && c.is_ok() && d.is_ok());
+        assert_eq!(found(&options).await, [1, 2, 3]);
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_is_told_and_what_was_acknowledged_is_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let (options, writer) = writer(folder.path(), 64).await;
+        let mut acknowledged = Vec::new();
+        let mut refused = 0;
+        for round in 0..20 {
+            let (small, large) = (round * 2, round * 2 + 1);
+            let (s, l) = tokio::join!(insert(&writer, small, 10), insert(&writer, large, 60_000));
+            for (number, outcome) in [(small, s), (large, l)] {
+                match outcome {
+                    Ok(()) => acknowledged.push(number),
+                    Err(error) => {
+                        assert!(error.to_string().contains("full"), "{error}");
+                        refused += 1;
+                    }
+                }
+            }
+        }
+        assert!(refused >= 10, "the disk never became full");
+        acknowledged.sort_unstable();
+        assert_eq!(found(&options).await, acknowledged);
+    }
+
+    #[tokio::test]
+    async fn closing_finishes_what_waits_and_refuses_what_comes_later() {
+        let folder = tempfile::tempdir().unwrap();
+        let (options, writer) = writer(folder.path(), 1000).await;
+        let (first, (), last) = tokio::join!(insert(&writer, 1, 0), writer.close(), insert(&writer, 2, 0));
+        assert!(first.is_ok());
+        let expected: &[i64] = if last.is_ok() { &[1, 2] } else { &[1] };
+        assert_eq!(found(&options).await, expected);
+        let refused = insert(&writer, 3, 0).await.unwrap_err();
+        assert_eq!(refused.to_string(), "database: the store is closed");
+        writer.close().await;
+    }
 }
