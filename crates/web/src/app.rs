@@ -7,6 +7,7 @@ use crate::{
 };
 use axum::{
     Router,
+    extract::DefaultBodyLimit,
     http::StatusCode,
     middleware::{from_fn, from_fn_with_state},
     response::IntoResponse,
@@ -15,7 +16,10 @@ use axum::{
 use std::{ops::Deref, sync::Arc};
 use tokio::sync::Semaphore;
 use tokio_util::sync::{CancellationToken, DropGuard};
-use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer, limit::RequestBodyLimitLayer};
+use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer};
+
+/// Largest JSON body, in bytes; the import has its own limit.
+const LARGEST_BODY: usize = 256 << 10;
 
 /// Shared state of the handlers; cheap to clone.
 #[derive(Clone)]
@@ -86,7 +90,10 @@ impl App {
     /// Everything that is served.
     pub(crate) fn router(&self) -> Router {
         let (api, _) = api::router().split_for_parts();
-        let api = api.route_layer(from_fn_with_state(self.clone(), access::check)).layer(from_fn(guard::same_origin));
+        let api = api
+            .route_layer(from_fn_with_state(self.clone(), access::check))
+            .layer(DefaultBodyLimit::max(LARGEST_BODY))
+            .layer(from_fn(guard::same_origin));
         Router::new()
             .merge(api)
             .route("/api/{*rest}", axum::routing::any(async || Problem::not_found()))
@@ -100,7 +107,6 @@ impl App {
             })
             .layer(CompressionLayer::new().gzip(true))
             .layer(from_fn_with_state(self.clone(), guard::time_limit))
-            .layer(RequestBodyLimitLayer::new(api::import::LARGEST))
             .layer(CatchPanicLayer::custom(guard::panicked))
             .layer(from_fn_with_state(self.clone(), metrics::count))
             .layer(from_fn(guard::headers))

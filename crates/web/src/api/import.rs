@@ -10,7 +10,7 @@ use crate::{
 use axum::{
     Json,
     body::Bytes,
-    extract::State,
+    extract::{State, rejection::BytesRejection},
     http::{HeaderMap, StatusCode, header},
 };
 use fleet::{
@@ -89,7 +89,7 @@ pub(crate) async fn import(
     caller: Caller,
     Query(mode): Query<Mode>,
     headers: HeaderMap,
-    file: Bytes,
+    file: std::result::Result<Bytes, BytesRejection>,
 ) -> Result<Json<ImportReport>> {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
     if !kind.split(';').next().is_some_and(|k| k.trim().eq_ignore_ascii_case("text/csv")) {
@@ -99,6 +99,13 @@ pub(crate) async fn import(
             "expected Content-Type: text/csv",
         ));
     }
+    let file = file.map_err(|_| {
+        Problem::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "too_large",
+            "the file did not arrive whole or is larger than 16 MiB",
+        )
+    })?;
     let _order = app.administration.lock().await;
     let registry = app.services.registry.load_full();
     let before = Arc::clone(&registry);

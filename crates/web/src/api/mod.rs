@@ -15,7 +15,7 @@ pub(crate) mod users;
 pub(crate) mod vocabulary;
 
 use crate::{app::App, events, problem::ProblemBody};
-use axum::{Json, response::IntoResponse};
+use axum::{Json, extract::DefaultBodyLimit, response::IntoResponse};
 use std::sync::OnceLock;
 use utoipa::{
     OpenApi,
@@ -24,7 +24,10 @@ use utoipa::{
         security::{ApiKey, ApiKeyValue, SecurityScheme},
     },
 };
-use utoipa_axum::{router::OpenApiRouter, routes};
+use utoipa_axum::{
+    router::{OpenApiRouter, UtoipaMethodRouterExt},
+    routes,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -64,7 +67,7 @@ pub(crate) fn router() -> OpenApiRouter<App> {
         .routes(routes!(users::change))
         .routes(routes!(users::reset_password))
         .routes(routes!(audit::log))
-        .routes(routes!(import::import))
+        .routes(routes!(import::import).layer(DefaultBodyLimit::max(import::LARGEST)))
         .routes(routes!(node::own))
         .routes(routes!(demo::state))
         .routes(routes!(demo::fault))

@@ -110,7 +110,8 @@ pub(crate) async fn sign_out(State(app): State<App>, caller: Caller) -> Result<i
     app.sessions.end(&caller.token).await?;
     app.audit(Deed::of(&caller, Action::SignOut)).await?;
     let gone = cookie(None, app.services.config.secure_cookies, app.services.config.session_longest);
-    Ok((AppendHeaders([(header::SET_COOKIE, gone)]), done()))
+    // Pictures that the browser kept are not for whoever sits down next.
+    Ok((AppendHeaders([(header::SET_COOKIE, gone)]), [("clear-site-data", "\"cache\"")], done()))
 }
 
 #[derive(Deserialize, ToSchema)]

@@ -55,10 +55,10 @@ async fn bad_and_huge_bodies_are_refused() {
     assert_eq!(code(send(vec![0xff; 64]).await.unwrap()).await.0, 400);
     let deep = "[".repeat(100_000);
     assert_eq!(code(send(deep.into()).await.unwrap()).await.0, 400);
-    let huge = format!("{{\"name\":\"{}\",\"password\":\"x\"}}", "n".repeat(3 << 20));
+    let huge = format!("{{\"name\":\"{}\",\"password\":\"x\"}}", "n".repeat(1 << 20));
     // The answer may come before the whole body is taken, and the connection is closed then.
     if let Ok(response) = send(huge.into()).await {
-        assert_eq!(response.status(), StatusCode::PAYLOAD_TOO_LARGE);
+        assert_eq!(code(response).await, (413, "too_large".into()));
     }
     let long = serde_json::json!({ "name": "n".repeat(5000), "password": "x" });
     assert_eq!(anybody.post("/api/v1/session", &long).await.status(), StatusCode::UNAUTHORIZED);

@@ -63,6 +63,8 @@ async fn files_that_are_no_register_are_refused() {
     assert_eq!(code(send(&admin, "dry_run=true", "a,b\n1,2\n".into()).await).await.0, 400);
     let json = admin.request(Method::POST, "/api/v1/import").header("content-type", "application/json").body("{}");
     assert_eq!(code(json.send().await.unwrap()).await, (415, "csv_expected".into()));
+    let many_lines = format!("{}{}", csv(&county), "\n".repeat(3 << 20));
+    assert_eq!(send(&admin, "dry_run=true", many_lines).await.status(), StatusCode::OK, "3 MiB are no problem");
     let large = send_quietly(&admin, vec![b'x'; (16 << 20) + 1]).await;
     assert!(large.is_none_or(|status| status == StatusCode::PAYLOAD_TOO_LARGE));
 }
