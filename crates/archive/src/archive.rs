@@ -4,11 +4,12 @@ use crate::{
     ArchiveError, CheckReport, Config, Gap, NewSnapshot, Page, Progress, RebuildReport, Snapshot, SnapshotId,
     SnapshotQuery, SnapshotRef, Stats,
     check::{self, Checked, SegmentRead},
+    command::{Command, Index, Shared, Store},
     folder::Folder,
     proof::{self, Proof},
     record::{self, About, PAYLOAD_MAX, SLOT_MAX, Taken},
     row::Row,
-    writer::{Command, Index, Shared, Store, Writer},
+    writer::Writer,
 };
 use bytes::Bytes;
 use fleet::{CameraId, Wall};

@@ -180,6 +180,11 @@ impl Custody {
         self.highest
     }
 
+    /// Segments whose purge the newest manifest records. One that a crash interrupted is among them.
+    pub(crate) fn newest_purges(&self) -> impl Iterator<Item = u64> {
+        self.newest.iter().flat_map(|(_, manifest)| manifest.purged.iter().map(|p| p.segment))
+    }
+
     /// Every segment that some manifest says was sealed, and whether it was purged.
     pub(crate) fn history(&self) -> Result<History, ArchiveError> {
         let mut history = History::default();

@@ -1,7 +1,10 @@
 //! What can go wrong, in words that say what to do.
 
 use crate::{ConfigFault, CursorError};
-use std::{io, path::PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 /// Why the archive did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -78,5 +81,40 @@ impl ArchiveError {
     pub(crate) fn io(doing: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> ArchiveError {
         let path = path.into();
         move |source| ArchiveError::Io { doing, path, source }
+    }
+}
+
+/// Whether the system says that there is no room: disk full, quota, or a limit on file size.
+pub(crate) fn source_is_full(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    let full = [Errno::NOSPC, Errno::DQUOT, Errno::FBIG].map(Errno::raw_os_error);
+    error.raw_os_error().is_some_and(|code| full.contains(&code))
+}
+
+pub(crate) fn full_or_io(error: io::Error, doing: &'static str, path: &Path) -> ArchiveError {
+    if source_is_full(&error) {
+        ArchiveError::Full("no room for another segment".to_owned())
+    } else {
+        ArchiveError::io(doing, path)(error)
+    }
+}
+
+/// The same refusal for each of a batch.
+pub(crate) fn same_again(error: &ArchiveError) -> ArchiveError {
+    match error {
+        ArchiveError::Full(why) => ArchiveError::Full(why.clone()),
+        ArchiveError::Index { file, what } => ArchiveError::Index { file: file.clone(), what: what.clone() },
+        ArchiveError::Io { doing, path, source } => ArchiveError::Io {
+            doing,
+            path: path.clone(),
+            source: source
+                .raw_os_error()
+                .map_or_else(|| io::Error::other(source.to_string()), io::Error::from_raw_os_error),
+        },
+        other => ArchiveError::Io {
+            doing: "write to",
+            path: PathBuf::from("the archive"),
+            source: io::Error::other(other.to_string()),
+        },
     }
 }

@@ -98,9 +98,12 @@ impl Catalogued {
 }
 
 /// The writer's side of the index.
+///
+/// A connection on which anything failed is not used again: a commit that failed (on a full disk, say) may have left
+/// its transaction open. The next use opens the file anew, which rolls back what was not committed.
 pub(crate) struct Index {
     folder: Folder,
-    catalog: SqliteConnection,
+    catalog: Option<SqliteConnection>,
     /// Most recently used last.
     days: Vec<(Day, SqliteConnection)>,
 }
@@ -118,23 +121,34 @@ impl Index {
             opened => opened,
         };
         let catalog = catalog.map_err(|e| index_error(&path, &e))?;
-        Ok(Index { folder: folder.clone(), catalog, days: Vec::new() })
+        Ok(Index { folder: folder.clone(), catalog: Some(catalog), days: Vec::new() })
     }
 
-    async fn day(&mut self, day: Day) -> Result<&mut SqliteConnection, ArchiveError> {
+    /// Takes a day's connection out; whoever is done with it without an error gives it back.
+    async fn take(&mut self, day: Day) -> Result<SqliteConnection, ArchiveError> {
         if let Some(at) = self.days.iter().position(|(d, _)| *d == day) {
-            let used = self.days.remove(at);
-            self.days.push(used);
-        } else {
-            if self.days.len() >= OPEN_DAYS {
-                let (_, oldest) = self.days.remove(0);
-                let _ = oldest.close().await;
-            }
-            let path = self.folder.day_index(day);
-            let opened = open_database(&path, DAY_TABLES).await.map_err(|e| index_error(&path, &e))?;
-            self.days.push((day, opened));
+            return Ok(self.days.remove(at).1);
         }
-        Ok(&mut self.days.last_mut().expect("just put there").1)
+        let path = self.folder.day_index(day);
+        open_database(&path, DAY_TABLES).await.map_err(|e| index_error(&path, &e))
+    }
+
+    async fn give_back(&mut self, day: Day, connection: SqliteConnection) {
+        self.days.push((day, connection));
+        if self.days.len() > OPEN_DAYS {
+            let (_, oldest) = self.days.remove(0);
+            let _ = oldest.close().await;
+        }
+    }
+
+    async fn take_catalog(&mut self) -> Result<SqliteConnection, ArchiveError> {
+        match self.catalog.take() {
+            Some(connection) => Ok(connection),
+            None => {
+                let path = self.folder.catalog();
+                open_database(&path, CATALOG_TABLES).await.map_err(|e| index_error(&path, &e))
+            }
+        }
     }
 
     /// Whether a day's file is there and sound. Throws away one that is not.
@@ -164,7 +178,7 @@ impl Index {
         let mut found = HashMap::new();
         for (day, keys) in by_day(keys, |k| k.0) {
             let path = self.folder.day_index(day);
-            let connection = self.day(day).await?;
+            let mut connection = self.take(day).await?;
             for some in keys.chunks(ROWS_AT_ONCE) {
                 let mut query = QueryBuilder::new("WITH wanted (s, c) AS (");
                 query.push_values(some, |mut values, key| {
@@ -172,10 +186,11 @@ impl Index {
                 });
                 query.push(") SELECT ").push(row::COLUMNS);
                 query.push(" FROM wanted CROSS JOIN entry ON entry.slot = wanted.s AND entry.camera = wanted.c");
-                let rows = query.build().persistent(false).fetch_all(&mut *connection).await;
+                let rows = query.build().persistent(false).fetch_all(&mut connection).await;
                 let rows = rows.map_err(|e| index_error(&path, &e))?;
                 found.extend(rows.iter().filter_map(Row::read).map(|row| (row.key(), row)));
             }
+            self.give_back(day, connection).await;
         }
         Ok(found)
     }
@@ -190,8 +205,10 @@ impl Index {
             }
             let mut query = QueryBuilder::new("SELECT ");
             query.push(row::COLUMNS).push(" FROM entry WHERE segment = ").push_bind(segment.cast_signed());
-            let rows = query.build().persistent(false).fetch_all(self.day(day).await?).await;
+            let mut connection = self.take(day).await?;
+            let rows = query.build().persistent(false).fetch_all(&mut connection).await;
             found.extend(rows.map_err(|e| index_error(&path, &e))?.iter().filter_map(Row::read));
+            self.give_back(day, connection).await;
         }
         Ok(found)
     }
@@ -200,8 +217,9 @@ impl Index {
     pub(crate) async fn put(&mut self, rows: &[Row]) -> Result<(), ArchiveError> {
         for (day, rows) in by_day(rows, |r| r.header.slot.0) {
             let path = self.folder.day_index(day);
-            let connection = self.day(day).await?;
-            put_day(connection, &rows).await.map_err(|e| index_error(&path, &e))?;
+            let mut connection = self.take(day).await?;
+            put_day(&mut connection, &rows).await.map_err(|e| index_error(&path, &e))?;
+            self.give_back(day, connection).await;
         }
         Ok(())
     }
@@ -211,10 +229,11 @@ impl Index {
         let number = sealed.number.cast_signed();
         for &day in &sealed.days {
             let path = self.folder.day_index(day);
-            let connection = self.day(day).await?;
-            flushed(connection, sqlx::query("INSERT OR REPLACE INTO durable VALUES (?)").bind(number))
+            let mut connection = self.take(day).await?;
+            flushed(&mut connection, sqlx::query("INSERT OR REPLACE INTO durable VALUES (?)").bind(number))
                 .await
                 .map_err(|e| index_error(&path, &e))?;
+            self.give_back(day, connection).await;
         }
         let folder = self.folder.index();
         crate::folder::sync_folder(&folder).map_err(ArchiveError::io("flush", &folder))?;
@@ -231,15 +250,20 @@ impl Index {
             .bind(sealed.position.cast_signed())
             .bind(sealed.root.to_vec())
             .bind(sealed.seal.to_vec());
-        flushed(&mut self.catalog, insert).await.map_err(|e| index_error(&self.folder.catalog(), &e))
+        let mut catalog = self.take_catalog().await?;
+        flushed(&mut catalog, insert).await.map_err(|e| index_error(&self.folder.catalog(), &e))?;
+        self.catalog = Some(catalog);
+        Ok(())
     }
 
     /// All sealed segments that the day files cover.
     pub(crate) async fn catalog(&mut self) -> Result<Vec<Catalogued>, ArchiveError> {
         let select = "SELECT number, file, bytes, records, oldest, newest, kept_from, days, position, root, seal \
                       FROM segment ORDER BY number";
-        let rows = sqlx::query(select).fetch_all(&mut self.catalog).await;
+        let mut catalog = self.take_catalog().await?;
+        let rows = sqlx::query(select).fetch_all(&mut catalog).await;
         let rows = rows.map_err(|e| index_error(&self.folder.catalog(), &e))?;
+        self.catalog = Some(catalog);
         let read = |row: &sqlx::sqlite::SqliteRow| -> Option<Catalogued> {
             let number = |at: usize| row.try_get::<i64, _>(at).ok();
             Some(Catalogued {
@@ -266,25 +290,27 @@ impl Index {
         let number = segment.number.cast_signed();
         for &day in &segment.days {
             let path = self.folder.day_index(day);
-            let connection = self.day(day).await?;
+            let mut connection = self.take(day).await?;
             let left = async {
-                sqlx::query("DELETE FROM entry WHERE segment = ?").bind(number).execute(&mut *connection).await?;
+                sqlx::query("DELETE FROM entry WHERE segment = ?").bind(number).execute(&mut connection).await?;
                 let left = "SELECT EXISTS (SELECT 1 FROM entry)";
-                sqlx::query_scalar::<_, bool>(left).fetch_one(&mut *connection).await
+                sqlx::query_scalar::<_, bool>(left).fetch_one(&mut connection).await
             };
-            if !left.await.map_err(|e| index_error(&path, &e))? {
-                if let Some((_, connection)) = self.days.pop() {
-                    let _ = connection.close().await;
-                }
+            if left.await.map_err(|e| index_error(&path, &e))? {
+                self.give_back(day, connection).await;
+            } else {
+                let _ = connection.close().await;
                 remove_database(&path)?;
                 gone.push(day);
             }
         }
+        let mut catalog = self.take_catalog().await?;
         sqlx::query("DELETE FROM segment WHERE number = ?")
             .bind(number)
-            .execute(&mut self.catalog)
+            .execute(&mut catalog)
             .await
             .map_err(|e| index_error(&self.folder.catalog(), &e))?;
+        self.catalog = Some(catalog);
         Ok(gone)
     }
 
@@ -293,7 +319,9 @@ impl Index {
         for (_, connection) in self.days {
             let _ = connection.close().await;
         }
-        let _ = self.catalog.close().await;
+        if let Some(catalog) = self.catalog {
+            let _ = catalog.close().await;
+        }
     }
 }
 

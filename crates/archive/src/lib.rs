@@ -20,6 +20,7 @@
 
 mod archive;
 mod check;
+mod command;
 mod config;
 mod custody;
 mod error;

@@ -107,7 +107,7 @@ impl Reader {
         let fetched = query.build().persistent(false).fetch_all(&self.pool(day)).await;
         let rows = match fetched {
             Ok(rows) => rows,
-            Err(_) if !self.has_day(day) => return Ok(Vec::new()),
+            Err(_) if !self.has_day(day) || !self.folder.day_index(day).exists() => return Ok(Vec::new()),
             Err(e) => return Err(index_error(&self.folder.day_index(day), &e)),
         };
         let damaged = || ArchiveError::Index {

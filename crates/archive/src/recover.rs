@@ -47,7 +47,8 @@ pub(crate) async fn recover(
 ) -> Result<Recovered, ArchiveError> {
     let files = folder.segments()?;
     let catalog: BTreeMap<u64, Catalogued> = index.catalog().await?.into_iter().map(|c| (c.number, c)).collect();
-    let agree = files.keys().eq(catalog.keys());
+    let interrupted = custody.newest_purges().any(|number| files.contains_key(&number));
+    let agree = files.keys().eq(catalog.keys()) && !interrupted;
     let mut recovery = Recovery {
         folder,
         history: if agree { History::default() } else { custody.history()? },

@@ -6,11 +6,7 @@
 //! kept stays: the operator sees `Full` and decides. Each purge is on record in the signed manifest before it is done.
 
 use crate::{
-    ArchiveError,
-    custody::Purged,
-    index::Catalogued,
-    recover::remove_segment,
-    writer::{Writer, is_full},
+    ArchiveError, custody::Purged, error::source_is_full, index::Catalogued, recover::remove_segment, writer::Writer,
 };
 use fleet::Wall;
 
@@ -82,7 +78,7 @@ async fn drop_segment(writer: &mut Writer, old: &Catalogued, now: Wall, reason: 
     let file = writer.folder.root().join(&old.file);
     match writer.custody.purge(purged.clone()) {
         // Not even room for the manifest: only then the purge comes first.
-        Err(ArchiveError::Io { source, .. }) if is_full(&source) => {
+        Err(ArchiveError::Io { source, .. }) if source_is_full(&source) => {
             remove_segment(&file)?;
             writer.custody.purge(purged)?;
         }

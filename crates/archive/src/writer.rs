@@ -7,7 +7,9 @@
 
 use crate::{
     ArchiveError, Config, State, Stats,
+    command::{Command, Index, Shared, Store},
     custody::Custody,
+    error::{full_or_io, same_again, source_is_full},
     folder::{Folder, Lock, hour},
     index::{self, Catalogued},
     merkle::Hash,
@@ -19,16 +21,15 @@ use crate::{
     seal::Kept,
     segment::OpenSegment,
 };
-use bytes::Bytes;
-use fleet::{CameraId, Wall};
+use fleet::Wall;
 use std::{
     collections::{BTreeMap, HashMap},
     io,
-    sync::{Arc, Mutex, MutexGuard},
+    sync::Arc,
     time::Duration,
 };
 use tokio::{
-    sync::{OwnedSemaphorePermit, mpsc, oneshot},
+    sync::mpsc,
     time::{Instant, timeout_at},
 };
 
@@ -38,54 +39,6 @@ const BATCH_RECORDS: usize = 4096;
 const TICK: Duration = Duration::from_millis(500);
 /// After a failure, how long until the disk is tried again.
 const RETRY: Duration = Duration::from_secs(1);
-
-/// What becomes of the index when the archive is opened.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Index {
-    Keep,
-    Remake,
-}
-
-/// What callers ask of the writer.
-pub(crate) enum Command {
-    Store(Store),
-    /// Seal what is open, if anything is.
-    Seal(oneshot::Sender<Result<(), ArchiveError>>),
-    Close(oneshot::Sender<()>),
-}
-
-/// A record to be stored.
-pub(crate) struct Store {
-    pub(crate) camera: CameraId,
-    pub(crate) slot: Wall,
-    pub(crate) about: About,
-    pub(crate) payload: Bytes,
-    pub(crate) sha256: [u8; 32],
-    /// A gap's detail, for the index.
-    pub(crate) detail: String,
-    pub(crate) reply: oneshot::Sender<Result<Row, ArchiveError>>,
-    /// Its share of the memory that may wait.
-    pub(crate) permit: OwnedSemaphorePermit,
-}
-
-impl Store {
-    fn key(&self) -> Key {
-        (self.slot.0, self.camera.0)
-    }
-}
-
-/// What the handle and the writer share.
-pub(crate) struct Shared {
-    pub(crate) folder: Folder,
-    pub(crate) reader: Reader,
-    stats: Mutex<Stats>,
-}
-
-impl Shared {
-    pub(crate) fn stats(&self) -> MutexGuard<'_, Stats> {
-        self.stats.lock().expect("no holder panics")
-    }
-}
 
 pub(crate) struct Writer {
     pub(crate) folder: Folder,
@@ -137,7 +90,7 @@ impl Writer {
         let shared = Arc::new(Shared {
             reader: Reader::new(folder.clone(), Known { days, segments: files }),
             folder: folder.clone(),
-            stats: Mutex::new(stats),
+            stats: std::sync::Mutex::new(stats),
         });
         let mut writer = Writer {
             folder,
@@ -288,7 +241,7 @@ impl Writer {
     /// Makes records durable and findable. An error means that nobody may be told that they are stored.
     async fn store(&mut self, batch: &[Store]) -> Result<Vec<Row>, ArchiveError> {
         let rows = match self.write(batch).await {
-            Err(ArchiveError::Io { path, source, .. }) if !is_full(&source) => {
+            Err(ArchiveError::Io { path, source, .. }) if !source_is_full(&source) => {
                 tracing::error!(path = %path.display(), error = %source, "segment given up, the batch goes into a new one");
                 self.write(batch).await?
             }
@@ -543,37 +496,5 @@ impl Writer {
     }
 }
 
-/// Whether the system says that there is no room: disk full, quota, or a limit on file size.
-pub(crate) fn is_full(error: &io::Error) -> bool {
-    use rustix::io::Errno;
-    let full = [Errno::NOSPC, Errno::DQUOT, Errno::FBIG].map(Errno::raw_os_error);
-    error.raw_os_error().is_some_and(|code| full.contains(&code))
-}
-
-fn full_or_io(error: io::Error, doing: &'static str, path: &std::path::Path) -> ArchiveError {
-    if is_full(&error) {
-        ArchiveError::Full("no room for another segment".to_owned())
-    } else {
-        ArchiveError::io(doing, path)(error)
-    }
-}
-
-/// The same refusal for each of a batch.
-fn same_again(error: &ArchiveError) -> ArchiveError {
-    match error {
-        ArchiveError::Full(why) => ArchiveError::Full(why.clone()),
-        ArchiveError::Index { file, what } => ArchiveError::Index { file: file.clone(), what: what.clone() },
-        ArchiveError::Io { doing, path, source } => ArchiveError::Io {
-            doing,
-            path: path.clone(),
-            source: source
-                .raw_os_error()
-                .map_or_else(|| io::Error::other(source.to_string()), io::Error::from_raw_os_error),
-        },
-        other => ArchiveError::Io {
-            doing: "write to",
-            path: std::path::PathBuf::from("the archive"),
-            source: io::Error::other(other.to_string()),
-        },
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -83,7 +83,8 @@ async fn a_search_obeys_every_condition() {
     let two = Some(vec![CameraId(2), CameraId(5)]);
     let (noon, late) = (Wall(MIDNIGHT - 36_000_000), Wall(MIDNIGHT + 3_600_000));
     let is_snapshot = |e: &Entry| matches!(e, Entry::Snapshot(_));
-    let cases: Vec<(SnapshotQuery, Box<dyn Fn(&Entry) -> bool>)> = vec![
+    type Wanted = Box<dyn Fn(&Entry) -> bool>;
+    let cases: Vec<(SnapshotQuery, Wanted)> = vec![
         (none.clone(), Box::new(|_| true)),
         (SnapshotQuery { cameras: two, ..none.clone() }, Box::new(|e| [2, 5].contains(&e.camera().0))),
         (SnapshotQuery { cameras: Some(vec![]), ..none.clone() }, Box::new(|_| false)),

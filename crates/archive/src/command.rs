@@ -1,0 +1,61 @@
+//! What callers and the writer share: the commands that go one way, and what is published the other way.
+
+use crate::{
+    ArchiveError, Stats,
+    folder::Folder,
+    reader::Reader,
+    record::About,
+    row::{Key, Row},
+};
+use bytes::Bytes;
+use fleet::{CameraId, Wall};
+use std::sync::{Mutex, MutexGuard};
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+
+/// What becomes of the index when the archive is opened.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Index {
+    Keep,
+    Remake,
+}
+
+/// What callers ask of the writer.
+pub(crate) enum Command {
+    Store(Store),
+    /// Seal what is open, if anything is.
+    Seal(oneshot::Sender<Result<(), ArchiveError>>),
+    Close(oneshot::Sender<()>),
+}
+
+/// A record to be stored.
+pub(crate) struct Store {
+    pub(crate) camera: CameraId,
+    pub(crate) slot: Wall,
+    pub(crate) about: About,
+    pub(crate) payload: Bytes,
+    pub(crate) sha256: [u8; 32],
+    /// A gap's detail, for the index.
+    pub(crate) detail: String,
+    pub(crate) reply: oneshot::Sender<Result<Row, ArchiveError>>,
+    /// Its share of the memory that may wait.
+    pub(crate) permit: OwnedSemaphorePermit,
+}
+
+impl Store {
+    pub(crate) fn key(&self) -> Key {
+        (self.slot.0, self.camera.0)
+    }
+}
+
+/// What the handle and the writer share.
+pub(crate) struct Shared {
+    pub(crate) folder: Folder,
+    pub(crate) reader: Reader,
+    pub(crate) stats: Mutex<Stats>,
+}
+
+impl Shared {
+    pub(crate) fn stats(&self) -> MutexGuard<'_, Stats> {
+        self.stats.lock().expect("no holder panics")
+    }
+}

@@ -1,0 +1,119 @@
+//! What the writer does when the disk fails under it.
+
+use super::*;
+use crate::{
+    record::Taken,
+    segment::{self, Found},
+};
+use bytes::Bytes;
+use fleet::CameraId;
+use std::sync::atomic::Ordering;
+use tokio::sync::{Semaphore, oneshot};
+
+fn settings() -> Config {
+    Config { segment_bytes: 1 << 20, commit_every: Duration::ZERO, reserve_bytes: 0, ..Config::default() }
+}
+
+fn store(camera: u32) -> (Store, oneshot::Receiver<Result<Row, ArchiveError>>) {
+    let payload = Bytes::from(vec![u8::try_from(camera).unwrap(); 100]);
+    let (reply, answer) = oneshot::channel();
+    let taken = Taken {
+        class: health::SnapshotClass::Routine,
+        stream: fleet::StreamChoice::Main,
+        captured: Wall(5),
+        captured_mono: 5,
+        camera_clock: None,
+        codec: fleet::Codec::H264,
+        width: 1,
+        height: 1,
+        status: fleet::Status::Online,
+        cause: None,
+    };
+    let store = Store {
+        camera: CameraId(camera),
+        slot: Wall(1_000),
+        about: About::Snapshot(taken),
+        sha256: record::sha256(&payload),
+        payload,
+        detail: String::new(),
+        reply,
+        permit: Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap(),
+    };
+    (store, answer)
+}
+
+async fn stored(writer: &mut Writer, camera: u32) -> Result<Row, ArchiveError> {
+    let (store, answer) = store(camera);
+    writer.commit(vec![store]).await;
+    answer.await.unwrap()
+}
+
+#[tokio::test]
+async fn after_a_failed_flush_the_segment_is_given_up_and_the_batch_goes_into_a_new_one() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = Folder::new(root.path());
+    let (mut writer, _) = Writer::open(folder.clone(), settings(), Index::Keep).await.unwrap();
+    let before = stored(&mut writer, 1).await.unwrap();
+    writer.faults.store(1, Ordering::SeqCst);
+    let moved = stored(&mut writer, 2).await.unwrap();
+    let after = stored(&mut writer, 3).await.unwrap();
+    assert_ne!(before.header.segment, moved.header.segment);
+    assert_eq!(moved.header.segment, after.header.segment, "the new segment is used on");
+    assert_eq!(writer.shared.stats().state, State::Ok);
+    writer.finish().await;
+    let files = folder.segments().unwrap();
+    assert!(matches!(segment::look(&files[&before.header.segment], before.header.segment), Ok(Found::Open)));
+    // The next start reads what was given up. The batch that failed there lies there too, and is passed over.
+    let (writer, damaged) = Writer::open(folder.clone(), settings(), Index::Keep).await.unwrap();
+    assert_eq!(damaged, []);
+    assert_eq!(writer.shared.stats().records, 3);
+    for row in [before, moved, after] {
+        let found = writer.shared.reader.row(row.header.camera, row.header.slot).await.unwrap();
+        assert_eq!(found, Some(row), "each is where it was acknowledged");
+    }
+    writer.finish().await;
+}
+
+#[tokio::test]
+async fn when_the_new_segment_fails_too_the_batch_is_refused_and_the_archive_comes_back_by_itself() {
+    let root = tempfile::tempdir().unwrap();
+    let (mut writer, _) = Writer::open(Folder::new(root.path()), settings(), Index::Keep).await.unwrap();
+    writer.faults.store(2, Ordering::SeqCst);
+    let refused = stored(&mut writer, 1).await.unwrap_err();
+    assert!(matches!(refused, ArchiveError::Io { .. }), "{refused}");
+    assert!(matches!(writer.shared.stats().state, State::Failed(_)));
+    let at_once = stored(&mut writer, 2).await.unwrap_err();
+    assert!(at_once.to_string().contains("Input/output error"), "{at_once}");
+    assert_eq!(writer.folder.segments().unwrap().len(), 0, "nothing is left of what failed");
+    writer.retry_at = Some(Instant::now());
+    writer.tick().await;
+    assert_eq!(writer.shared.stats().state, State::Ok);
+    stored(&mut writer, 2).await.unwrap();
+    let index = writer.shared.reader.row(CameraId(1), Wall(1_000)).await.unwrap();
+    assert_eq!(index, None, "what was refused is not there");
+    writer.finish().await;
+}
+
+#[tokio::test]
+async fn a_record_that_the_index_could_not_take_is_neither_acknowledged_nor_written_twice() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = Folder::new(root.path());
+    let (mut writer, _) = Writer::open(folder, settings(), Index::Keep).await.unwrap();
+    stored(&mut writer, 1).await.unwrap();
+    // As after an index transaction that failed: the records are flushed, their rows are owed.
+    let (mut batch, mut answers) = (Vec::new(), Vec::new());
+    for camera in 2..5 {
+        let (store, answer) = store(camera);
+        batch.push(store);
+        answers.push(answer);
+    }
+    let rows = writer.write(&batch).await.unwrap();
+    writer.debt = rows.clone();
+    // The debt is paid first: the same records, offered again, are answered with what is already on the medium.
+    writer.commit(batch).await;
+    for (answer, row) in answers.into_iter().zip(rows) {
+        assert_eq!(answer.await.unwrap().unwrap(), row);
+    }
+    assert_eq!(writer.shared.stats().records, 4);
+    writer.finish().await;
+}
