@@ -63,3 +63,11 @@ pub struct Features {
     /// Checksum of every cell's pixels at full size: equal if and only if (but for 1 in 2³²) the cell is bit-identical.
     pub checks: Vec<u32>,
 }
+
+impl Features {
+    /// Sharpness for its contrast: the same scene in fog or at dusk keeps it, a scene out of focus does not.
+    #[must_use]
+    pub fn acuity(&self) -> f32 {
+        self.sharpness / (self.deviation * self.deviation).max(1.0)
+    }
+}

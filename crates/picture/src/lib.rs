@@ -25,7 +25,7 @@ mod wire;
 mod worker;
 
 pub use config::{Config, SandboxPolicy};
-pub use diagnosis::{Diagnosis, DiagnosisConfig, Finding, Level, Verdict};
+pub use diagnosis::{Diagnosis, DiagnosisConfig, Finding, Level, Twins, Verdict};
 pub use error::{PictureError, PoolError};
 pub use features::{Assessment, Features, GRID_CELLS, GRID_COLUMNS, GRID_ROWS};
 pub use pool::{Pool, Stats};

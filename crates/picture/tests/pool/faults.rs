@@ -1,5 +1,307 @@
 //! From coded pictures to findings: faults are found, good scenes are left alone.
 
-use crate::Test;
+use crate::{
+    Test, pool,
+    samples::{Frame, HEIGHT, WIDTH, coded, scene, with_clock},
+    wait_for,
+};
+use fleet::{CameraId, Cause, Codec, Mono, Now, Wall};
+use picture::{Diagnosis, DiagnosisConfig, Features, Pool, Twins, Verdict};
+use std::time::Duration;
 
-pub(crate) const TESTS: &[Test] = &[];
+pub(crate) const TESTS: &[Test] = &[
+    ("faults::good_scenes_have_none", good),
+    ("faults::each_fault_is_found_after_agreement", each_fault),
+    ("faults::one_bad_picture_is_not_a_fault", one_bad),
+    ("faults::frozen_needs_time_and_identical_pictures", frozen),
+    ("faults::a_moved_scene_is_found_against_the_baseline", moved),
+    ("faults::infrared_night_is_not_a_fault", night),
+    ("faults::twins_are_found", twins),
+    ("faults::baselines_outlive_a_restart", restart),
+];
+
+const CAMERA: CameraId = CameraId(1);
+
+fn at(seconds: u64) -> Now {
+    Now { mono: Mono::default() + Duration::from_secs(1000 + seconds), wall: Wall(0) }
+}
+
+async fn measured(pool: &Pool, frames: &[Frame]) -> Vec<Features> {
+    let mut all = Vec::new();
+    for data in coded(frames) {
+        all.push(pool.assess(CAMERA, Codec::H264, data).await.unwrap().features);
+    }
+    all
+}
+
+/// Pictures of a place, `fault` done to what the sensor sees, the clock burned in afterwards.
+async fn pictures(
+    pool: &Pool,
+    place: u64,
+    numbers: std::ops::Range<u64>,
+    fault: impl Fn(&mut Frame, u64),
+) -> Vec<Features> {
+    let frame = |n| {
+        let mut frame = scene(place, n);
+        fault(&mut frame, n);
+        with_clock(frame, n)
+    };
+    measured(pool, &numbers.map(frame).collect::<Vec<_>>()).await
+}
+
+fn nothing(_: &mut Frame, _: u64) {}
+
+fn causes(verdict: &Verdict) -> Vec<Cause> {
+    verdict.findings.iter().map(|f| f.cause).collect()
+}
+
+/// What is found picture after picture, a minute apart.
+fn judge(diagnosis: &mut Diagnosis, pictures: &[Features], clock: &mut u64) -> Vec<Vec<Cause>> {
+    let mut found = Vec::new();
+    for features in pictures {
+        *clock += 60;
+        found.push(causes(&diagnosis.judge(CAMERA, features, at(*clock))));
+    }
+    found
+}
+
+fn good() {
+    wait_for(async {
+        let pool = pool(|_| {});
+        for place in 0..6 {
+            let mut diagnosis = Diagnosis::new(DiagnosisConfig::default());
+            for (n, features) in pictures(&pool, place, 0..8, nothing).await.iter().enumerate() {
+                let verdict = diagnosis.judge(CAMERA, features, at(n as u64 * 60));
+                assert_eq!(verdict, Verdict::default(), "place {place}, picture {n}: {}", figures(features));
+            }
+        }
+    });
+}
+
+fn map(samples: &mut [u8], change: impl Fn(f32) -> f32) {
+    for sample in samples {
+        *sample = change(f32::from(*sample)).clamp(0.0, 255.0) as u8;
+    }
+}
+
+fn blur(frame: &mut Frame, radius: usize) {
+    for (step, along, lines, stride) in [(1, WIDTH, HEIGHT, WIDTH), (WIDTH, HEIGHT, WIDTH, 1)] {
+        for line in 0..lines {
+            let old: Vec<u32> = (0..along).map(|i| u32::from(frame.y[line * stride + i * step])).collect();
+            for i in 0..along {
+                let window = &old[i.saturating_sub(radius)..(i + radius + 1).min(along)];
+                frame.y[line * stride + i * step] = (window.iter().sum::<u32>() / window.len() as u32) as u8;
+            }
+        }
+    }
+}
+
+type Fault = fn(&mut Frame, u64);
+
+const FAULTS: &[(Cause, Fault)] = &[
+    (Cause::PictureBlack, |f, _| {
+        f.y.fill(16);
+        f.u.fill(128);
+        f.v.fill(128);
+    }),
+    (Cause::PictureTooDark, |f, _| {
+        map(&mut f.y, |y| 16.0 + (y - 16.0) * 0.1);
+        map(&mut f.u, |u| 128.0 + (u - 128.0) * 0.3);
+        map(&mut f.v, |v| 128.0 + (v - 128.0) * 0.3);
+    }),
+    (Cause::PictureTooBright, |f, _| map(&mut f.y, |y| 235.0 - (235.0 - y) * 0.1)),
+    (Cause::PictureBlurred, |f, _| {
+        blur(f, 8);
+        blur(f, 8);
+    }),
+    (Cause::PictureCovered, |f, _| {
+        blur(f, 20);
+        map(&mut f.y, |y| 45.0 + (y - 100.0) * 0.05);
+        f.u.fill(126);
+        f.v.fill(131);
+    }),
+    (Cause::PictureColourCast, |f, _| {
+        map(&mut f.u, |u| u - 18.0);
+        map(&mut f.v, |v| v + 48.0);
+    }),
+    (Cause::PictureNoise, |f, n| {
+        let mut state = n + 1;
+        map_each(&mut f.y, |y| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (y + ((state >> 40) as f32 / 16_777_216.0 - 0.5) * 160.0).clamp(16.0, 235.0)
+        });
+    }),
+    (Cause::PictureStripes, |f, n| {
+        for (row, samples) in f.y.chunks_exact_mut(WIDTH).enumerate() {
+            if (row + n as usize * 3) % 20 < 10 {
+                map(samples, |y| 235.0 - (y - 16.0) * 0.45);
+            }
+        }
+    }),
+];
+
+fn map_each(samples: &mut [u8], mut change: impl FnMut(f32) -> f32) {
+    for sample in samples {
+        *sample = change(f32::from(*sample)) as u8;
+    }
+}
+
+fn each_fault() {
+    wait_for(async {
+        let pool = pool(|_| {});
+        let usual = pictures(&pool, 3, 0..6, nothing).await;
+        for &(cause, fault) in FAULTS {
+            let bad = pictures(&pool, 3, 10..13, fault).await;
+            for learned in [false, true] {
+                let (mut diagnosis, mut clock) = (Diagnosis::new(DiagnosisConfig::default()), 0);
+                if learned {
+                    judge(&mut diagnosis, &usual, &mut clock);
+                }
+                let needed = if cause == Cause::PictureBlack { 2 } else { 3 };
+                for (n, features) in bad.iter().enumerate() {
+                    clock += 60;
+                    let verdict = diagnosis.judge(CAMERA, features, at(clock));
+                    let expected = if n + 1 < needed { vec![] } else { vec![cause] };
+                    assert_eq!(causes(&verdict), expected, "{cause} learned {learned} {n}: {}", figures(features));
+                    assert_eq!(verdict.look_again.is_some(), n + 1 < needed, "{cause} {n}: {}", figures(features));
+                    for finding in &verdict.findings {
+                        assert!((0.6..=1.0).contains(&finding.confidence) && !finding.detail.is_empty(), "{finding:?}");
+                    }
+                }
+                assert_eq!(judge(&mut diagnosis, &usual[..1], &mut clock), [[]], "{cause} is over at once");
+            }
+        }
+    });
+}
+
+fn figures(f: &Features) -> String {
+    let f = Features { luma: vec![], edges: vec![], checks: vec![], ..f.clone() };
+    format!("{f:?}")
+}
+
+fn one_bad() {
+    wait_for(async {
+        let pool = pool(|_| {});
+        let usual = pictures(&pool, 1, 0..8, nothing).await;
+        for &(cause, fault) in FAULTS {
+            let bad = pictures(&pool, 1, 20..21, fault).await;
+            let (mut diagnosis, mut clock) = (Diagnosis::new(DiagnosisConfig::default()), 0);
+            for pair in usual.chunks_exact(2) {
+                assert_eq!(judge(&mut diagnosis, pair, &mut clock), [[], []], "{cause}");
+                assert_eq!(judge(&mut diagnosis, &bad, &mut clock), [[]], "{cause}");
+            }
+        }
+    });
+}
+
+fn frozen() {
+    wait_for(async {
+        let pool = pool(|_| {});
+        let still = measured(&pool, &[with_clock(scene(2, 0), 0)]).await.remove(0);
+        let other = measured(&pool, &[with_clock(scene(2, 1), 1)]).await.remove(0);
+        let frozen = vec![Cause::PictureFrozen];
+        let mut diagnosis = Diagnosis::new(DiagnosisConfig::default());
+        // Identical pictures, but too quick; then long enough; one other picture ends it.
+        for (seconds, shown, expected) in [
+            (0, &still, &vec![]),
+            (5, &still, &vec![]),
+            (12, &still, &vec![]),
+            (20, &still, &vec![]),
+            (31, &still, &frozen),
+            (60, &other, &vec![]),
+            (90, &still, &vec![]),
+        ] {
+            assert_eq!(&causes(&diagnosis.judge(CAMERA, shown, at(seconds))), expected, "after {seconds} s");
+        }
+
+        // The clock runs on: only long and irregular watching decides.
+        let running: Vec<Frame> = (0..60).map(|n| with_clock(scene(2, 0), n)).collect();
+        let running = measured(&pool, &running).await;
+        let mut clock = 200;
+        let mut found = None;
+        for (n, features) in running.iter().enumerate() {
+            if causes(&diagnosis.judge(CAMERA, features, at(clock))) == frozen {
+                found = Some(clock - 200);
+                break;
+            }
+            clock += [60, 11, 7, 13][n % 4];
+        }
+        assert!(found.is_some_and(|seconds| (600..900).contains(&seconds)), "{found:?}");
+
+        // A scene that repeats itself in step with the checks is not called frozen.
+        let (mut diagnosis, mut clock) = (Diagnosis::new(DiagnosisConfig::default()), 0);
+        assert!(judge(&mut diagnosis, &running, &mut clock).iter().all(Vec::is_empty));
+    });
+}
+
+fn moved() {
+    wait_for(async {
+        let pool = pool(|_| {});
+        let (mut diagnosis, mut clock) = (Diagnosis::new(DiagnosisConfig::default()), 0);
+        let usual = pictures(&pool, 4, 0..6, nothing).await;
+        assert!(judge(&mut diagnosis, &usual, &mut clock).iter().all(Vec::is_empty));
+        // Evening and fog change the picture, not the scene.
+        for light in
+            [|f: &mut Frame, _| map(&mut f.y, |y| y * 0.6), |f: &mut Frame, _| map(&mut f.y, |y| 120.0 + y * 0.35)]
+        {
+            let changed = pictures(&pool, 4, 10..14, light).await;
+            let found = judge(&mut diagnosis, &changed, &mut clock);
+            assert!(found.iter().all(Vec::is_empty), "{found:?} {}", figures(&changed[0]));
+        }
+        let elsewhere = pictures(&pool, 5, 20..24, nothing).await;
+        let moved = vec![Cause::SceneMoved];
+        assert_eq!(judge(&mut diagnosis, &elsewhere, &mut clock), [vec![], vec![], moved.clone(), moved]);
+        assert_eq!(judge(&mut diagnosis, &usual[..1], &mut clock), [[]]);
+        // A person accepts the new direction.
+        diagnosis.accept(CAMERA);
+        assert!(judge(&mut diagnosis, &elsewhere, &mut clock).iter().all(Vec::is_empty));
+    });
+}
+
+fn night() {
+    wait_for(async {
+        let pool = pool(|_| {});
+        let (mut diagnosis, mut clock) = (Diagnosis::new(DiagnosisConfig::default()), 0);
+        let infrared = |f: &mut Frame, _| {
+            map(&mut f.y, |y| 16.0 + (y - 16.0) * 0.35);
+            f.u.fill(128);
+            f.v.fill(128);
+        };
+        for round in 0..3 {
+            for change in [nothing, infrared] {
+                let seen = pictures(&pool, 2, round * 10..round * 10 + 4, change).await;
+                assert!(judge(&mut diagnosis, &seen, &mut clock).iter().all(Vec::is_empty), "round {round}");
+            }
+        }
+    });
+}
+
+fn twins() {
+    wait_for(async {
+        let pool = pool(|_| {});
+        let mut twins = Twins::default();
+        let mut found = Vec::new();
+        for n in 0..5u64 {
+            for (camera, place) in [(1, 0), (2, 1), (3, 0)] {
+                let seen = pictures(&pool, place, n..n + 1, nothing).await.remove(0);
+                found.extend(twins.meet(CameraId(camera), &seen, at(n * 60 + u64::from(camera))));
+            }
+        }
+        // From the fourth meeting on, whichever of the two comes second finds the other.
+        assert_eq!(found, [CameraId(1), CameraId(1)]);
+    });
+}
+
+fn restart() {
+    wait_for(async {
+        let pool = pool(|_| {});
+        let (mut diagnosis, mut clock) = (Diagnosis::new(DiagnosisConfig::default()), 0);
+        judge(&mut diagnosis, &pictures(&pool, 4, 0..6, nothing).await, &mut clock);
+        let stored = serde_json::to_vec(&diagnosis).unwrap();
+        println!("baseline of one camera: {} bytes as JSON", stored.len());
+        let mut diagnosis: Diagnosis = serde_json::from_slice(&stored).unwrap();
+        clock = 0;
+        let found = judge(&mut diagnosis, &pictures(&pool, 5, 20..23, nothing).await, &mut clock);
+        assert_eq!(found.last().unwrap()[..], [Cause::SceneMoved]);
+    });
+}

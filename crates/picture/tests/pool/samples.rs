@@ -6,6 +6,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::{
     collections::HashMap,
+    io::Write,
     process::{Command, Stdio},
     sync::{Mutex, OnceLock},
 };
@@ -74,4 +75,106 @@ pub(crate) fn mutated(data: &[u8], seed: u64, spare: usize) -> Bytes {
         }
     }
     out.into()
+}
+
+/// A picture in memory, 4:2:0, limited range: what a camera's encoder gets.
+#[derive(Clone)]
+pub(crate) struct Frame {
+    pub(crate) y: Vec<u8>,
+    pub(crate) u: Vec<u8>,
+    pub(crate) v: Vec<u8>,
+}
+
+/// Size of drawn scenes.
+pub(crate) const WIDTH: usize = 640;
+/// Size of drawn scenes.
+pub(crate) const HEIGHT: usize = 368;
+
+/// A place drawn from its number: sky, ground, houses with windows, trees; with the sensor's noise of picture
+/// `n`, somebody who walks through, and the clock of picture `n` burned in on top.
+pub(crate) fn scene(place: u64, n: u64) -> Frame {
+    let mut frame = place_without_life(place);
+    let walker = 20 + (n as usize * 53) % 560;
+    rectangle(&mut frame, walker, 230, 22, 60, (90, 120, 140));
+    let mut random = ChaCha8Rng::seed_from_u64(n << 8 | 1);
+    let mut pool = vec![0i8; 8192 + WIDTH];
+    random.fill(&mut pool[..]);
+    for row in frame.y.chunks_exact_mut(WIDTH) {
+        let start = random.random_range(0..8192);
+        for (sample, noise) in row.iter_mut().zip(&pool[start..]) {
+            *sample = sample.saturating_add_signed(noise / 32);
+        }
+    }
+    frame
+}
+
+/// Burns a clock in; after the faults, as cameras do.
+pub(crate) fn with_clock(mut frame: Frame, n: u64) -> Frame {
+    for digit in 0..12 {
+        let lit = (n * 7919 + digit * 31) % 10;
+        rectangle(&mut frame, 20 + digit as usize * 16, 8, 4 + lit as usize, 16, (235, 128, 128));
+    }
+    frame
+}
+
+fn place_without_life(place: u64) -> Frame {
+    let mut random = ChaCha8Rng::seed_from_u64(place);
+    let mut frame =
+        Frame { y: vec![0; WIDTH * HEIGHT], u: vec![128; WIDTH * HEIGHT / 4], v: vec![128; WIDTH * HEIGHT / 4] };
+    for (row, samples) in frame.y.chunks_exact_mut(WIDTH).enumerate() {
+        samples.fill(if row < 140 { 190 - row as u8 / 4 } else { 95 });
+    }
+    rectangle(&mut frame, 0, 0, WIDTH, 140, (185, 138, 120));
+    for _ in 0..7 {
+        let (x, w) = (random.random_range(0..560), random.random_range(60..120));
+        let (h, wall) = (random.random_range(50..120), random.random_range(110..200));
+        let colour = (wall, random.random_range(118..130), random.random_range(126..140));
+        rectangle(&mut frame, x, 200 - h, w, h, colour);
+        for window in 0..(w / 24) * (h / 30) {
+            let (column, row) = (window % (w / 24), window / (w / 24));
+            rectangle(&mut frame, x + 6 + column * 24, 206 - h + row * 30, 12, 18, (40, 130, 126));
+        }
+    }
+    for _ in 0..14 {
+        let (x, y) = (random.random_range(0..600), random.random_range(170..330));
+        for _ in 0..40 {
+            let (dx, dy) = (random.random_range(0..36), random.random_range(0..36));
+            let green = (random.random_range(45..110), 118, 120);
+            rectangle(&mut frame, x + dx, y + dy, random.random_range(2..7), random.random_range(2..7), green);
+        }
+    }
+    frame
+}
+
+fn rectangle(frame: &mut Frame, x: usize, y: usize, w: usize, h: usize, (luma, u, v): (u8, u8, u8)) {
+    for row in y..(y + h).min(HEIGHT) {
+        for column in x..(x + w).min(WIDTH) {
+            frame.y[row * WIDTH + column] = luma;
+            let at = row / 2 * (WIDTH / 2) + column / 2;
+            (frame.u[at], frame.v[at]) = (u, v);
+        }
+    }
+}
+
+/// Every frame as a keyframe of its own, coded by x264 like a camera of 2 Mbit/s.
+pub(crate) fn coded(frames: &[Frame]) -> Vec<Bytes> {
+    let size = format!("{WIDTH}x{HEIGHT}");
+    let mut encoder = Command::new("ffmpeg")
+        .args(["-v", "error", "-f", "rawvideo", "-pix_fmt", "yuv420p", "-s", &size, "-r", "1", "-i", "-"])
+        .args(["-c:v", "libx264", "-preset", "ultrafast", "-crf", "26", "-g", "1", "-threads", "1"])
+        .args(["-x264-params", "aud=1:repeat-headers=1", "-f", "h264", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the ffmpeg program is installed");
+    let mut input = encoder.stdin.take().unwrap();
+    let raw: Vec<u8> = frames.iter().flat_map(|f| [&f.y[..], &f.u, &f.v].concat()).collect();
+    let writer = std::thread::spawn(move || input.write_all(&raw));
+    let stream = encoder.wait_with_output().unwrap().stdout;
+    writer.join().unwrap().unwrap();
+    let starts: Vec<usize> =
+        stream.windows(5).enumerate().filter(|(_, w)| *w == [0, 0, 0, 1, 9]).map(|(at, _)| at).collect();
+    assert_eq!(starts.len(), frames.len());
+    let end = |i: usize| starts.get(i + 1).copied().unwrap_or(stream.len());
+    starts.iter().enumerate().map(|(i, &start)| Bytes::copy_from_slice(&stream[start..end(i)])).collect()
 }

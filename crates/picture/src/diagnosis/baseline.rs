@@ -1,0 +1,87 @@
+//! What a camera usually shows, in colour (day) and in grey (infrared night) apart. Learned from pictures
+//! without a fault; adapts over days, so that a slow change of season is followed and a turned camera is not.
+
+use super::DiagnosisConfig;
+use crate::{Features, GRID_CELLS};
+use fleet::Mono;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// Below this mean saturation a picture is grey: the camera works by infrared.
+const GREY: f32 = 3.0;
+/// The newest picture counts at least this much once the baseline is learned.
+const SLOWEST: f32 = 1.0 / 64.0;
+/// A learned baseline takes at most one picture in this time: 64 of them are a day and more.
+const PACE: Duration = Duration::from_secs(1200);
+
+/// By day and by night.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Baselines {
+    colour: Option<Box<Baseline>>,
+    grey: Option<Box<Baseline>>,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Baseline {
+    /// Pictures that made it, counted up to a limit.
+    count: u16,
+    pub(super) acuity: f32,
+    pub(super) noise: f32,
+    pub(super) flat: f32,
+    pub(super) chroma: [f32; 2],
+    pub(super) row_stripes: f32,
+    pub(super) column_stripes: f32,
+    /// Mean of the edge maps, ×256.
+    edges: Vec<u16>,
+    #[serde(skip)]
+    last: Option<Mono>,
+}
+
+impl Baselines {
+    /// The one that goes with this picture's kind of light, if any picture of the kind was seen. One that is
+    /// still being learned is of use for figures, not for the scene.
+    pub(super) fn get(&self, features: &Features) -> Option<&Baseline> {
+        let one = if features.saturation < GREY { &self.grey } else { &self.colour };
+        one.as_deref().filter(|b| b.count >= 3)
+    }
+
+    /// Takes in a picture without a fault.
+    pub(super) fn learn(&mut self, features: &Features, at: Mono, config: &DiagnosisConfig) {
+        let one = if features.saturation < GREY { &mut self.grey } else { &mut self.colour };
+        one.get_or_insert_default().learn(features, at, config);
+    }
+}
+
+impl Baseline {
+    pub(super) fn is_learned(&self, config: &DiagnosisConfig) -> bool {
+        self.count >= config.baseline_pictures
+    }
+
+    /// The edge map as pictures have it.
+    pub(super) fn edges_now(&self) -> Vec<u8> {
+        self.edges.iter().map(|&e| (e >> 8) as u8).collect()
+    }
+
+    fn learn(&mut self, f: &Features, at: Mono, config: &DiagnosisConfig) {
+        if self.is_learned(config) && self.last.is_some_and(|last| at.since(last) < PACE) {
+            return;
+        }
+        self.last = Some(at);
+        self.count = self.count.saturating_add(1);
+        let share = (1.0 / f32::from(self.count)).max(SLOWEST);
+        let follow = |old: &mut f32, new: f32| *old += (new - *old) * share;
+        follow(&mut self.acuity, f.acuity());
+        follow(&mut self.noise, f.noise);
+        follow(&mut self.flat, f.flat);
+        follow(&mut self.chroma[0], f.chroma[0]);
+        follow(&mut self.chroma[1], f.chroma[1]);
+        follow(&mut self.row_stripes, f.row_stripes);
+        follow(&mut self.column_stripes, f.column_stripes);
+        self.edges.resize(GRID_CELLS, 0);
+        for (old, &new) in self.edges.iter_mut().zip(&f.edges) {
+            let mut value = f32::from(*old);
+            follow(&mut value, f32::from(new) * 256.0);
+            *old = value as u16;
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Whether the picture stands still. A live sensor never gives the same bits twice; an encoder that hangs does.
+//!
+//! Two cases. The whole picture repeats, clock and all: certain after a few pictures. Or everything repeats but
+//! the strips where the clock is burned in, which runs on: then a still scene under strong noise reduction
+//! must be ruled out, so it takes many pictures, at varying distances in time.
+
+use super::{
+    DiagnosisConfig, Level,
+    classes::{INNER_ROWS, Sign},
+};
+use crate::{Features, GRID_COLUMNS};
+use fleet::{Cause, Mono};
+use std::time::Duration;
+
+/// By how much (in 1/256 luma steps) the cells' mean luma may differ, on average, from the first picture of the
+/// run: the encoder codes the same picture anew with another quantiser. Over minutes, light alone moves a live
+/// scene by more; so does sensor noise, unless the camera removes it.
+const REPEAT: u32 = 6;
+/// Different distances in time that a run must contain.
+const DISTANCES: usize = 3;
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Stillness {
+    checks: Box<[u32]>,
+    /// Of the first picture of the run.
+    luma: Box<[u16]>,
+    last: Mono,
+    whole: Run,
+    inner: Run,
+    distances: [u64; DISTANCES],
+}
+
+/// Repeats in a row.
+#[derive(Clone, Copy, Debug, Default)]
+struct Run {
+    pictures: u16,
+    since: Mono,
+}
+
+impl Run {
+    fn next(self, repeats: bool, at: Mono) -> Run {
+        match self {
+            Run { pictures: 1.., since } if repeats => Run { pictures: self.pictures.saturating_add(1), since },
+            _ => Run { pictures: 1, since: at },
+        }
+    }
+}
+
+/// How long the picture has stood still.
+pub(super) struct Still {
+    whole: (u16, Duration),
+    inner: (u16, Duration),
+    varied: bool,
+}
+
+impl Stillness {
+    /// Compares with the picture before.
+    pub(super) fn take(&mut self, features: &Features, at: Mono) -> Still {
+        let whole = *self.checks == *features.checks && !features.checks.is_empty();
+        let inner = whole || self.inner_repeats(features);
+        self.whole = self.whole.next(whole, at);
+        self.inner = self.inner.next(inner, at);
+        if inner {
+            let distance = at.since(self.last).as_secs();
+            if !self.distances.iter().any(|&d| d.abs_diff(distance) < 2)
+                && let Some(free) = self.distances.iter_mut().find(|d| **d == 0)
+            {
+                *free = distance.max(1);
+            }
+        } else {
+            self.distances = [0; DISTANCES];
+            self.luma = features.luma.as_slice().into();
+        }
+        self.last = at;
+        self.checks = features.checks.as_slice().into();
+        let lasting = |run: Run| (run.pictures, at.since(run.since));
+        Still { whole: lasting(self.whole), inner: lasting(self.inner), varied: self.distances.iter().all(|&d| d > 0) }
+    }
+
+    fn inner_repeats(&self, features: &Features) -> bool {
+        let cells = INNER_ROWS.start * GRID_COLUMNS..INNER_ROWS.end * GRID_COLUMNS;
+        match (self.luma.get(cells.clone()), features.luma.get(cells)) {
+            (Some(first), Some(now)) => {
+                let sum: u32 = first.iter().zip(now).map(|(b, n)| u32::from(b.abs_diff(*n))).sum();
+                sum <= REPEAT * first.len() as u32
+            }
+            _ => false,
+        }
+    }
+}
+
+impl Still {
+    pub(super) fn sign(&self, features: &Features, config: &DiagnosisConfig) -> Option<Sign> {
+        // Nothing to see, nothing to freeze: a blank picture has its own classes.
+        if features.flat > 0.9 {
+            return None;
+        }
+        let (pictures, time) = self.whole;
+        let (measured, threshold, time, what) = if pictures >= config.frozen_pictures && time >= config.frozen_time {
+            (pictures, config.frozen_pictures, time, "identical in every bit")
+        } else {
+            let (pictures, time) = self.inner;
+            if pictures < config.frozen_pictures_clock || time < config.frozen_time_clock || !self.varied {
+                return None;
+            }
+            (pictures, config.frozen_pictures_clock, time, "identical but for the strip with the clock")
+        };
+        Some(Sign {
+            cause: Cause::PictureFrozen,
+            level: Level::Severe,
+            measured: f32::from(measured),
+            threshold: f32::from(threshold),
+            margin: (f32::from(measured - threshold) / 6.0).min(1.0),
+            detail: format!("{measured} pictures over {} s are {what}", time.as_secs()),
+        })
+    }
+
+    /// Whether it stands still, but not long enough to say so.
+    pub(super) fn suspicious(&self, config: &DiagnosisConfig) -> bool {
+        self.whole.0 >= 2 || (self.inner.0 >= 2 && self.inner.0 <= config.frozen_pictures_clock)
+    }
+}
