@@ -95,7 +95,9 @@ impl World {
         let mut most = 0;
         let mut first = 0;
         for (i, (t, _)) in opens.iter().enumerate() {
-            while *t - opens[first].0 >= S {
+            // A new process knows nothing of what the former opened.
+            let restarted = |since: Time| self.log.breaks.iter().any(|&(at, _)| since < at && at <= *t);
+            while *t - opens[first].0 >= S || restarted(opens[first].0) {
                 first += 1;
             }
             most = most.max(i + 1 - first);

@@ -110,6 +110,7 @@ impl Plan {
         for _ in 0..some(&mut rng, 0.5) {
             let step = *[3_600_000, -3_600_000, 86_400_000, -86_400_000, 40_000].choose(&mut rng).unwrap();
             let span = rng.random_range(30..1200) * S;
+            let step = step + rng.random_range(1..1000);
             plan.add(&mut rng, What::WallStep(step), span);
         }
         for _ in 0..some(&mut rng, 0.8) {

@@ -209,6 +209,10 @@ impl Judge<'_> {
             let mut wrong = Vec::new();
             for (t, change) in &self.world.log.statuses[camera] {
                 let true_outage = overlap(&self.outages[camera], t.saturating_sub(EVIDENCE), *t);
+                // A correction of the register that came while we did not run is learnt of a moment after.
+                let not_told_yet =
+                    change.cause == Some(Cause::PasswordRefused) && overlap(&self.world.log.breaks, *t, *t);
+                let true_outage = true_outage || not_told_yet;
                 if change.status == Status::Offline && change.from != Some(Status::Offline) && !true_outage {
                     wrong.push((*t, format!("camera {camera} told offline without cause: {change:?}")));
                 }
