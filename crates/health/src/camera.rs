@@ -269,6 +269,12 @@ mod tests {
     }
 
     #[test]
+    fn a_camera_stays_small() {
+        let size = size_of::<Camera>();
+        assert!(size <= 512, "{size} bytes");
+    }
+
+    #[test]
     fn our_own_dead_session_is_no_session_limit() {
         let told = more_telling(Some(&failure(Cause::Stalled, "5.0 s")), failure(Cause::SessionLimit, "453"));
         assert_eq!(told.cause, Cause::Stalled);

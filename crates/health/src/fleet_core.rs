@@ -22,6 +22,9 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 /// own limits together.
 pub(crate) const SESSION_ANSWERS: Duration = Duration::from_secs(60);
 
+/// Room for this many effects is kept from one call to the next.
+const EFFECTS_KEPT: usize = 1024;
+
 /// What the store remembers of an earlier run.
 #[derive(Clone, Debug, Default)]
 pub struct Resumed {
@@ -93,6 +96,8 @@ impl Fleet {
             self.schedule.set(Key::Flush, self.now.mono + Duration::from_secs(1));
         }
         effects.append(&mut self.effects);
+        // A whole register's worth of effects comes once; its room is not kept for ever.
+        self.effects.shrink_to(EFFECTS_KEPT);
     }
 
     /// When `Event::Tick` is due at the latest.

@@ -72,7 +72,7 @@ impl Schedule {
         }
         self.live += usize::from(former.is_none());
         self.heap.push(Reverse((at, key)));
-        if self.heap.len() > 64 + 4 * self.live {
+        if self.heap.len() > 64 + 2 * self.live {
             self.rebuild();
         }
         self.prune();
