@@ -33,6 +33,7 @@ describe('figures', () => {
   })
   it('are told with the county’s time', () => {
     expect(evidence('keyframe of 2026-11-24T04:49:10.604Z, 41 kB')).toBe('keyframe of 2026-11-24 12:49:10, 41 kB')
+    expect(evidence(`works (until_ms=${at})`)).toBe('works (→ 2026-11-25 01:05:09)')
   })
   it('are short', () => {
     expect(bytes(999)).toBe('999 B')

@@ -122,7 +122,9 @@ export function offset(ms: number | null | undefined): string {
 
 /** Evidence as it is told, its instants in the county's time. */
 export function evidence(text: string): string {
-  return text.replace(/\b\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?Z/g, (at) => dateTime(Date.parse(at)))
+  return text
+    .replace(/\buntil_ms=(\d{13})\b/g, (_, at: string) => `→ ${dateTime(Number(at))}`)
+    .replace(/\b\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?Z/g, (at) => dateTime(Date.parse(at)))
 }
 
 /** `2.05 Mbit/s`. */

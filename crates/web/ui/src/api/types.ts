@@ -236,7 +236,8 @@ export interface Ladder {
 export type ScopeKind = 'camera' | 'uplink' | 'site' | 'olt' | 'town' | 'county' | 'own'
 export interface Scope {
   kind: ScopeKind
-  id?: number | string
+  /** Absent for the county and ourselves; the name of a line terminal. */
+  id?: number | string | null
 }
 export interface Incident {
   id: number
@@ -322,7 +323,7 @@ export interface SelfHealth {
 
 export interface DemoTarget {
   kind: 'camera' | 'site' | 'uplink' | 'all'
-  id?: number
+  id?: number | null
 }
 export interface DemoState {
   faults: Word[]

@@ -37,7 +37,7 @@ export function segments(intervals: readonly StatusInterval[], from: number, unt
 export function marks(from: number, until: number, most = 8): number[] {
   const hour = 3_600_000
   const zone = 8 * hour
-  const steps = [1, 2, 3, 6, 12, 24, 48, 96, 168].map((hours) => hours * hour)
+  const steps = [1 / 6, 1 / 2, 1, 2, 3, 6, 12, 24, 48, 96, 168].map((hours) => hours * hour)
   const step = steps.find((s) => (until - from) / s <= most) ?? (steps.at(-1) as number)
   const found: number[] = []
   // Aligned to the county's midnight.

@@ -1,0 +1,41 @@
+// Holds our words (types.ts) against the service's OpenAPI document (schema.ts): what it answers must fit what the
+// pages expect. Compiled, never run: a drift between the two fails the type check.
+import type { components } from './schema'
+import type * as Ours from './types'
+
+type Theirs = components['schemas']
+
+/** The service always tells every field; in the document one that may be null counts as optional. */
+type Told<T> = T extends readonly (infer U)[]
+  ? Told<U>[]
+  : T extends object
+    ? { [K in keyof T]-?: Told<Exclude<T[K], undefined>> }
+    : T
+
+/** `true` if what the service tells can stand where the pages expect ours. */
+type Fits<T, O> = [Told<T>] extends [O] ? true : { told: Told<T>; expected: O }
+
+// Closed lists that the document gives as plain text.
+type Incident = Omit<Ours.Incident, 'scope'> & { scope: { kind: string; id?: number | string | null } }
+type ImportRow = Omit<Ours.ImportRow, 'outcome'> & { outcome: string }
+
+type Contract = {
+  session: Fits<Theirs['SessionView'], Ours.Session>
+  vocabulary: Fits<Theirs['Vocabulary'], Ours.Vocabulary>
+  fleet: Fits<Theirs['FleetView'], Ours.FleetNames>
+  states: Fits<Theirs['States'], Ours.States>
+  overview: Fits<Theirs['Overview'], Ours.Overview>
+  camera: Fits<Theirs['CameraPage'], Omit<Ours.CameraPage, 'incidents'> & { incidents: Incident[] }>
+  ladder: Fits<Theirs['Ladder'], Ours.Ladder>
+  history: Fits<Theirs['IntervalView'], Ours.StatusInterval>
+  incident: Fits<Theirs['IncidentView'], Incident>
+  snapshots: Fits<Theirs['SnapshotEntry'], Ours.SnapshotEntry>
+  snapshot: Fits<Theirs['Verified'], Ours.VerifiedSnapshot>
+  users: Fits<Theirs['Users'], { items: Ours.User[] }>
+  audit: Fits<Theirs['AuditView'], Ours.AuditRecord>
+  import: Fits<Theirs['ImportReport'], Omit<Ours.ImportReport, 'rows'> & { rows: ImportRow[] }>
+  demo: Fits<Theirs['DemoState'], Ours.DemoState>
+}
+
+type AllHold<T extends Record<keyof T, true>> = T
+export type Checked = AllHold<Contract>

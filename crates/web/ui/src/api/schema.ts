@@ -1,0 +1,781 @@
+// Made by `npm run schema` from the service’s OpenAPI document; not edited by hand.
+
+export type paths = Record<string, never>;
+export type webhooks = Record<string, never>;
+export interface components {
+    schemas: {
+        Acknowledge: {
+            /** @description Why it can wait. */
+            reason: string;
+            /**
+             * Format: int64
+             * @description Until when; open-ended if null.
+             */
+            until?: number | null;
+        };
+        /** @description Somebody has seen it and says why it can wait. */
+        AcknowledgementView: {
+            /** Format: int64 */
+            at: number;
+            by: string;
+            reason: string;
+            /** Format: int64 */
+            until?: number | null;
+        };
+        ActiveView: {
+            fault: string;
+            target: components["schemas"]["TargetView"];
+        };
+        Added: {
+            /** @description To be used once; shown only here. */
+            password: string;
+            user: components["schemas"]["User"];
+        };
+        /** @description The archive in short. */
+        ArchiveView: {
+            /** Format: int64 */
+            bytes: number;
+            /** Format: int64 */
+            free_bytes: number;
+            /** Format: int64 */
+            oldest?: number | null;
+            /** Format: int64 */
+            records: number;
+            /** @description ok, full or failed. */
+            state: string;
+        };
+        /** @description One entry of the audit log. */
+        AuditView: {
+            action: string;
+            address: string;
+            /** Format: int64 */
+            at: number;
+            detail: string;
+            object: string;
+            reason: string;
+            /** Format: int64 */
+            seq: number;
+            success: boolean;
+            who: string;
+            who_detail: string;
+        };
+        BySeverity: {
+            /** Format: int32 */
+            critical: number;
+            /** Format: int32 */
+            major: number;
+            /** Format: int32 */
+            minor: number;
+        };
+        CameraName: {
+            /** Format: int32 */
+            id: number;
+            name: string;
+            /** Format: int32 */
+            site: number;
+            /** Format: int32 */
+            uplink?: number | null;
+        };
+        CameraPage: {
+            camera: components["schemas"]["CameraRecord"];
+            figures?: null | components["schemas"]["FiguresView"];
+            /** @description Open incidents that it is in. */
+            incidents: components["schemas"]["IncidentView"][];
+            state: components["schemas"]["CameraState"];
+        };
+        /** @description The register's record of a camera. Its account never leaves the service. */
+        CameraRecord: {
+            device: components["schemas"]["DeviceView"];
+            /** @description GB/T 28181 code, as written. */
+            gb_code?: string | null;
+            /** @description What is wrong with it. */
+            gb_fault?: string | null;
+            has_credentials: boolean;
+            /** Format: int32 */
+            id: number;
+            life_cycle: components["schemas"]["LifeCycleWord"];
+            main_url: string;
+            name: string;
+            place: components["schemas"]["PlaceView"];
+            /** Format: int32 */
+            site: number;
+            sub_url?: string | null;
+            /** Format: int32 */
+            town: number;
+            transport: components["schemas"]["TransportWord"];
+            upkeep: components["schemas"]["UpkeepView"];
+            /** Format: int32 */
+            uplink?: number | null;
+        };
+        /** @description One camera now. */
+        CameraState: {
+            cause?: null | components["schemas"]["CauseWord"];
+            /** @description A change is suspected and being confirmed. */
+            confirming: boolean;
+            detail: string;
+            /** @description It changes too often to be told each time. */
+            flapping: boolean;
+            /** Format: int32 */
+            id: number;
+            /** Format: int64 */
+            last_picture?: number | null;
+            /** Format: int64 */
+            last_snapshot?: number | null;
+            layer?: null | components["schemas"]["LayerWord"];
+            /** Format: int64 */
+            next_try?: number | null;
+            /**
+             * Format: int64
+             * @description Milliseconds since the epoch, like every time.
+             */
+            since: number;
+            status: components["schemas"]["StatusWord"];
+            /**
+             * Format: int64
+             * @description Version of the thumbnail for its address; 0 if there is none.
+             */
+            thumb: number;
+        };
+        /** @description A cause: where it shows, what it makes of a camera, what to do. */
+        CauseText: {
+            code: components["schemas"]["CauseWord"];
+            en: string;
+            layer: components["schemas"]["LayerWord"];
+            next_en: string;
+            next_zh: string;
+            status: components["schemas"]["StatusWord"];
+            zh: string;
+        };
+        /** @enum {string} */
+        CauseWord: "address_invalid" | "address_forbidden" | "name_unresolved" | "host_unreachable" | "no_answer" | "port_closed" | "rtsp_no_answer" | "not_rtsp" | "rtsp_error" | "connection_lost" | "tls_failed" | "redirect_refused" | "stream_not_found" | "session_limit" | "password_refused" | "access_forbidden" | "account_locked" | "auth_unsupported" | "no_video" | "sdp_malformed" | "unsupported_codec" | "setup_refused" | "play_refused" | "no_rtp" | "stalled" | "stream_ended" | "packet_loss" | "low_frame_rate" | "no_keyframe" | "bad_rtp" | "decode_failed" | "decoder_crashed" | "picture_black" | "picture_frozen" | "picture_too_dark" | "picture_too_bright" | "picture_blurred" | "picture_covered" | "picture_colour_cast" | "picture_noise" | "picture_stripes" | "scene_moved" | "same_picture" | "clock_wrong" | "own_network" | "own_disk" | "own_database" | "own_decoder" | "own_clock" | "implausible_change" | "not_yet_checked" | "maintenance" | "out_of_use";
+        /** @enum {string} */
+        ClassWord: "routine" | "status_change" | "incident";
+        /** @enum {string} */
+        CodecWord: "h264" | "h265" | "jpeg";
+        /** @description WGS-84. */
+        CoordinatesView: {
+            /** Format: double */
+            latitude: number;
+            /** Format: double */
+            longitude: number;
+            source?: string | null;
+        };
+        /** @description Cameras by status. */
+        CountsView: {
+            /** Format: int32 */
+            impaired: number;
+            /** Format: int32 */
+            offline: number;
+            /** Format: int32 */
+            online: number;
+            /** Format: int32 */
+            paused: number;
+            /** Format: int32 */
+            unknown: number;
+        };
+        Database: {
+            detail: string;
+            /** @description ok or failed. */
+            state: string;
+        };
+        Decoders: {
+            /** Format: int64 */
+            decoded: number;
+            /** Format: int64 */
+            failed: number;
+            queue: number;
+            /** Format: int64 */
+            restarts: number;
+            sandbox: components["schemas"]["SandboxLayer"][];
+            workers: number;
+        };
+        DemoState: {
+            active: components["schemas"]["ActiveView"][];
+            /** @description Every trouble that can be caused. */
+            faults: components["schemas"]["Word"][];
+        };
+        DeviceView: {
+            installed?: string | null;
+            mac?: string | null;
+            model?: string | null;
+            serial?: string | null;
+            vendor?: string | null;
+        };
+        /** @description One reason of the rules. */
+        EvidenceView: {
+            en: string;
+            rule: string;
+            zh: string;
+        };
+        FaultRequest: {
+            fault: string;
+            on: boolean;
+            target: components["schemas"]["TargetView"];
+        };
+        /** @description Figures of a running session over its last window. */
+        FiguresView: {
+            /**
+             * Format: int64
+             * @description Bits per second.
+             */
+            bitrate: number;
+            /**
+             * Format: int64
+             * @description Camera clock minus ours.
+             */
+            clock_offset_ms?: number | null;
+            codec?: null | components["schemas"]["CodecWord"];
+            /** Format: float */
+            fps: number;
+            /** Format: int32 */
+            height: number;
+            /** Format: float */
+            jitter_ms: number;
+            /** Format: int64 */
+            keyframe_age_ms?: number | null;
+            /** Format: int32 */
+            keyframes: number;
+            /** Format: int64 */
+            lost: number;
+            /** Format: int64 */
+            packets: number;
+            /** Format: int32 */
+            width: number;
+            /** Format: int64 */
+            window_ms: number;
+        };
+        FleetView: {
+            cameras: components["schemas"]["CameraName"][];
+            sites: components["schemas"]["SiteView"][];
+            towns: components["schemas"]["TownView"][];
+            uplinks: components["schemas"]["UplinkView"][];
+        };
+        GapView: {
+            /** Format: int32 */
+            camera: number;
+            cause: components["schemas"]["CauseWord"];
+            detail: string;
+            /** Format: int64 */
+            slot: number;
+        };
+        ImportCounts: {
+            added: number;
+            changed: number;
+            rejected: number;
+            unchanged: number;
+        };
+        ImportFault: {
+            column: string;
+            expected: string;
+            /** Format: int64 */
+            line: number;
+            value: string;
+        };
+        ImportReport: {
+            /** @description Whether the register was changed. */
+            applied: boolean;
+            counts: components["schemas"]["ImportCounts"];
+            rows: components["schemas"]["ImportRow"][];
+            /** @description Headings that mean nothing to us; their columns are ignored. */
+            unknown_columns: string[];
+        };
+        ImportRow: {
+            /** @description Why it was rejected. */
+            faults: components["schemas"]["ImportFault"][];
+            /** @description What changed. */
+            fields: string[];
+            /** Format: int64 */
+            line: number;
+            name: string;
+            /** @description added, changed, unchanged or rejected. */
+            outcome: string;
+            warnings: string[];
+        };
+        /** @description One disturbance. */
+        IncidentView: {
+            acknowledged?: null | components["schemas"]["AcknowledgementView"];
+            cause: components["schemas"]["CauseWord"];
+            /**
+             * Format: int32
+             * @description How sure the rules are, in percent.
+             */
+            confidence: number;
+            evidence: components["schemas"]["EvidenceView"][];
+            /**
+             * Format: int64
+             * @description The incident this one was folded into.
+             */
+            folded_into?: number | null;
+            /** Format: int64 */
+            id: number;
+            likely: components["schemas"]["LikelyWord"];
+            members: components["schemas"]["MemberView"][];
+            /** Format: int64 */
+            opened: number;
+            /** Format: int64 */
+            resolved?: number | null;
+            scope: components["schemas"]["ScopeView"];
+            severity: components["schemas"]["SeverityWord"];
+        };
+        /** @description A camera's status over some time. */
+        IntervalView: {
+            /** Format: int32 */
+            camera: number;
+            cause?: null | components["schemas"]["CauseWord"];
+            detail: string;
+            /** Format: int64 */
+            from: number;
+            layer?: null | components["schemas"]["LayerWord"];
+            status: components["schemas"]["StatusWord"];
+            /**
+             * Format: int64
+             * @description Null while it lasts.
+             */
+            until?: number | null;
+        };
+        /** @description A climb of the ladder. */
+        Ladder: {
+            /** Format: int64 */
+            at: number;
+            cause?: null | components["schemas"]["CauseWord"];
+            layer?: null | components["schemas"]["LayerWord"];
+            /** @description Every rung, lowest first. */
+            rungs: components["schemas"]["Rung"][];
+            source: components["schemas"]["Source"];
+            status: components["schemas"]["StatusWord"];
+            /** @description The RTSP exchange, secrets removed. */
+            transcript?: string | null;
+        };
+        /** @enum {string} */
+        LayerWord: "address" | "network" | "port" | "rtsp" | "auth" | "media" | "flow" | "decode" | "picture" | "clock";
+        /** @enum {string} */
+        LifeCycleWord: "in_use" | "repair" | "out_of_use" | "dismantled";
+        /** @enum {string} */
+        LikelyWord: "power_or_fibre" | "trunk" | "camera" | "firmware" | "account" | "settings" | "sessions" | "link" | "lens" | "own";
+        /** @description A camera in an incident. */
+        MemberView: {
+            /** Format: int32 */
+            camera: number;
+            cause: components["schemas"]["CauseWord"];
+            /** Format: int64 */
+            joined: number;
+            /** Format: int64 */
+            left?: number | null;
+        };
+        NewUser: {
+            /** Format: int64 */
+            expires?: number | null;
+            full_name?: string;
+            name: string;
+            role: components["schemas"]["RoleWord"];
+            sites?: number[];
+            towns?: number[];
+            unit?: string;
+        };
+        OneTime: {
+            /** @description To be used once; shown only here. */
+            password: string;
+        };
+        /** @enum {string} */
+        OutcomeWord: "passed" | "failed" | "skipped";
+        Overview: {
+            archive: components["schemas"]["ArchiveView"];
+            counts: components["schemas"]["CountsView"];
+            incidents: components["schemas"]["BySeverity"];
+            /**
+             * Format: double
+             * @description Online over online, impaired and offline.
+             */
+            intact_rate?: number | null;
+            /**
+             * Format: double
+             * @description Online and impaired over online, impaired and offline, at this instant; null if no camera is judged.
+             */
+            online_rate?: number | null;
+            /** @description The newest changes of status; at most 50. */
+            recent: components["schemas"]["IntervalView"][];
+            /** @description To the quarter of an hour. */
+            snapshots_24h: components["schemas"]["Stored"];
+            /** Format: int32 */
+            total: number;
+            towns: components["schemas"]["TownCounts"][];
+            /** @description Sites with the most cameras not online; at most 20. */
+            worst_sites: components["schemas"]["SiteCounts"][];
+        };
+        /** @description A part of our own machine at fault. */
+        OwnFault: {
+            detail: string;
+            part: components["schemas"]["OwnWord"];
+        };
+        /** @enum {string} */
+        OwnWord: "network" | "disk" | "database" | "decoder" | "clock";
+        /** @description A page of a longer list. */
+        Paged_AuditView: {
+            items: {
+                action: string;
+                address: string;
+                /** Format: int64 */
+                at: number;
+                detail: string;
+                object: string;
+                reason: string;
+                /** Format: int64 */
+                seq: number;
+                success: boolean;
+                who: string;
+                who_detail: string;
+            }[];
+            /** @description Ask again with this as `cursor` to continue; null at the end. */
+            next?: string | null;
+        };
+        /** @description A page of a longer list. */
+        Paged_IncidentView: {
+            items: {
+                acknowledged?: null | components["schemas"]["AcknowledgementView"];
+                cause: components["schemas"]["CauseWord"];
+                /**
+                 * Format: int32
+                 * @description How sure the rules are, in percent.
+                 */
+                confidence: number;
+                evidence: components["schemas"]["EvidenceView"][];
+                /**
+                 * Format: int64
+                 * @description The incident this one was folded into.
+                 */
+                folded_into?: number | null;
+                /** Format: int64 */
+                id: number;
+                likely: components["schemas"]["LikelyWord"];
+                members: components["schemas"]["MemberView"][];
+                /** Format: int64 */
+                opened: number;
+                /** Format: int64 */
+                resolved?: number | null;
+                scope: components["schemas"]["ScopeView"];
+                severity: components["schemas"]["SeverityWord"];
+            }[];
+            /** @description Ask again with this as `cursor` to continue; null at the end. */
+            next?: string | null;
+        };
+        /** @description A page of a longer list. */
+        Paged_IntervalView: {
+            items: {
+                /** Format: int32 */
+                camera: number;
+                cause?: null | components["schemas"]["CauseWord"];
+                detail: string;
+                /** Format: int64 */
+                from: number;
+                layer?: null | components["schemas"]["LayerWord"];
+                status: components["schemas"]["StatusWord"];
+                /**
+                 * Format: int64
+                 * @description Null while it lasts.
+                 */
+                until?: number | null;
+            }[];
+            /** @description Ask again with this as `cursor` to continue; null at the end. */
+            next?: string | null;
+        };
+        /** @description A page of a longer list. */
+        Paged_SnapshotEntry: {
+            items: ((components["schemas"]["SnapshotView"] & {
+                /** @enum {string} */
+                kind: "snapshot";
+            }) | (components["schemas"]["GapView"] & {
+                /** @enum {string} */
+                kind: "gap";
+            }))[];
+            /** @description Ask again with this as `cursor` to continue; null at the end. */
+            next?: string | null;
+        };
+        PasswordChange: {
+            /** @description 12 characters or more. */
+            new: string;
+            old: string;
+        };
+        Pause: {
+            reason: string;
+            /**
+             * Format: int64
+             * @description Until when; null ends the pause.
+             */
+            until?: number | null;
+        };
+        PlaceView: {
+            address?: string | null;
+            code?: string | null;
+            coordinates?: null | components["schemas"]["CoordinatesView"];
+            onu_serial?: string | null;
+            power: components["schemas"]["PowerView"];
+        };
+        PowerView: {
+            contact?: string | null;
+            phone?: string | null;
+            source?: string | null;
+        };
+        /** @description A problem detail object. */
+        Problem: {
+            /** @description Stable word for programs. */
+            code: string;
+            /** @description What happened and what to do. */
+            detail: string;
+            /**
+             * Format: int32
+             * @description The HTTP status.
+             */
+            status: number;
+            /** @description The HTTP status in words. */
+            title: string;
+            /** @description A URN made of the code. */
+            type: string;
+        };
+        /** @enum {string} */
+        RoleWord: "operator" | "technician" | "auditor" | "administrator";
+        /** @description One rung. */
+        Rung: {
+            cause?: null | components["schemas"]["CauseWord"];
+            evidence: string;
+            layer: components["schemas"]["LayerWord"];
+            /** Format: int64 */
+            ms?: number | null;
+            outcome: components["schemas"]["OutcomeWord"];
+        };
+        SandboxLayer: {
+            active: boolean;
+            detail: string;
+            name: string;
+        };
+        /** @description A number; the name for an olt. */
+        ScopeId: number | string;
+        /** @description What an incident is about. */
+        ScopeView: {
+            id?: null | components["schemas"]["ScopeId"];
+            /** @description camera, uplink, site, olt, town, county or own. */
+            kind: string;
+        };
+        SelfView: {
+            archive: Record<string, never>;
+            /**
+             * Format: double
+             * @description Of one core, decoder processes included.
+             */
+            cpu_percent: number;
+            database: components["schemas"]["Database"];
+            decoders: components["schemas"]["Decoders"];
+            /** @description Sums over all camera sessions since the start. */
+            ingest: Record<string, never>;
+            own_faults: components["schemas"]["OwnFault"][];
+            /**
+             * Format: int64
+             * @description Decoder processes included.
+             */
+            rss_bytes: number;
+            /** Format: int64 */
+            started: number;
+            /** Format: int64 */
+            uptime_s: number;
+            version: string;
+        };
+        /** @description Who is signed in. */
+        SessionView: {
+            demo: boolean;
+            /** @description Nothing but the password can be used before it is changed. */
+            must_change_password: boolean;
+            /** Format: int64 */
+            now: number;
+            user: components["schemas"]["User"];
+            version: string;
+        };
+        /** @enum {string} */
+        SeverityWord: "critical" | "major" | "minor";
+        SignIn: {
+            name: string;
+            password: string;
+        };
+        SiteCounts: {
+            counts: components["schemas"]["CountsView"];
+            /** Format: int32 */
+            site: number;
+            /** Format: int32 */
+            total: number;
+        };
+        /** @enum {string} */
+        SiteKindWord: "village" | "central_area";
+        SiteView: {
+            /** Format: int32 */
+            id: number;
+            kind: components["schemas"]["SiteKindWord"];
+            name: string;
+            /** Format: int32 */
+            town: number;
+        };
+        /** @description A stored snapshot, or a scheduled one that could not be taken. */
+        SnapshotEntry: (components["schemas"]["SnapshotView"] & {
+            /** @enum {string} */
+            kind: "snapshot";
+        }) | (components["schemas"]["GapView"] & {
+            /** @enum {string} */
+            kind: "gap";
+        });
+        SnapshotView: {
+            /** Format: int32 */
+            bytes: number;
+            /** Format: int32 */
+            camera: number;
+            /** Format: int64 */
+            camera_clock?: number | null;
+            /**
+             * Format: int64
+             * @description When its first packet arrived, by our clock.
+             */
+            captured: number;
+            cause?: null | components["schemas"]["CauseWord"];
+            class: components["schemas"]["ClassWord"];
+            codec: components["schemas"]["CodecWord"];
+            /** Format: int32 */
+            height: number;
+            id: string;
+            /** @description Of the stored bytes, in hexadecimal. */
+            sha256: string;
+            /**
+             * Format: int64
+             * @description The scheduled instant.
+             */
+            slot: number;
+            /** @description Of the camera at that time. */
+            status: components["schemas"]["StatusWord"];
+            /** Format: int32 */
+            width: number;
+        };
+        /**
+         * @description What a ladder rests on.
+         * @enum {string}
+         */
+        Source: "session" | "probe";
+        States: {
+            /** Format: int64 */
+            at: number;
+            cameras: components["schemas"]["CameraState"][];
+            counts: components["schemas"]["CountsView"];
+            own_faults: components["schemas"]["OwnFault"][];
+            /**
+             * Format: int64
+             * @description The newest event that is contained in this.
+             */
+            seq: number;
+        };
+        /** @enum {string} */
+        StatusWord: "online" | "impaired" | "offline" | "unknown" | "paused";
+        /** @description Snapshots stored and missed. */
+        Stored: {
+            /** Format: int64 */
+            gaps: number;
+            /** Format: int64 */
+            stored: number;
+        };
+        /** @enum {string} */
+        TargetKind: "camera" | "site" | "uplink" | "all";
+        /** @description Which simulated cameras. */
+        TargetView: {
+            /**
+             * Format: int32
+             * @description Absent for all.
+             */
+            id?: number | null;
+            kind: components["schemas"]["TargetKind"];
+        };
+        TownCounts: {
+            counts: components["schemas"]["CountsView"];
+            /** Format: double */
+            online_rate?: number | null;
+            /** Format: int32 */
+            total: number;
+            /** Format: int32 */
+            town: number;
+        };
+        TownView: {
+            /** Format: int32 */
+            id: number;
+            name: string;
+        };
+        /** @enum {string} */
+        TransportWord: "tcp" | "udp";
+        UpkeepView: {
+            phone?: string | null;
+            unit?: string | null;
+        };
+        UplinkView: {
+            /** Format: int32 */
+            id: number;
+            name: string;
+            /** @description The line terminal above it. */
+            olt?: string | null;
+        };
+        /** @description A user. Password hashes never leave the service. */
+        User: {
+            active: boolean;
+            /** Format: int64 */
+            created: number;
+            /** Format: int64 */
+            expires?: number | null;
+            full_name: string;
+            /** Format: int32 */
+            id: number;
+            must_change_password: boolean;
+            name: string;
+            role: components["schemas"]["RoleWord"];
+            sites: number[];
+            /** @description Only cameras of these towns and sites; all if both lists are empty. */
+            towns: number[];
+            unit: string;
+        };
+        UserChange: {
+            active?: boolean | null;
+            /**
+             * Format: int64
+             * @description Null: no end.
+             */
+            expires?: number | null;
+            full_name?: string | null;
+            role?: null | components["schemas"]["RoleWord"];
+            sites?: number[] | null;
+            towns?: number[] | null;
+            unit?: string | null;
+        };
+        Users: {
+            items: components["schemas"]["User"][];
+        };
+        /** @description A snapshot and whether its stored bytes still are what was written. */
+        Verified: components["schemas"]["SnapshotView"] & {
+            verified: boolean;
+        } & {
+            /** @enum {string} */
+            kind: "snapshot";
+        };
+        Vocabulary: {
+            causes: components["schemas"]["CauseText"][];
+            classes: components["schemas"]["Word"][];
+            layers: components["schemas"]["Word"][];
+            likely: components["schemas"]["Word"][];
+            parts: components["schemas"]["Word"][];
+            roles: components["schemas"]["Word"][];
+            severities: components["schemas"]["Word"][];
+            statuses: components["schemas"]["Word"][];
+        };
+        /** @description A code word and what it is called. */
+        Word: {
+            code: string;
+            en: string;
+            zh: string;
+        };
+    };
+    responses: never;
+    parameters: never;
+    requestBodies: never;
+    headers: never;
+    pathItems: never;
+}
+export type $defs = Record<string, never>;
+export type operations = Record<string, never>;
