@@ -1,5 +1,5 @@
 //! A demo node as a child process, and a signed-in client of its API.
-#![allow(dead_code, clippy::unwrap_used, clippy::print_stdout)]
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::print_stdout)]
 
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
@@ -7,12 +7,16 @@ use std::{
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::mpsc,
+    sync::{Mutex, MutexGuard, PoisonError, mpsc},
     time::{Duration, Instant},
 };
 
+/// Simulated cameras have fixed addresses: one demo at a time.
+static ONE: Mutex<()> = Mutex::new(());
+
 /// A running demo. Killed when dropped.
 pub struct Demo {
+    _only: MutexGuard<'static, ()>,
     child: Child,
     pub url: String,
     pub first_password: Option<String>,
@@ -26,6 +30,7 @@ pub fn scenes() -> PathBuf {
 impl Demo {
     /// Starts a demo with these options more, and waits until its dashboard answers.
     pub fn start(data: &Path, cameras: u32, more: &[&str]) -> Demo {
+        let only = ONE.lock().unwrap_or_else(PoisonError::into_inner);
         let mut child = Command::new(env!("CARGO_BIN_EXE_sharpeyes"))
             .args(["demo", "--json", "--no-script", "--listen", "127.0.0.1:0"])
             .args(["--cameras", &cameras.to_string()])
@@ -58,6 +63,7 @@ impl Demo {
             let line: Value = serde_json::from_str(&line).unwrap();
             if line["event"] == "ready" {
                 return Demo {
+                    _only: only,
                     child,
                     url: line["url"].as_str().unwrap().to_owned(),
                     first_password: line["password"].as_str().map(str::to_owned),
