@@ -264,9 +264,11 @@ async fn ingest(run: Run) -> Measured {
         }
     };
     let registry = Registry::new([], [], [], (0..run.cameras).map(camera));
-    let mut config = ingest::Config::default();
-    config.allow_loopback = true;
-    config.allow_networks = vec!["127.0.0.0/8".parse().unwrap()];
+    let config = ingest::Config {
+        allow_loopback: true,
+        allow_networks: vec!["127.0.0.0/8".parse().unwrap()],
+        ..ingest::Config::default()
+    };
     let (tell, mut events) = tokio::sync::mpsc::channel(8192);
     let ingest = ingest::Ingest::start(config, tell);
     ingest.set_registry(Arc::new(registry));

@@ -16,7 +16,7 @@ use std::{
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Stream address: rtsp://HOST[:PORT]/PATH. Better give the account by --username.
+    /// Stream address, such as rtsp://10.1.2.3:554/main. Better give the account by --username.
     url: String,
     /// Account of the camera; the password is read from the environment variable SHARPEYES_PASSWORD.
     #[arg(long)]

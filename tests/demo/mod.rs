@@ -31,7 +31,7 @@ impl Demo {
     /// Starts a demo with these options more, and waits until its dashboard answers.
     pub fn start(data: &Path, cameras: u32, more: &[&str]) -> Demo {
         let only = ONE.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut child = Command::new(env!("CARGO_BIN_EXE_sharpeyes"))
+        let child = Command::new(env!("CARGO_BIN_EXE_sharpeyes"))
             .args(["demo", "--json", "--no-script", "--listen", "127.0.0.1:0"])
             .args(["--cameras", &cameras.to_string()])
             .arg("--data")
@@ -43,8 +43,9 @@ impl Demo {
             .stderr(std::fs::File::create(data.with_extension("log")).unwrap())
             .spawn()
             .unwrap();
+        let mut demo = Demo { _only: only, child, url: String::new(), first_password: None };
         let (tell, lines) = mpsc::channel();
-        let stdout = BufReader::new(child.stdout.take().unwrap());
+        let stdout = BufReader::new(demo.child.stdout.take().unwrap());
         std::thread::spawn(move || {
             for line in stdout.lines() {
                 let Ok(line) = line else { break };
@@ -62,12 +63,9 @@ impl Demo {
             });
             let line: Value = serde_json::from_str(&line).unwrap();
             if line["event"] == "ready" {
-                return Demo {
-                    _only: only,
-                    child,
-                    url: line["url"].as_str().unwrap().to_owned(),
-                    first_password: line["password"].as_str().map(str::to_owned),
-                };
+                line["url"].as_str().unwrap().clone_into(&mut demo.url);
+                demo.first_password = line["password"].as_str().map(str::to_owned);
+                return demo;
             }
         }
     }
