@@ -1,35 +1,36 @@
 //! Measures a decoded picture. Pure arithmetic over its planes; judges nothing.
 //!
-//! Luma is stretched to full range in the results, so that figures of all cameras compare. Cost: one pass over
-//! full-size luma for grid, checksums and profiles, one over a quarter of its rows for noise, and the rest on
-//! half-size or 320×180 copies.
+//! Luma is stretched to full range in the results, so that figures of all cameras compare. Full-size luma is read
+//! once for sums and checksums, a quarter of its rows for noise, and once for a half-size copy; all else works on
+//! sums.
 
 use crate::{
     Features, GRID_CELLS, GRID_COLUMNS, GRID_ROWS,
-    planes::{Plane, Planes, resize},
+    planes::{Plane, Planes},
 };
 
 /// Rows of cells without the strips in which name and clock are burned in.
 const INNER_ROWS: std::ops::Range<usize> = 3..GRID_ROWS - 3;
-/// Size of the small copy for histogram and chroma, in pixels.
+/// Bands and columns of the small sums: histogram, grid and stripes are made from them.
 const SMALL: (usize, usize) = (320, 180);
 
 /// Everything in [`Features`].
 pub(crate) fn features(planes: &Planes<'_>) -> Features {
     let range =
         if planes.full_range { Range { black: 0.0, gain: 1.0 } } else { Range { black: 16.0, gain: 255.0 / 219.0 } };
+    let luma = &planes.luma;
     let mut features = Features::default();
-    let grid = Grid::of(&planes.luma);
-    features.luma = grid.means.iter().map(|mean| (range.luma(*mean) * 256.0) as u16).collect();
-    features.checks = grid.checks;
-    let mut small = Vec::with_capacity(SMALL.0 * SMALL.1);
-    resize(&planes.luma, SMALL.0.min(planes.luma.width), SMALL.1.min(planes.luma.height), &mut small);
-    histogram(&small, range, &mut features);
+    let small = Small::of(luma);
+    let means = small.grid();
+    features.luma = means.iter().map(|mean| (range.luma(*mean) * 256.0) as u16).collect();
+    features.checks = checks(luma);
+    histogram(&small.samples(), range, &mut features);
     chroma(planes, &mut features);
-    half_size(&planes.luma, range, &mut features);
-    features.noise = noise(&planes.luma, range, &grid.means);
-    features.blockiness = blockiness(&planes.luma, range);
-    stripes(&planes.luma, range, &mut features);
+    half_size(luma, range, &mut features);
+    features.noise = noise(luma, range, &means);
+    features.blockiness = blockiness(luma, range);
+    features.row_stripes = small.row_stripes() * range.gain;
+    features.column_stripes = small.column_stripes() * range.gain;
     features.hash = hash(&features.luma);
     features
 }
@@ -52,39 +53,115 @@ fn borders(length: usize, cells: usize) -> impl Fn(usize) -> usize {
     move |i| i * length / cells
 }
 
-struct Grid {
-    means: Vec<f32>,
-    checks: Vec<u32>,
+/// Mean luma ×64 of [`SMALL`] cells (fewer if the picture is smaller), and of full-width columns for the stripes.
+struct Small {
+    width: usize,
+    height: usize,
+    /// Row by row.
+    cells: Vec<u16>,
+    /// Mean luma ×64 of each column in each of [`PARTS`] layers from top to bottom.
+    columns: Vec<Vec<u16>>,
 }
 
-impl Grid {
-    fn of(luma: &Plane<'_>) -> Grid {
-        let (across, down) = (borders(luma.width, GRID_COLUMNS), borders(luma.height, GRID_ROWS));
-        let mut means = vec![0.0; GRID_CELLS];
-        let mut checks = vec![0; GRID_CELLS];
-        // Pictures smaller than the grid leave some cells empty; they copy their neighbour's row or column.
-        for row in 0..GRID_ROWS {
-            let (top, bottom) = (down(row), down(row + 1).max(down(row) + 1).min(luma.height));
-            let mut sums = [0u64; GRID_COLUMNS];
-            let mut states = [0xcbf2_9ce4_8422_2325u64; GRID_COLUMNS];
-            for y in top..bottom {
-                let samples = luma.row(y);
-                for column in 0..GRID_COLUMNS {
-                    let (left, right) = (across(column), across(column + 1));
-                    let cell = &samples[left..right];
-                    sums[column] += u64::from(cell.iter().map(|&s| u32::from(s)).sum::<u32>());
-                    states[column] = checksum(states[column], cell);
+/// Parts of a line that must agree before it counts as a stripe.
+const PARTS: usize = 16;
+
+impl Small {
+    fn of(luma: &Plane<'_>) -> Small {
+        let (width, height) = (SMALL.0.min(luma.width), SMALL.1.min(luma.height));
+        let (across, down) = (borders(luma.width, width), borders(luma.height, height));
+        let mut cells = Vec::with_capacity(width * height);
+        let mut layers = vec![(vec![0u32; luma.width], 0u32); PARTS];
+        // At most 8192 / 180 rows of 255 fit.
+        let mut sums = vec![0u16; luma.width];
+        for band in 0..height {
+            let rows = down(band)..down(band + 1);
+            let count = rows.len() as u32;
+            sums.fill(0);
+            for y in rows {
+                for (sum, &sample) in sums.iter_mut().zip(luma.row(y)) {
+                    *sum += u16::from(sample);
                 }
             }
+            for column in 0..width {
+                let piece = &sums[across(column)..across(column + 1)];
+                let sum: u32 = piece.iter().map(|&s| u32::from(s)).sum();
+                cells.push((sum * 64 / (piece.len() as u32 * count)) as u16);
+            }
+            let (layer, all) = &mut layers[band * PARTS / height];
+            for (total, &sum) in layer.iter_mut().zip(&sums) {
+                *total += u32::from(sum);
+            }
+            *all += count;
+        }
+        let mean = |(layer, count): (Vec<u32>, u32)| {
+            layer.into_iter().map(|sum| (u64::from(sum) * 64 / u64::from(count.max(1))) as u16).collect()
+        };
+        Small { width, height, cells, columns: layers.into_iter().map(mean).collect() }
+    }
+
+    fn samples(&self) -> Vec<u8> {
+        self.cells.iter().map(|&cell| (cell / 64) as u8).collect()
+    }
+
+    /// Mean luma of the cells of the grid.
+    fn grid(&self) -> Vec<f32> {
+        let (across, down) = (borders(self.width, GRID_COLUMNS), borders(self.height, GRID_ROWS));
+        let mut means = Vec::with_capacity(GRID_CELLS);
+        for row in 0..GRID_ROWS {
+            // Pictures with fewer rows or columns than the grid show some of them twice.
+            let rows = down(row).min(self.height - 1)..down(row + 1).max(down(row) + 1).min(self.height);
             for column in 0..GRID_COLUMNS {
-                let area = (across(column + 1) - across(column)) * (bottom - top);
-                let cell = row * GRID_COLUMNS + column;
-                means[cell] = if area > 0 { sums[column] as f32 / area as f32 } else { 0.0 };
-                checks[cell] = (states[column] ^ (states[column] >> 32)) as u32;
+                let columns =
+                    across(column).min(self.width - 1)..across(column + 1).max(across(column) + 1).min(self.width);
+                let mut sum = 0u32;
+                for y in rows.clone() {
+                    let line = &self.cells[y * self.width..(y + 1) * self.width];
+                    sum += line[columns.clone()].iter().map(|&c| u32::from(c)).sum::<u32>();
+                }
+                means.push(sum as f32 / 64.0 / (rows.len() * columns.len()).max(1) as f32);
             }
         }
-        Grid { means, checks }
+        means
     }
+
+    fn row_stripes(&self) -> f32 {
+        let part = borders(self.width, PARTS);
+        let mean = |line: usize, index: usize| {
+            let cells = &self.cells[line * self.width + part(index)..line * self.width + part(index + 1)];
+            cells.iter().map(|&c| u32::from(c)).sum::<u32>() as f32 / 64.0 / cells.len().max(1) as f32
+        };
+        stripe_strength(self.height, mean)
+    }
+
+    fn column_stripes(&self) -> f32 {
+        // Averaged to a fixed number of lines, so that figures do not depend on the resolution.
+        let full = self.columns[0].len();
+        let lines = SMALL.0.min(full);
+        let line_of = borders(full, lines);
+        let mean = |line: usize, index: usize| {
+            let columns = &self.columns[index][line_of(line)..line_of(line + 1)];
+            columns.iter().map(|&c| u32::from(c)).sum::<u32>() as f32 / 64.0 / columns.len().max(1) as f32
+        };
+        stripe_strength(lines, mean)
+    }
+}
+
+/// Checksum of every cell at full size.
+fn checks(luma: &Plane<'_>) -> Vec<u32> {
+    let (across, down) = (borders(luma.width, GRID_COLUMNS), borders(luma.height, GRID_ROWS));
+    let mut checks = Vec::with_capacity(GRID_CELLS);
+    for row in 0..GRID_ROWS {
+        let mut states = [0xcbf2_9ce4_8422_2325u64; GRID_COLUMNS];
+        for y in down(row)..down(row + 1) {
+            let samples = luma.row(y);
+            for (column, state) in states.iter_mut().enumerate() {
+                *state = checksum(*state, &samples[across(column)..across(column + 1)]);
+            }
+        }
+        checks.extend(states.iter().map(|state| (state ^ (state >> 32)) as u32));
+    }
+    checks
 }
 
 /// Folds `samples` into `state`, eight at a time (multiply and rotate, as FxHash does). Finds chance, not malice.
@@ -165,12 +242,9 @@ fn half_size(luma: &Plane<'_>, range: Range, features: &mut Features) {
     for y in 0..height {
         let (upper, lower) = (luma.row(y * 2), luma.row(y * 2 + 1));
         window.rotate_left(1);
-        for (x, sample) in window[2].iter_mut().enumerate() {
-            let sum = u16::from(upper[x * 2])
-                + u16::from(upper[x * 2 + 1])
-                + u16::from(lower[x * 2])
-                + u16::from(lower[x * 2 + 1]);
-            *sample = sum as i16;
+        let pairs = upper.chunks_exact(2).zip(lower.chunks_exact(2));
+        for (sample, (up, low)) in window[2].iter_mut().zip(pairs) {
+            *sample = i16::from(up[0]) + i16::from(up[1]) + i16::from(low[0]) + i16::from(low[1]);
         }
         if y < 2 {
             continue;
@@ -229,19 +303,21 @@ struct CellSums {
 impl CellSums {
     /// `here` reaches one sample further on both sides.
     fn add(&mut self, above: &[i16], here: &[i16], below: &[i16]) {
-        let (mut sum, mut squares, mut gradient) = (0i32, 0u64, 0u32);
-        for ((neighbours, &up), &down) in here.windows(3).zip(above).zip(below) {
-            let [left, middle, right] = [neighbours[0], neighbours[1], neighbours[2]].map(i32::from);
-            let (up, down) = (i32::from(up), i32::from(down));
+        // A cell is at most 128 samples wide and the Laplacian at most 4,080: the squares of one row fit.
+        let (mut sum, mut squares, mut gradient) = (0i32, 0u32, 0u32);
+        let count = above.len();
+        let (left, middle, right) = (&here[..count], &here[1..=count], &here[2..count + 2]);
+        for i in 0..count.min(below.len()) {
+            let (left, right, middle) = (i32::from(left[i]), i32::from(right[i]), i32::from(middle[i]));
+            let (up, down) = (i32::from(above[i]), i32::from(below[i]));
             let laplacian = left + right + up + down - 4 * middle;
             sum += laplacian;
-            squares += u64::from((laplacian * laplacian).cast_unsigned());
-            let (across, along) = (right - left, down - up);
-            gradient += (across.abs() + along.abs()).cast_unsigned();
+            squares = squares.wrapping_add((laplacian * laplacian).cast_unsigned());
+            gradient += ((right - left).abs() + (down - up).abs()).cast_unsigned();
         }
         self.count += above.len() as u64;
         self.laplacian += i64::from(sum);
-        self.laplacian_squares += squares;
+        self.laplacian_squares += u64::from(squares);
         self.gradient += u64::from(gradient);
     }
 
@@ -333,43 +409,19 @@ fn blockiness(luma: &Plane<'_>, range: Range) -> f32 {
 /// across the whole picture, scenes hardly ever do. For each row the second difference that three quarters of its 16
 /// parts reach; the strength is what an eighth of the rows reach, so that a railing or a horizon, strong but few rows,
 /// counts for nothing.
-fn stripes(luma: &Plane<'_>, range: Range, features: &mut Features) {
-    const PARTS: usize = 16;
-    // Averaged to a fixed size first, so that figures do not depend on the resolution.
-    let mut small = Vec::new();
-    let (width, height) = (PARTS, 270.min(luma.height));
-    resize(luma, width, height, &mut small);
-    let rows: Vec<&[u8]> = small.chunks_exact(width).collect();
-    features.row_stripes = stripe_strength(height, |line, part| rows[line][part]) * range.gain;
-    let mut small = Vec::new();
-    let (width, height) = (480.min(luma.width), PARTS);
-    resize(luma, width, height, &mut small);
-    features.column_stripes = stripe_strength(width, |line, part| small[part * width + line]) * range.gain;
-}
-
-fn stripe_strength(lines: usize, sample: impl Fn(usize, usize) -> u8) -> f32 {
-    const PARTS: usize = 16;
+fn stripe_strength(lines: usize, mean: impl Fn(usize, usize) -> f32) -> f32 {
     if lines < 16 {
         return 0.0;
     }
+    let means: Vec<[f32; PARTS]> = (0..lines).map(|line| std::array::from_fn(|part| mean(line, part))).collect();
     let mut strengths: Vec<f32> = Vec::with_capacity(lines);
-    for line in 2..lines - 2 {
-        let mut jumps = [0i32; PARTS];
-        for (part, jump) in jumps.iter_mut().enumerate() {
-            let at = |offset: usize| i32::from(sample(line + offset - 2, part));
-            *jump = 2 * at(2) - at(0) - at(4);
-        }
-        jumps.sort_unstable();
+    for window in means.windows(5) {
+        let mut jumps: [f32; PARTS] =
+            std::array::from_fn(|part| window[2][part] - (window[0][part] + window[4][part]) / 2.0);
+        jumps.sort_by(f32::total_cmp);
         // Most parts must jump the same way: the value that three quarters of them reach.
         let (low, high) = (jumps[PARTS / 4], jumps[PARTS - 1 - PARTS / 4]);
-        let agreed = if low > 0 {
-            low
-        } else if high < 0 {
-            -high
-        } else {
-            0
-        };
-        strengths.push(agreed as f32 / 2.0);
+        strengths.push(low.max(-high).max(0.0));
     }
     strengths.sort_by(|a, b| b.total_cmp(a));
     strengths[strengths.len() / 8]
@@ -396,4 +448,77 @@ fn hash(luma: &[u16]) -> u64 {
         }
     }
     bits
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(width: usize, height: usize, sample: impl Fn(usize, usize) -> u8) -> Features {
+        let luma: Vec<u8> = (0..width * height).map(|i| sample(i % width, i / width)).collect();
+        let luma = Plane::new(&luma, width, width, height).unwrap();
+        features(&Planes { luma, chroma: None, full_range: true, bt709: false })
+    }
+
+    #[test]
+    fn every_accepted_size_is_measured() {
+        for (width, height) in [(16, 16), (17, 31), (31, 17), (100, 40), (8192, 16), (16, 8192), (333, 777)] {
+            let f = of(width, height, |_, _| 100);
+            assert!((f.mean - 100.0).abs() < 0.5 && f.deviation < 0.5, "{width}×{height}: {f:?}");
+            assert!(f.luma.iter().all(|&cell| cell.abs_diff(100 * 256) < 256), "{width}×{height}");
+            assert_eq!((f.luma.len(), f.edges.len(), f.checks.len()), (GRID_CELLS, GRID_CELLS, GRID_CELLS));
+        }
+    }
+
+    #[test]
+    fn figures_of_a_known_picture() {
+        // Left half black, right half white, for 640×360.
+        let f = of(640, 360, |x, _| if x < 320 { 0 } else { 255 });
+        assert!((f.mean - 127.5).abs() < 1.0 && (f.deviation - 127.5).abs() < 1.0);
+        assert_eq!((f.percentiles[1], f.percentiles[5]), (0, 255));
+        assert!((f.dark - 0.5).abs() < 0.01 && (f.bright - 0.5).abs() < 0.01);
+        assert!(f.flat > 0.9 && f.noise == 0.0 && f.row_stripes == 0.0);
+    }
+
+    #[test]
+    fn noise_is_measured_in_luma_steps() {
+        let mut state = 1u32;
+        let noise: Vec<u8> = (0..640 * 360)
+            .map(|_| {
+                // The sum of four uniform numbers of 0 to 15 has a standard deviation of 9.2.
+                let mut sum = 0;
+                for _ in 0..4 {
+                    state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                    sum += (state >> 28) as u8;
+                }
+                90 + sum
+            })
+            .collect();
+        let f = of(640, 360, |x, y| noise[y * 640 + x]);
+        assert!((f.noise - 9.2).abs() < 0.6, "{}", f.noise);
+        assert!(f.acuity() > 8.0, "{}", f.acuity());
+    }
+
+    #[test]
+    fn stripes_have_a_direction() {
+        let rows = of(640, 360, |_, y| if y % 20 < 10 { 80 } else { 140 });
+        assert!(rows.row_stripes > 20.0 && rows.column_stripes < 1.0, "{} {}", rows.row_stripes, rows.column_stripes);
+        let columns = of(640, 360, |x, _| if x % 20 < 10 { 80 } else { 140 });
+        assert!(columns.column_stripes > 20.0 && columns.row_stripes < 1.0);
+        let board = of(640, 360, |x, y| if (x / 10 + y / 10) % 2 == 0 { 80 } else { 140 });
+        assert!(
+            board.row_stripes < 8.0 && board.column_stripes < 8.0,
+            "{} {}",
+            board.row_stripes,
+            board.column_stripes
+        );
+    }
+
+    #[test]
+    fn one_changed_sample_changes_its_cell_alone() {
+        let before = of(640, 360, |x, y| (x * 3 + y * 7) as u8);
+        let after = of(640, 360, |x, y| ((x * 3 + y * 7) as u8) ^ u8::from((x, y) == (333, 222)));
+        let differ: Vec<usize> = (0..GRID_CELLS).filter(|&i| before.checks[i] != after.checks[i]).collect();
+        assert_eq!(differ, [222 / 20 * GRID_COLUMNS + 333 / 20]);
+    }
 }

@@ -130,12 +130,25 @@ pub(crate) fn resize(plane: &Plane<'_>, width: usize, height: usize, out: &mut V
     let across = spans(plane.width, width);
     let down = spans(plane.height, height);
     let mut sums = vec![0u32; plane.width];
+    // Whole rows are summed narrow, which goes twice as fast; up to 257 of 255 fit.
+    let mut whole = vec![0u16; plane.width];
     for span in &down {
         sums.fill(0);
+        whole.fill(0);
+        let narrow = span.last - span.first < 256;
         for (index, weight) in span.weights() {
-            for (sum, &sample) in sums.iter_mut().zip(plane.row(index)) {
-                *sum += u32::from(sample) * weight;
+            if weight == 256 && narrow {
+                for (sum, &sample) in whole.iter_mut().zip(plane.row(index)) {
+                    *sum += u16::from(sample);
+                }
+            } else {
+                for (sum, &sample) in sums.iter_mut().zip(plane.row(index)) {
+                    *sum += u32::from(sample) * weight;
+                }
             }
+        }
+        for (sum, &part) in sums.iter_mut().zip(&whole) {
+            *sum += u32::from(part) * 256;
         }
         for cell in &across {
             let total: u64 = cell.weights().map(|(x, weight)| u64::from(sums[x]) * u64::from(weight)).sum();

@@ -153,3 +153,49 @@ fn write_all(output: &impl AsFd, mut data: &[u8]) -> io::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{hint::black_box, process::Command};
+
+    /// Run by hand: `cargo test --release -p sharpeyes-picture cost -- --ignored --nocapture`.
+    #[test]
+    #[ignore = "measures, checks nothing"]
+    #[allow(clippy::print_stdout)]
+    fn cost_of_each_step_in_process() {
+        let mut coders = Coders::new().unwrap();
+        for (codec, coding) in
+            [(Codec::H264, "libx264 -f h264"), (Codec::H265, "libx265 -f hevc"), (Codec::Jpeg, "mjpeg -f mjpeg")]
+        {
+            let source = "testsrc2=size=1920x1080:rate=1";
+            let data = Command::new("ffmpeg")
+                .args(["-v", "quiet", "-f", "lavfi", "-i", source, "-frames:v", "1", "-pix_fmt", "yuv420p", "-c:v"])
+                .args(coding.split(' '))
+                .arg("-")
+                .output()
+                .unwrap()
+                .stdout;
+            let time = |what: &mut dyn FnMut()| {
+                let begin = sys::cpu_time();
+                (0..60).for_each(|_| what());
+                (sys::cpu_time().saturating_sub(begin)).as_secs_f64() * 1000.0 / 60.0
+            };
+            let decode = time(&mut || {
+                black_box(coders.decode(codec, &data).unwrap().0.luma.width);
+            });
+            let assess = time(&mut || drop(black_box(coders.assess(codec, 320, &data).unwrap())));
+            let render = time(&mut || drop(black_box(coders.render(codec, None, &data).unwrap())));
+            let (planes, encoder) = coders.decode(codec, &data).unwrap();
+            let features = time(&mut || drop(black_box(measure::features(&planes))));
+            let thumbnail =
+                time(&mut || drop(black_box(encoder.encode(&Canvas::new(&planes, 320), THUMBNAIL_QUALITY))));
+            println!(
+                "1080p {} of {} KB, ms of CPU: decode {decode:.2}, features {features:.2}, thumbnail {thumbnail:.2}, \
+                 assess {assess:.2}, render {render:.2}",
+                codec.code(),
+                data.len() / 1024
+            );
+        }
+    }
+}

@@ -1,7 +1,7 @@
 //! What a camera usually shows, in colour (day) and in grey (infrared night) apart. Learned from pictures
 //! without a fault; adapts over days, so that a slow change of season is followed and a turned camera is not.
 
-use super::DiagnosisConfig;
+use super::{DiagnosisConfig, classes::correlation};
 use crate::{Features, GRID_CELLS};
 use fleet::Mono;
 use serde::{Deserialize, Serialize};
@@ -28,6 +28,9 @@ pub(super) struct Baseline {
     pub(super) acuity: f32,
     pub(super) noise: f32,
     pub(super) flat: f32,
+    pub(super) deviation: f32,
+    /// Mean correlation of a picture's edges with those of the pictures before.
+    pub(super) agreement: f32,
     pub(super) chroma: [f32; 2],
     pub(super) row_stripes: f32,
     pub(super) column_stripes: f32,
@@ -73,6 +76,11 @@ impl Baseline {
         follow(&mut self.acuity, f.acuity());
         follow(&mut self.noise, f.noise);
         follow(&mut self.flat, f.flat);
+        follow(&mut self.deviation, f.deviation);
+        if self.count > 1 {
+            let share = (1.0 / f32::from(self.count - 1)).max(SLOWEST);
+            self.agreement += (correlation(&f.edges, &self.edges_now()) - self.agreement) * share;
+        }
         follow(&mut self.chroma[0], f.chroma[0]);
         follow(&mut self.chroma[1], f.chroma[1]);
         follow(&mut self.row_stripes, f.row_stripes);

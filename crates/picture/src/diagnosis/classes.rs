@@ -62,7 +62,7 @@ fn spread(f: &Features) -> [f32; 4] {
 
 fn black(f: &Features, config: &DiagnosisConfig) -> Option<Sign> {
     let [low, _, high, _] = spread(f);
-    (high <= config.black_luma && high - low <= config.black_spread).then(|| {
+    (high <= config.black_luma && high - low <= config.black_spread && f.flat > 0.9).then(|| {
         let detail =
             format!("95 % of the picture is below luma {high:.0}, without structure (limit {:.0})", config.black_luma);
         Sign::new(Cause::PictureBlack, high, config.black_luma, 0.0, detail).severe()
@@ -104,7 +104,8 @@ fn covered(f: &Features, baseline: Option<&Baseline>, config: &DiagnosisConfig) 
 
 fn blurred(f: &Features, baseline: Option<&Baseline>, config: &DiagnosisConfig) -> Option<Sign> {
     // Without contrast there is nothing that could be sharp: fog, plain walls, a dark night.
-    if f.deviation < 18.0 {
+    let enough = baseline.map_or(18.0, |b| (b.deviation * 0.6).clamp(8.0, 18.0));
+    if f.deviation < enough {
         return None;
     }
     // Above the upper bound people still call a picture sharp, whatever the camera usually delivers.
@@ -141,11 +142,20 @@ fn colour_cast(f: &Features, baseline: Option<&Baseline>, config: &DiagnosisConf
     })
 }
 
+/// By Immerkær's sigma where the picture is smooth; or, when the encoder smoothed the noise in some blocks and
+/// kept it in others, by fine detail that outweighs the picture's whole contrast: no scene has that (white noise
+/// alone has an acuity of 20, sharp scenes up to about 1).
 fn noise(f: &Features, baseline: Option<&Baseline>, config: &DiagnosisConfig) -> Option<Sign> {
-    let threshold = config.noise_sigma.max(baseline.map_or(0.0, |b| b.noise * 2.0));
-    (f.noise > threshold).then(|| {
-        let detail = format!("noise of {:.0} luma steps (limit {threshold:.0})", f.noise);
-        Sign::new(Cause::PictureNoise, f.noise, threshold, threshold * 3.0, detail)
+    let sigma_limit = config.noise_sigma.max(baseline.map_or(0.0, |b| b.noise * 2.0));
+    let acuity_limit = config.noise_acuity.max(baseline.map_or(0.0, |b| b.acuity * 2.0));
+    let acuity = f.acuity();
+    if f.noise > sigma_limit {
+        let detail = format!("noise of {:.0} luma steps (limit {sigma_limit:.0})", f.noise);
+        return Some(Sign::new(Cause::PictureNoise, f.noise, sigma_limit, sigma_limit * 3.0, detail));
+    }
+    (acuity > acuity_limit && f.flat < 0.1).then(|| {
+        let detail = format!("fine detail outweighs the scene {acuity:.1} times (limit {acuity_limit:.1})");
+        Sign::new(Cause::PictureNoise, acuity, acuity_limit, acuity_limit * 3.0, detail)
     })
 }
 
@@ -175,13 +185,15 @@ fn moved(f: &Features, baseline: Option<&Baseline>, config: &DiagnosisConfig) ->
         return None;
     }
     let correlation = correlation(&f.edges, &baseline.edges_now());
-    (correlation < config.moved_correlation).then(|| {
+    // A camera whose pictures always agree well has moved when they agree less well.
+    let threshold = config.moved_correlation.max((baseline.agreement - config.moved_fall).min(0.75));
+    (correlation < threshold).then(|| {
         let detail = format!(
             "edges agree with the usual scene by {:.0} % (limit {:.0} %)",
             correlation.max(0.0) * 100.0,
-            config.moved_correlation * 100.0
+            threshold * 100.0
         );
-        Sign::new(Cause::SceneMoved, correlation, config.moved_correlation, 0.0, detail)
+        Sign::new(Cause::SceneMoved, correlation, threshold, 0.0, detail)
     })
 }
 

@@ -39,10 +39,14 @@ pub struct DiagnosisConfig {
     pub cast: f32,
     /// Noise: sigma by Immerkær 1996, where the picture is smooth.
     pub noise_sigma: f32,
+    /// Noise: or Laplacian variance over luma variance above this.
+    pub noise_acuity: f32,
     /// Stripes: jump in luma steps that an eighth of the lines reach in most of their length.
     pub stripe_jump: f32,
     /// Scene moved: correlation of edge maps with the baseline below this.
     pub moved_correlation: f32,
+    /// Scene moved: or by this much less than the camera's pictures usually agree.
+    pub moved_fall: f32,
     /// Scene moved: pictures that make a baseline.
     pub baseline_pictures: u16,
     /// Frozen: pictures identical in every bit, the burned-in clock included …
@@ -71,8 +75,10 @@ impl Default for DiagnosisConfig {
             blur_share: 0.1,
             cast: 14.0,
             noise_sigma: 12.0,
+            noise_acuity: 3.0,
             stripe_jump: 8.0,
             moved_correlation: 0.35,
+            moved_fall: 0.3,
             baseline_pictures: 5,
             frozen_pictures: 4,
             frozen_time: Duration::from_secs(30),

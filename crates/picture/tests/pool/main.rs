@@ -2,6 +2,7 @@
 //! own `main` instead of the usual test harness.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
+mod cost;
 mod decoding;
 mod escapes;
 mod faults;
@@ -30,7 +31,9 @@ fn main() -> ExitCode {
         _ => {}
     }
     let wanted: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
-    let tests: Vec<Test> = [decoding::TESTS, survival::TESTS, hostile::TESTS, escapes::TESTS, faults::TESTS]
+    // What only measures runs when it is asked for.
+    let measures = if wanted.iter().any(|w| w.contains("cost")) { cost::TESTS } else { &[] };
+    let tests: Vec<Test> = [measures, decoding::TESTS, survival::TESTS, hostile::TESTS, escapes::TESTS, faults::TESTS]
         .concat()
         .into_iter()
         .filter(|(name, _)| wanted.is_empty() || wanted.iter().any(|w| name.contains(w.as_str())))
