@@ -26,7 +26,7 @@ export const EVENTS = '/api/v1/events'
 
 export const signIn = (name: string, password: string) =>
   request<Session>('POST', '/session', { json: { name, password } })
-export const session = () => request<Session>('GET', '/session')
+export const session = () => request<Session>('GET', '/session', { limitMs: 10_000 })
 export const signOut = () => request<void>('DELETE', '/session')
 export const changePassword = (old: string, fresh: string) =>
   request<void>('POST', '/session/password', { json: { old, new: fresh } })
@@ -38,7 +38,7 @@ export const overview = () => request<Overview>('GET', '/overview')
 
 export const camera = (id: number) => request<CameraPage>('GET', `/cameras/${id}`)
 export const ladder = (id: number) => request<Ladder>('GET', `/cameras/${id}/ladder`)
-export const probe = (id: number) => request<Ladder>('POST', `/cameras/${id}/probe`)
+export const probe = (id: number) => request<Ladder>('POST', `/cameras/${id}/probe`, { limitMs: 90_000 })
 export const check = (id: number) => request<void>('POST', `/cameras/${id}/check`)
 export const pause = (id: number, until: number | null, reason: string) =>
   request<void>('POST', `/cameras/${id}/pause`, { json: { until, reason } })
@@ -118,6 +118,7 @@ export const importCameras = (file: Blob, dryRun: boolean, allOrNothing: boolean
   request<ImportReport>('POST', '/import', {
     raw: { body: file, type: 'text/csv' },
     query: { dry_run: dryRun, all_or_nothing: allOrNothing },
+    limitMs: 180_000,
   })
 
 export const selfHealth = () => request<SelfHealth>('GET', '/self')

@@ -24,7 +24,11 @@ export interface Options {
   query?: Parameters
   headers?: Record<string, string>
   signal?: AbortSignal
+  /** Longest wait for the answer to begin. */
+  limitMs?: number
 }
+
+const LIMIT_MS = 30_000
 
 let onSignedOut: () => void = () => {}
 
@@ -72,6 +76,11 @@ export async function request<T>(method: string, path: string, options: Options 
     body = options.json === undefined ? undefined : JSON.stringify(options.json)
     headers['content-type'] = 'application/json'
   }
+  const limit = new AbortController()
+  const timer = setTimeout(() => limit.abort(), options.limitMs ?? LIMIT_MS)
+  const cancel = () => limit.abort()
+  options.signal?.addEventListener('abort', cancel)
+  if (options.signal?.aborted) cancel()
   let response: Response
   try {
     response = await fetch(`/api/v1${path}${query(options.query ?? {})}`, {
@@ -79,11 +88,14 @@ export async function request<T>(method: string, path: string, options: Options 
       headers,
       credentials: 'same-origin',
       ...(body === undefined ? {} : { body }),
-      ...(options.signal ? { signal: options.signal } : {}),
+      signal: limit.signal,
     })
   } catch (error) {
-    if (error instanceof DOMException && error.name === 'AbortError') throw error
+    if (options.signal?.aborted) throw error
     throw new Problem(0, 'unreachable', '', '', null)
+  } finally {
+    clearTimeout(timer)
+    options.signal?.removeEventListener('abort', cancel)
   }
   if (!response.ok) {
     const problem = await problemOf(response)
