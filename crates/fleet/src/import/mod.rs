@@ -6,6 +6,7 @@
 //! A camera of the file is an existing one if its GB/T 28181 code is known, else if its site and name are; so a new
 //! address or new hardware keeps the camera's id and history. Ids are never reused.
 
+mod claims;
 mod columns;
 mod export;
 mod plan;

@@ -2,6 +2,7 @@
 
 use super::{
     Column, ImportError, MOST_BYTES, MOST_ROWS,
+    claims::{self, Claimant},
     export::cell,
     row::{Cells, Read},
     text,
@@ -293,17 +294,23 @@ impl<'a> Planner<'a> {
         // swapped theirs.
         let meant: Vec<Option<CameraId>> =
             drafts.iter().map(|d| d.read.as_ref().ok().and_then(|read| self.existing(read))).collect();
-        let touched: BTreeSet<CameraId> = meant.iter().flatten().copied().collect();
-        let mut taken = Taken::untouched(self.registry, &touched);
+        let claimants: Vec<Claimant<'_>> = drafts
+            .iter()
+            .zip(&meant)
+            .filter_map(|(d, existing)| {
+                Some(Claimant { line: d.line, read: d.read.as_ref().ok()?, existing: *existing })
+            })
+            .collect();
+        let mut contested = claims::contest(self.registry, &claimants).into_iter();
         drafts
             .into_iter()
             .zip(meant)
             .map(|(draft, existing)| {
-                let claimed = draft.read.and_then(|read| {
-                    let faults = taken.claim(draft.line, &read, existing);
-                    if faults.is_empty() { Ok(read) } else { Err(faults) }
+                let read = draft.read.and_then(|read| match contested.next() {
+                    Some(faults) if !faults.is_empty() => Err(faults),
+                    _ => Ok(read),
                 });
-                let (outcome, warnings) = match claimed {
+                let (outcome, warnings) = match read {
                     Ok(mut read) => {
                         let warnings = std::mem::take(&mut read.warnings);
                         (self.settle(read, existing), warnings)
@@ -477,61 +484,5 @@ fn credentials(new: Option<Credentials>, old: Option<&Camera>, has: bool) -> Opt
         (Some(new), Some(old)) if new.password.expose().is_empty() && new.username == old.username => Some(old),
         (None, old) if !has => old,
         (new, _) => new,
-    }
-}
-
-/// Addresses, codes and names that are taken, and by whom.
-struct Taken {
-    addresses: BTreeMap<String, String>,
-    codes: BTreeMap<String, String>,
-    cameras: BTreeMap<CameraId, u64>,
-    names: BTreeMap<(String, String, String), u64>,
-}
-
-impl Taken {
-    /// What cameras hold that no row speaks of. Dismantled ones hold nothing.
-    fn untouched(registry: &Registry, touched: &BTreeSet<CameraId>) -> Taken {
-        let others =
-            || registry.cameras().filter(|c| !touched.contains(&c.id) && c.life_cycle != LifeCycle::Dismantled);
-        let who = |c: &Camera| format!("camera {} {}", c.id, c.name);
-        Taken {
-            addresses: others().map(|c| (c.main.to_string(), who(c))).collect(),
-            codes: others().filter_map(|c| Some((c.gb_code.as_ref()?.0.clone(), who(c)))).collect(),
-            cameras: BTreeMap::new(),
-            names: BTreeMap::new(),
-        }
-    }
-
-    /// Claims what a row holds; says what somebody else has already.
-    fn claim(&mut self, line: u64, read: &Read, existing: Option<CameraId>) -> Vec<Fault> {
-        let mut faults = Vec::new();
-        let mut fault = |column: Column, value: &str, other: String| {
-            let value = value.chars().take(80).collect();
-            let expected = format!("a value of its own; {other} has the same");
-            faults.push(Fault { line, column: column.name(), value, expected });
-        };
-        let address = read.main.to_string();
-        if let Some(other) = self.addresses.get(&address) {
-            fault(Column::MainUrl, &address, other.clone());
-        }
-        let code = read.gb_code.as_ref().map(|c| c.0.clone());
-        if let Some(other) = code.as_ref().and_then(|c| self.codes.get(c)) {
-            fault(Column::GbCode, code.as_deref().unwrap_or_default(), other.clone());
-        }
-        let name = (read.town.clone(), read.site.clone(), read.name.clone());
-        let twice = existing.and_then(|id| self.cameras.get(&id)).or_else(|| self.names.get(&name));
-        if let (Some(other), true) = (twice, faults.is_empty()) {
-            let other = format!("line {other}");
-            let expected = format!("a value of its own; {other} has the same");
-            let value = read.name.chars().take(80).collect();
-            faults.push(Fault { line, column: Column::Name.name(), value, expected });
-        }
-        if faults.is_empty() {
-            self.addresses.insert(address, format!("line {line}"));
-            self.codes.extend(code.map(|c| (c, format!("line {line}"))));
-            self.cameras.extend(existing.map(|id| (id, line)));
-            self.names.insert(name, line);
-        }
-        faults
     }
 }

@@ -90,6 +90,21 @@ fn duplicates_name_the_other_line_or_camera() {
 }
 
 #[test]
+fn a_camera_whose_row_is_refused_keeps_its_address_and_code() {
+    let three = planned("site,name,main_url,gb_code\nX,c,rtsp://10.3.3.3/1,33\n", &two()).apply(&two());
+    // 村口 wants what another camera has, so it keeps its own; 桥头 and then a new camera had counted on it.
+    let text = "town,site,name,main_url\n柳溪镇,河东村,村口,rtsp://10.3.3.3/1\n柳溪镇,河东村,桥头,rtsp://10.1.1.1/1\n\
+                柳溪镇,河东村,新,rtsp://10.1.1.2/1\n柳溪镇,河东村,另,rtsp://10.1.1.9/1\n";
+    let plan = planned(text, &three);
+    assert_eq!(outcomes(&plan), ["rejected", "rejected", "rejected", "added"]);
+    assert_eq!(faults(&plan.rows[1]), [("main_url", "a value of its own; camera C00001 村口 has the same")]);
+    assert_eq!(faults(&plan.rows[2]), [("main_url", "a value of its own; camera C00002 桥头 has the same")]);
+    let after = plan.apply(&three);
+    let addresses: std::collections::BTreeSet<&str> = after.cameras().map(|c| c.main.as_str()).collect();
+    assert_eq!(addresses.len(), after.cameras().len(), "two cameras share an address");
+}
+
+#[test]
 fn every_fault_of_a_row_is_told_but_never_a_password() {
     let text =
         "site,name,main_url,longitude,life_cycle,transport,uplink_kbps\n,,http://admin:geheim@h/,191,gone,pigeon,-1\n";
