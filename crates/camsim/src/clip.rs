@@ -76,7 +76,11 @@ impl Kit {
             codec: self.codec,
             width: self.layout.width,
             height: self.layout.scene(),
-            rate: Rate::Average(self.layout.bitrate),
+            rate: Rate::Average(match self.codec {
+                SimCodec::H264 => self.layout.bitrate,
+                // x265 stays that much below what it is given.
+                SimCodec::H265 => self.layout.bitrate / 100 * 107,
+            }),
         }
     }
 
@@ -194,7 +198,7 @@ impl Clip {
             let (mut still, mut band_still) = (Packets::default(), Packets::default());
             if picture.key {
                 if corrupt {
-                    damage(&mut unit);
+                    damage(&mut unit, kit.codec);
                 }
             } else {
                 still = one(&kit.still, &head, 0);
@@ -208,26 +212,118 @@ impl Clip {
 }
 
 /// Flips bits all over a slice and cuts off its end, so that no decoder takes it for whole.
-fn damage(unit: &mut Vec<u8>) {
+///
+/// FFmpeg's H.265 decoder takes any bits for a picture as long as the slice's head is in order, so there the head names
+/// a parameter set that was never sent: after the first two flags (H.265 §7.3.6.1) five zero bits and a one begin a
+/// `slice_pic_parameter_set_id` of 31 or more.
+fn damage(unit: &mut Vec<u8>, codec: SimCodec) {
     let length = unit.len();
     unit.truncate((length * 3 / 5).max(length.min(24)));
     for byte in unit.iter_mut().skip(24).step_by(97) {
         *byte ^= 0x5a;
     }
+    if codec == SimCodec::H265
+        && let Some(head) = unit.get_mut(2)
+    {
+        *head = (*head & 0xc0) | 0x01;
+    }
 }
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{
+        Size,
+        code::GOP,
+        scene::{SceneId, Yuv},
+    };
+    use ffmpeg_next as ffmpeg;
+
+    /// Decodes pictures one by one; gives their luma.
+    struct Decoder(ffmpeg::decoder::Video);
+
+    impl Decoder {
+        fn open(codec: SimCodec) -> Decoder {
+            let id = match codec {
+                SimCodec::H264 => ffmpeg::codec::Id::H264,
+                SimCodec::H265 => ffmpeg::codec::Id::HEVC,
+            };
+            let codec = ffmpeg::decoder::find(id).unwrap();
+            let mut context = ffmpeg::codec::Context::new_with_codec(codec);
+            context.set_flags(ffmpeg::codec::Flags::LOW_DELAY);
+            Decoder(context.decoder().video().unwrap())
+        }
+
+        fn decode(&mut self, units: &[&[u8]]) -> Vec<Vec<u8>> {
+            let annex_b: Vec<u8> = units.iter().flat_map(|u| [&[0, 0, 0, 1], *u].concat()).collect();
+            self.0.send_packet(&ffmpeg::Packet::copy(&annex_b)).unwrap();
+            let mut frame = ffmpeg::frame::Video::empty();
+            self.0.receive_frame(&mut frame).unwrap();
+            let rows = frame.data(0).chunks(frame.stride(0)).take(frame.height() as usize);
+            rows.map(|row| row[..frame.width() as usize].to_vec()).collect()
+        }
+    }
+
+    /// Codes a loop once as pictures of its own and once as part of bigger ones: the decoder must see the same.
+    fn same_alone_and_as_a_part(codec: SimCodec, layout: Layout, scene: SceneId) {
+        let kit = Kit::new(codec, layout).unwrap();
+        let main = Layout::main(Size::Small);
+        let stage = Stage::new(scene, None, main, GOP);
+        let flat = |height: u32, luma| Picture::new(layout.width as usize, height as usize, Yuv(luma, 90, 160));
+        let strip =
+            |height: u32, luma| kit.strip(&mut kit.strip_encoder(height).unwrap(), &flat(height, luma)).unwrap();
+        let (line, band) = (strip(layout.line, 200), strip(layout.band, 40));
+        let mut encoder = kit.scene_encoder().unwrap();
+        let (mut alone, mut whole) = (Decoder::open(codec), Decoder::open(codec));
+        for n in 0..10 {
+            let mut picture = stage.draw(n * 3);
+            if layout.shrink > 1 {
+                picture = picture.shrunk(layout.shrink as usize);
+            }
+            let units = encoder.encode(&picture, n == 0).unwrap();
+            kit.check(&units).unwrap();
+            let mut parts: Vec<&[u8]> = units.params.iter().map(Vec::as_slice).collect();
+            parts.push(&units.slice);
+            let expected = alone.decode(&parts);
+
+            let (head, slice) = kit.placer.take(&units.slice).unwrap();
+            let scene = kit.placer.place(&slice, &head, layout.scene_row());
+            // The clock changes in the middle of the group of pictures, too.
+            let above = match n {
+                0 | 5 => vec![
+                    kit.placer.place(&line, &head, 0),
+                    if n == 0 {
+                        kit.placer.place(&band, &head, layout.band_row())
+                    } else {
+                        kit.placer.place(&kit.band_still, &head, layout.band_row())
+                    },
+                ],
+                _ => vec![kit.placer.place(&kit.still, &head, 0)],
+            };
+            let mut parts: Vec<&[u8]> = Vec::new();
+            if n == 0 {
+                parts.extend(kit.sets.iter().map(Vec::as_slice));
+            }
+            parts.extend(above.iter().map(Vec::as_slice));
+            parts.push(&scene);
+            let seen = whole.decode(&parts);
+            let split = (layout.line + layout.band) as usize;
+            assert_eq!(seen.len(), layout.height as usize);
+            assert!(seen[split..] == expected[..], "{codec:?} {layout:?}: the scene of picture {n} differs");
+            for (row, samples) in seen[..split].iter().enumerate() {
+                let wanted = if row < layout.line as usize { 200u8 } else { 40 };
+                assert!(samples.iter().all(|s| s.abs_diff(wanted) < 4), "picture {n}, row {row}: {:?}", &samples[..8]);
+            }
+        }
+    }
 
     #[test]
-    fn parts_fit() {
+    fn a_scene_decodes_the_same_alone_and_as_a_part() {
         for codec in [SimCodec::H264, SimCodec::H265] {
-            for layout in [Layout::main(crate::Size::Small), Layout::sub(crate::Size::Small)] {
-                let kit = Kit::new(codec, layout).unwrap();
-                let picture = Picture::new(layout.width as usize, layout.band as usize, rgb(90, 90, 90));
-                let mut encoder = kit.strip_encoder(layout.band).unwrap();
-                kit.strip(&mut encoder, &picture).unwrap();
-                kit.strip(&mut encoder, &picture).unwrap();
+            for layout in [Layout::main(Size::Small), Layout::sub(Size::Small)] {
+                for scene in [0, 2, 18] {
+                    same_alone_and_as_a_part(codec, layout, SceneId(scene));
+                }
             }
         }
     }

@@ -3,14 +3,14 @@
 use crate::{
     Config, Fault, Layout, SimCamera, SimCodec, SimError,
     cache::{self, Takes},
-    clip::{Clip, Kit, Recorder, Take, Which},
+    clip::{Clip, CodedPicture, Kit, Recorder, Take, Which},
     code::{Encoder, GOP, Slice},
-    scene::{self, Font, Light, SceneId, Stage},
+    scene::{self, Font, Light, Picture, SceneId, Stage},
 };
 use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, VecDeque, hash_map::Entry},
     path::{Path, PathBuf},
     sync::{
         Arc, Weak,
@@ -20,6 +20,8 @@ use std::{
 
 /// Counts up when scenes or encoder settings change, so that older files are not used.
 const DRAWING: u32 = 1;
+/// From so many cameras on, their bands are encoded beforehand and kept.
+const MANY: usize = 50;
 /// Clock lines that are kept: a second or two of all kinds.
 const LINES: usize = 96;
 
@@ -54,9 +56,12 @@ pub(crate) struct Library {
     lines: Mutex<Lines>,
 }
 
+/// Encoders that are opened when first needed.
+type Encoders = HashMap<(SimCodec, Which), Encoder>;
+
 #[derive(Default)]
 struct Lines {
-    encoders: HashMap<(SimCodec, Which), Encoder>,
+    encoders: Encoders,
     kept: HashMap<LineKey, Arc<Slice>>,
     order: VecDeque<LineKey>,
 }
@@ -85,7 +90,70 @@ impl Library {
             lines: Mutex::default(),
         };
         library.clips = library.load_all(&config.cache, progress)?;
+        if config.cameras.len() >= MANY {
+            library.load_bands(&config.cache, &config.cameras)?;
+        }
         Ok(library)
+    }
+
+    /// Loads the bands of all cameras, encoding them on all cores at the first start.
+    fn load_bands(&self, folder: &Path, cameras: &[SimCamera]) -> Result<(), SimError> {
+        let mut all: Vec<(&SimCamera, Which)> = cameras.iter().map(|c| (c, Which::Main)).collect();
+        all.extend(cameras.iter().filter(|c| c.sub.is_some()).map(|c| (c, Which::Sub)));
+        let mut digest = Sha256::new();
+        for (camera, which) in &all {
+            let key = self.key(camera, *which);
+            let settings = self.kit(key.codec, *which).settings();
+            digest.update(format!("{DRAWING} {:?} {key:?} {} {} {settings}\n", self.main, camera.id, camera.name));
+        }
+        let path = folder.join(format!("bands-{}.bin", &hex::encode(digest.finalize())[..16]));
+        let takes = match cache::load(&path) {
+            Some(takes) => takes,
+            None => {
+                let share = all.len().div_ceil(cores()).max(1);
+                let work = |share: &[(&SimCamera, Which)]| -> Result<Takes, SimError> {
+                    let mut encoders = Encoders::new();
+                    share.iter().map(|(camera, which)| self.record_band(&mut encoders, camera, *which)).collect()
+                };
+                let takes: Takes = std::thread::scope(|scope| {
+                    let threads: Vec<_> = all.chunks(share).map(|share| scope.spawn(move || work(share))).collect();
+                    threads.into_iter().map(joined).collect::<Result<Vec<_>, _>>()
+                })?
+                .into_iter()
+                .flatten()
+                .collect();
+                cache::save(&path, &takes).map_err(|source| SimError::Cache { path, source })?;
+                takes
+            }
+        };
+        let mut bands = self.bands.lock();
+        for ((camera, which), ((codec, _), take)) in all.into_iter().zip(takes) {
+            for picture in take.pictures.iter().flatten() {
+                let band = self.kit(codec, which).placer.take(&picture.slice)?.1;
+                bands.insert((camera.id, which), Arc::new(band));
+            }
+        }
+        Ok(())
+    }
+
+    fn record_band(
+        &self,
+        encoders: &mut Encoders,
+        camera: &SimCamera,
+        which: Which,
+    ) -> Result<((SimCodec, Which), Take), SimError> {
+        let key = self.key(camera, which);
+        let kit = self.kit(key.codec, which);
+        let units =
+            opened(encoders, kit, which, kit.layout.band)?.encode(&self.draw_band(camera, which, None), true)?;
+        kit.check(&units)?;
+        Ok(((key.codec, which), Take { pictures: vec![Some(CodedPicture { key: true, slice: units.slice })] }))
+    }
+
+    fn draw_band(&self, camera: &SimCamera, which: Which, fault: Option<Fault>) -> Picture {
+        let key = self.key(camera, which);
+        let own = u64::from(camera.id) << 20 ^ 0x5eed;
+        scene::band(&self.font, self.kit(key.codec, which).layout, key.scene, own, fault, &camera.name)
     }
 
     fn load_all(
@@ -121,13 +189,9 @@ impl Library {
                 }
             }
         };
-        let workers = std::thread::available_parallelism().map_or(1, usize::from);
         let found: Vec<_> = std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
-            threads
-                .into_iter()
-                .map(|t| t.join().unwrap_or_else(|_| Err(SimError::Encode("the encoder panicked".into()))))
-                .collect::<Result<Vec<_>, _>>()
+            let threads: Vec<_> = (0..cores()).map(|_| scope.spawn(work)).collect();
+            threads.into_iter().map(joined).collect::<Result<Vec<_>, _>>()
         })?;
         Ok(found.into_iter().flatten().collect())
     }
@@ -211,8 +275,7 @@ impl Library {
         }
         let key = self.key(camera, which);
         let kit = self.kit(key.codec, which);
-        let own = u64::from(camera.id) << 20 ^ 0x5eed;
-        let picture = scene::band(&self.font, kit.layout, key.scene, own, fault, &camera.name);
+        let picture = self.draw_band(camera, which, fault);
         let band = Arc::new(kit.strip(&mut kit.strip_encoder(kit.layout.band)?, &picture)?);
         if fault.is_none() {
             self.bands.lock().insert((camera.id, which), Arc::clone(&band));
@@ -232,10 +295,7 @@ impl Library {
             return Ok(Arc::clone(line));
         }
         let picture = scene::line(&self.font, kit.layout, key.light, fault, &clock_text(second));
-        let encoder = match lines.encoders.entry((key.codec, key.which)) {
-            std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
-            std::collections::hash_map::Entry::Vacant(entry) => entry.insert(kit.strip_encoder(kit.layout.line)?),
-        };
+        let encoder = opened(&mut lines.encoders, kit, key.which, kit.layout.line)?;
         let line = Arc::new(kit.strip(encoder, &picture)?);
         lines.kept.insert(key, Arc::clone(&line));
         lines.order.push_back(key);
@@ -245,6 +305,22 @@ impl Library {
             lines.kept.remove(&old);
         }
         Ok(line)
+    }
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+fn joined<T>(thread: std::thread::ScopedJoinHandle<'_, Result<T, SimError>>) -> Result<T, SimError> {
+    thread.join().unwrap_or_else(|_| Err(SimError::Encode("the encoder panicked".into())))
+}
+
+/// The encoder of a strip.
+fn opened<'a>(encoders: &'a mut Encoders, kit: &Kit, which: Which, height: u32) -> Result<&'a mut Encoder, SimError> {
+    match encoders.entry((kit.codec, which)) {
+        Entry::Occupied(entry) => Ok(entry.into_mut()),
+        Entry::Vacant(entry) => Ok(entry.insert(kit.strip_encoder(height)?)),
     }
 }
 

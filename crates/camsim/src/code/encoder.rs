@@ -86,7 +86,8 @@ impl Recipe {
     /// The preset, and the settings that differ from it.
     fn words(self) -> (&'static str, &'static str, String) {
         let quality = match self.rate {
-            Rate::Average(bits) => format!("vbv-maxrate={}:vbv-bufsize={}", bits / 1000 * 3 / 2, bits / 1000 * 2),
+            // A tight buffer: loops are too short for the average to settle by itself.
+            Rate::Average(bits) => format!("vbv-maxrate={0}:vbv-bufsize={0}:vbv-init=0.5", bits / 1000),
             Rate::Quality(crf) => format!("crf={crf}"),
         };
         match self.codec {
@@ -94,8 +95,8 @@ impl Recipe {
                 "superfast",
                 "x264-params",
                 format!(
-                    "stitchable=1:slices=1:threads=1:sliced-threads=0:weightp=0:ref=1:scenecut=0:keyint={GOP}:\
-                     min-keyint={GOP}:mvrange=64:{quality}"
+                    "stitchable=1:slices=1:threads=1:sliced-threads=0:weightp=0:ref=1:trellis=0:subme=1:\
+                     me=dia:scenecut=0:keyint={GOP}:min-keyint={GOP}:mvrange=64:{quality}"
                 ),
             ),
             SimCodec::H265 => (

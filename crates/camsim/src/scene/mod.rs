@@ -34,14 +34,14 @@ pub(crate) struct Layout {
 impl Layout {
     pub(crate) fn main(size: Size) -> Layout {
         match size {
-            Size::Full => Layout { width: 1920, height: 1080, line: 48, band: 144, bitrate: 1_840_000, shrink: 1 },
+            Size::Full => Layout { width: 1920, height: 1080, line: 48, band: 144, bitrate: 1_970_000, shrink: 1 },
             Size::Small => Layout { width: 640, height: 360, line: 16, band: 48, bitrate: 300_000, shrink: 1 },
         }
     }
 
     pub(crate) fn sub(size: Size) -> Layout {
         match size {
-            Size::Full => Layout { width: 640, height: 360, line: 16, band: 48, bitrate: 220_000, shrink: 3 },
+            Size::Full => Layout { width: 640, height: 360, line: 16, band: 48, bitrate: 240_000, shrink: 3 },
             Size::Small => Layout { width: 320, height: 180, line: 16, band: 16, bitrate: 100_000, shrink: 2 },
         }
     }

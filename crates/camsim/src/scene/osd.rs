@@ -96,28 +96,38 @@ pub(crate) fn name_on_band(font: &Font, picture: &mut Picture, layout: Layout, n
 
 /// White letters with a dark edge, readable on any ground.
 fn write(font: &Font, picture: &mut Picture, text: &str, x: f32, y: f32, size: f32) {
-    let mut mask =
-        Mask { width: picture.width, height: picture.height, cover: vec![0; picture.width * picture.height] };
-    font.cover(&mut mask, text, x, y, size);
-    let edge = mask.grown(if size > 24.0 { 2 } else { 1 });
-    for (i, sample) in picture.y.iter_mut().enumerate() {
-        let (letter, edge) = (u32::from(mask.cover[i]), u32::from(edge[i]));
-        if edge > 0 {
-            let dark = (u32::from(*sample) * (255 - edge) + 24 * edge) / 255;
-            *sample = ((dark * (255 - letter) + 232 * letter) / 255) as u8;
+    let thick = if size > 24.0 { 2 } else { 1 };
+    // Only where the text is: letters reach a little over their line.
+    let left = (x as usize).saturating_sub(8) & !1;
+    let right = ((x + font.width(text, size)) as usize + 10).min(picture.width);
+    if left >= right {
+        return;
+    }
+    let mut mask = Mask::new(right - left, picture.height);
+    font.cover(&mut mask, text, x - left as f32, y, size);
+    let edge = mask.grown(thick);
+    for row in 0..picture.height {
+        let samples = &mut picture.y[row * picture.width + left..row * picture.width + right];
+        let at = row * mask.width..(row + 1) * mask.width;
+        for ((sample, &letter), &edge) in samples.iter_mut().zip(&mask.cover[at.clone()]).zip(&edge[at]) {
+            if edge > 0 {
+                let (letter, edge) = (u32::from(letter), u32::from(edge));
+                let dark = (u32::from(*sample) * (255 - edge) + 24 * edge) / 255;
+                *sample = ((dark * (255 - letter) + 232 * letter) / 255) as u8;
+            }
         }
     }
     // Letters have no colour.
     for row in 0..picture.height / 2 {
-        for column in 0..picture.width / 2 {
-            if mask.cover[row * 2 * picture.width + column * 2] > 96 {
-                picture.u[row * (picture.width / 2) + column] = 128;
-                picture.v[row * (picture.width / 2) + column] = 128;
-            }
+        for column in (0..mask.width / 2).filter(|column| mask.cover[row * 2 * mask.width + column * 2] > 96) {
+            let at = row * (picture.width / 2) + left / 2 + column;
+            picture.u[at] = 128;
+            picture.v[at] = 128;
         }
     }
 }
 
+/// How much of each pixel the letters cover.
 struct Mask {
     width: usize,
     height: usize,
@@ -125,6 +135,10 @@ struct Mask {
 }
 
 impl Mask {
+    fn new(width: usize, height: usize) -> Mask {
+        Mask { width, height, cover: vec![0; width * height] }
+    }
+
     fn set(&mut self, x: i32, y: i32, cover: u8) {
         if let (Ok(x), Ok(y)) = (usize::try_from(x), usize::try_from(y))
             && x < self.width
@@ -145,14 +159,22 @@ impl Mask {
 
     /// The same, thicker by so many pixels.
     fn grown(&self, by: usize) -> Vec<u8> {
-        let spread = |from: &[u8], step: usize, i: usize, before: usize, after: usize| {
-            let low = before.min(by);
-            let high = after.min(by);
-            (0..=low + high).map(|k| from[i - low * step + k * step]).max().unwrap_or(0)
-        };
-        let w = self.width;
-        let across: Vec<u8> = (0..self.cover.len()).map(|i| spread(&self.cover, 1, i, i % w, w - 1 - i % w)).collect();
-        (0..across.len()).map(|i| spread(&across, w, i, i / w, self.height - 1 - i / w)).collect()
+        let mut grown = self.cover.clone();
+        for y in 0..self.height {
+            for x in 0..self.width {
+                let cover = self.cover[y * self.width + x];
+                if cover > 0 {
+                    for row in y.saturating_sub(by)..(y + by + 1).min(self.height) {
+                        let from = row * self.width + x.saturating_sub(by);
+                        let to = row * self.width + (x + by + 1).min(self.width);
+                        for at in &mut grown[from..to] {
+                            *at = (*at).max(cover);
+                        }
+                    }
+                }
+            }
+        }
+        grown
     }
 }
 

@@ -137,16 +137,18 @@ impl Picture {
 
 fn shrink(from: &[u8], stride: usize, width: usize, height: usize, by: usize) -> Vec<u8> {
     let mut out = Vec::with_capacity(width * height);
-    let area = (by * by) as u32;
-    for y in 0..height {
-        for x in 0..width {
-            let mut sum = area / 2;
-            for row in 0..by {
-                let start = (y * by + row) * stride + x * by;
-                sum += from[start..start + by].iter().map(|&s| u32::from(s)).sum::<u32>();
+    let area = (by * by) as u16;
+    let mut sums = vec![0u16; width * by];
+    for rows in from.chunks_exact(stride * by).take(height) {
+        sums.fill(area / 2);
+        for row in rows.chunks_exact(stride) {
+            for (sum, &sample) in sums.iter_mut().zip(row) {
+                *sum += u16::from(sample);
             }
-            out.push((sum / area) as u8);
         }
+        out.extend(
+            sums.chunks_exact(by).map(|cell| ((cell.iter().sum::<u16>() - (by as u16 - 1) * (area / 2)) / area) as u8),
+        );
     }
     out
 }

@@ -360,7 +360,7 @@ fn lamp(picture: &mut Picture) {
     for row in 0..picture.height {
         for column in 0..picture.width {
             let (dx, dy) = (column as f32 / width - 0.5, row as f32 / height - 0.62);
-            let light = (1.3 - (dx * dx * 2.6 + dy * dy * 2.0) * 2.2).clamp(0.32, 1.3);
+            let light = (1.4 - (dx * dx * 2.2 + dy * dy * 1.7) * 2.0).clamp(0.5, 1.4);
             let sample = &mut picture.y[row * picture.width + column];
             *sample = (16.0 + (f32::from(*sample) - 16.0) * light).clamp(16.0, 235.0) as u8;
         }

@@ -34,12 +34,14 @@ pub(super) fn paint(picture: &mut Picture, light: Light, own: u64) {
             })
             .collect();
         let base = 0.42 + near * 0.24 + random.random_range(-0.06..0.06);
-        for x in 0..picture.width {
-            let at = x as f32 / width * 6.3;
-            let wave: f32 = waves.iter().map(|(f, phase, size)| (at * f + phase).sin() * size).sum();
-            let top = (base - wave * 0.075) * height;
-            column(picture, x, top, colour);
-        }
+        let tops: Vec<usize> = (0..picture.width)
+            .map(|x| {
+                let at = x as f32 / width * 6.3;
+                let wave: f32 = waves.iter().map(|(f, phase, size)| (at * f + phase).sin() * size).sum();
+                ((base - wave * 0.075) * height).max(0.0) as usize
+            })
+            .collect();
+        hills(picture, &tops, colour);
     }
     let steel = light.on(rgb(72, 76, 80));
     for _ in 0..random.random_range(1..4) {
@@ -69,13 +71,19 @@ pub(super) fn paint(picture: &mut Picture, light: Light, own: u64) {
     picture.rect(0.0, height * 0.94, width, height * 0.06 + 1.0, woods);
 }
 
-fn column(picture: &mut Picture, x: usize, top: f32, colour: super::Yuv) {
-    for row in top.max(0.0) as usize..picture.height {
-        picture.y[row * picture.width + x] = colour.0;
-        if row.is_multiple_of(2) && x.is_multiple_of(2) {
-            let at = row / 2 * (picture.width / 2) + x / 2;
-            picture.u[at] = colour.1;
-            picture.v[at] = colour.2;
+/// Fills each column from its top down.
+fn hills(picture: &mut Picture, tops: &[usize], colour: super::Yuv) {
+    let half = picture.width / 2;
+    for row in tops.iter().copied().min().unwrap_or(0)..picture.height {
+        let samples = &mut picture.y[row * picture.width..(row + 1) * picture.width];
+        for (sample, _) in samples.iter_mut().zip(tops).filter(|(_, top)| **top <= row) {
+            *sample = colour.0;
+        }
+        if row.is_multiple_of(2) {
+            for at in (0..half).filter(|at| tops[at * 2] <= row) {
+                picture.u[row / 2 * half + at] = colour.1;
+                picture.v[row / 2 * half + at] = colour.2;
+            }
         }
     }
 }

@@ -41,8 +41,13 @@ impl Camera {
         })
     }
 
+    /// Its faults at this moment.
+    pub(crate) fn now(&self) -> FaultSet {
+        *self.faults.borrow()
+    }
+
     pub(crate) fn has(&self, fault: Fault) -> bool {
-        self.faults.borrow().has(fault)
+        self.now().has(fault)
     }
 
     /// Lets new faults begin and old ones end.

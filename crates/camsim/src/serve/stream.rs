@@ -131,7 +131,9 @@ impl Stream {
 
     /// Makes ready what is shown first.
     pub(crate) async fn prepare(&self) -> Result<(), SimError> {
-        let show = self.make(self.camera.faults.borrow().picture()).await?;
+        // Not in one expression: what is borrowed must not stay borrowed while we wait.
+        let fault = self.camera.now().picture();
+        let show = self.make(fault).await?;
         let mut state = self.state.borrow_mut();
         let frames = show.clip.frames.len();
         // The first picture is a keyframe; cameras of one scene are not in step.
@@ -175,7 +177,7 @@ impl Stream {
 
     /// Has another variant made if the camera's faults ask for it.
     fn follow_faults(self: &Rc<Self>, showing: Option<Fault>, next: Option<Option<Fault>>) {
-        let wanted = self.camera.faults.borrow().picture();
+        let wanted = self.camera.now().picture();
         if self.making.get() || next.map_or(showing == wanted, |next| next == wanted) {
             return;
         }
@@ -192,7 +194,7 @@ impl Stream {
 
     /// One tick of 1/15 s: sends the next picture, if there is one to send.
     pub(crate) fn tick(self: &Rc<Self>, buffer: &mut Buffers) {
-        let faults = *self.camera.faults.borrow();
+        let faults = self.camera.now();
         let mut state = self.state.borrow_mut();
         let state = &mut *state;
         state.timestamp = state.timestamp.wrapping_add(rtp::CLOCK / FPS);

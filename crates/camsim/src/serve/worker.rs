@@ -121,7 +121,7 @@ async fn beat(local: &Local, cameras: &[(usize, Rc<Camera>)]) {
             seen = changes;
             for (place, camera) in cameras {
                 let now = FaultSet::from_bits(local.shared.faults[*place].load(Ordering::Acquire));
-                if *camera.faults.borrow() != now {
+                if camera.now() != now {
                     camera.turn(now);
                 }
             }
