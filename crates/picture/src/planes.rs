@@ -151,7 +151,13 @@ pub(crate) fn resize(plane: &Plane<'_>, width: usize, height: usize, out: &mut V
             *sum += u32::from(part) * 256;
         }
         for cell in &across {
-            let total: u64 = cell.weights().map(|(x, weight)| u64::from(sums[x]) * u64::from(weight)).sum();
+            // Inner samples count whole.
+            let inner = if cell.last > cell.first { &sums[cell.first + 1..cell.last] } else { &[] };
+            let inner: u64 = inner.iter().map(|&sum| u64::from(sum)).sum();
+            let mut total = inner * 256 + u64::from(sums[cell.first]) * u64::from(cell.first_weight);
+            if cell.last > cell.first {
+                total += u64::from(sums[cell.last]) * u64::from(cell.last_weight);
+            }
             let area = u64::from(span.total) * u64::from(cell.total);
             out.push(((total + area / 2) / area) as u8);
         }

@@ -144,7 +144,7 @@ fn colour_cast(f: &Features, baseline: Option<&Baseline>, config: &DiagnosisConf
 
 /// By Immerkær's sigma where the picture is smooth; or, when the encoder smoothed the noise in some blocks and
 /// kept it in others, by fine detail that outweighs the picture's whole contrast: no scene has that (white noise
-/// alone has an acuity of 20, sharp scenes up to about 1).
+/// alone has an acuity of 20, sharp scenes up to about 1); or by both figures at several times the usual.
 fn noise(f: &Features, baseline: Option<&Baseline>, config: &DiagnosisConfig) -> Option<Sign> {
     let sigma_limit = config.noise_sigma.max(baseline.map_or(0.0, |b| b.noise * 2.0));
     let acuity_limit = config.noise_acuity.max(baseline.map_or(0.0, |b| b.acuity * 2.0));
@@ -152,6 +152,21 @@ fn noise(f: &Features, baseline: Option<&Baseline>, config: &DiagnosisConfig) ->
     if f.noise > sigma_limit {
         let detail = format!("noise of {:.0} luma steps (limit {sigma_limit:.0})", f.noise);
         return Some(Sign::new(Cause::PictureNoise, f.noise, sigma_limit, sigma_limit * 3.0, detail));
+    }
+    if let Some(usual) = baseline
+        && acuity > usual.acuity * config.noise_rise
+        && acuity > 1.5
+        && f.noise > usual.noise * config.noise_rise
+        && f.noise > 2.5
+    {
+        let detail = format!(
+            "noise of {:.1} luma steps, usually {:.1}; fine detail {:.1} times the usual",
+            f.noise,
+            usual.noise,
+            acuity / usual.acuity.max(0.01)
+        );
+        let limit = (usual.noise * config.noise_rise).max(2.5);
+        return Some(Sign::new(Cause::PictureNoise, f.noise, limit, limit * 3.0, detail));
     }
     (acuity > acuity_limit && f.flat < 0.1).then(|| {
         let detail = format!("fine detail outweighs the scene {acuity:.1} times (limit {acuity_limit:.1})");

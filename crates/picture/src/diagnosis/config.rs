@@ -41,6 +41,8 @@ pub struct DiagnosisConfig {
     pub noise_sigma: f32,
     /// Noise: or Laplacian variance over luma variance above this.
     pub noise_acuity: f32,
+    /// Noise: or both figures above this many times what the camera usually has by this light.
+    pub noise_rise: f32,
     /// Stripes: jump in luma steps that an eighth of the lines reach in most of their length.
     pub stripe_jump: f32,
     /// Scene moved: correlation of edge maps with the baseline below this.
@@ -76,6 +78,7 @@ impl Default for DiagnosisConfig {
             cast: 14.0,
             noise_sigma: 12.0,
             noise_acuity: 3.0,
+            noise_rise: 3.0,
             stripe_jump: 8.0,
             moved_correlation: 0.35,
             moved_fall: 0.3,
