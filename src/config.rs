@@ -266,7 +266,6 @@ impl Health {
             loss_permille: self.loss_permille,
             lowest_fps: self.lowest_fps,
             implausible_percent: self.implausible_percent,
-            ..health::Config::default()
         }
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! Exit status: 0 done, 1 the work failed, 2 bad input or set-up (one line says what to do). `probe` has its own.
 
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
 mod cli;
 mod config;
 mod node;

@@ -63,7 +63,7 @@ fn block_on(work: impl Future<Output = Result<ExitCode, Failure>>) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return Failure::setup(format!("cannot start threads: {error}")).report(),
     };
-    let status = runtime.block_on(work).unwrap_or_else(|failure| failure.report());
+    let status = runtime.block_on(work).unwrap_or_else(Failure::report);
     runtime.shutdown_timeout(std::time::Duration::from_millis(500));
     status
 }
