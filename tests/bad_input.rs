@@ -138,3 +138,46 @@ fn secrets_on_disk_are_for_the_owner_only() {
     let said = complaint(&sharpeyes(&["user", "add", "lin", "--role", "operator", "--config", &path]));
     assert!(said.contains("lin"), "{said}");
 }
+
+#[test]
+fn a_database_of_a_newer_version_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let config = config(folder.path(), &data, "");
+    let output = sharpeyes(&["user", "--config", &config, "list"]);
+    assert!(output.status.success(), "{output:?}");
+    let database = data.join("store/sharpeyes.db");
+    let newer = "import sqlite3, sys; db = sqlite3.connect(sys.argv[1]); db.execute(\"insert into _sqlx_migrations \
+                 values (9000, 'later', current_timestamp, 1, x'00', 1)\"); db.commit()";
+    let changed = Command::new("python3").args(["-c", newer]).arg(&database).status().unwrap();
+    assert!(changed.success());
+    let said = complaint(&sharpeyes(&["serve", "--config", &config]));
+    assert!(said.contains("newer"), "{said}");
+}
+
+#[test]
+fn cameras_cannot_be_simulated_without_an_encoder_and_the_one_line_says_which() {
+    const SHIM: &str = r#"
+        #define _GNU_SOURCE
+        #include <dlfcn.h>
+        #include <string.h>
+        const void *avcodec_find_encoder_by_name(const char *name) {
+            const void *(*real)(const char *) =
+                (const void *(*)(const char *))dlsym(RTLD_NEXT, "avcodec_find_encoder_by_name");
+            return strcmp(name, "libx265") == 0 ? 0 : real(name);
+        }
+    "#;
+    let folder = tempfile::tempdir().unwrap();
+    let (source, shim) = (folder.path().join("shim.c"), folder.path().join("shim.so"));
+    std::fs::write(&source, SHIM).unwrap();
+    let compiled = Command::new("cc").args(["-shared", "-fPIC", "-o"]).args([&shim, &source]).arg("-ldl").status();
+    assert!(compiled.unwrap().success());
+    let output = Command::new(env!("CARGO_BIN_EXE_sharpeyes"))
+        .args(["demo", "--cameras", "1", "--listen", "127.0.0.1:0", "--data"])
+        .arg(folder.path().join("data"))
+        .env("LD_PRELOAD", &shim)
+        .output()
+        .unwrap();
+    let said = complaint(&output);
+    assert!(said.contains("libx265") && said.contains("install"), "{said}");
+}

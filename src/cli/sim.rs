@@ -30,6 +30,8 @@ pub(super) enum Told {
     Rendering { done: usize, of: usize },
     /// Cameras answer.
     Ready,
+    /// Cameras cannot be simulated; the process ends.
+    Failed { why: String },
     /// As asked.
     Done,
     /// Not done, and why.
@@ -43,9 +45,14 @@ pub(crate) async fn run(_: Args) -> Result<ExitCode, Failure> {
     let first = input.next_line().await.map_err(Failure::setup)?.unwrap_or_default();
     let config: camsim::Config = serde_json::from_str(&first)
         .map_err(|e| Failure::setup(format!("standard input does not describe a simulation: {e}")))?;
-    let farm = camsim::Farm::start_with(config, |done, of| output::json(&Told::Rendering { done, of }))
-        .await
-        .map_err(Failure::setup)?;
+    let farm = match camsim::Farm::start_with(config, |done, of| output::json(&Told::Rendering { done, of })).await {
+        Ok(farm) => farm,
+        Err(error) => {
+            // The parent says it, in its one line.
+            output::json(&Told::Failed { why: error.to_string() });
+            return Ok(ExitCode::from(2));
+        }
+    };
     output::json(&Told::Ready);
     while let Ok(Some(line)) = input.next_line().await {
         let answer = match serde_json::from_str(&line) {

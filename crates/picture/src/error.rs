@@ -58,6 +58,9 @@ pub enum PoolError {
     /// The worker program started, but does not get ready.
     #[error("the decoder process does not get ready: {0}")]
     NotReady(String),
+    /// The system's FFmpeg cannot do what is needed of it.
+    #[error("{0}; install a libavcodec that has it (Debian: libavcodec59 or libavcodec-extra59)")]
+    Unfit(String),
     /// A layer of the sandbox is missing and the policy is to require all.
     #[error(
         "the sandbox of the decoder lacks {0}; set picture.sandbox = \"prefer\" to go on without, or use a kernel that has it"

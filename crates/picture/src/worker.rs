@@ -44,7 +44,10 @@ fn serve(input: &impl AsFd, output: &impl AsFd) -> io::Result<()> {
         return Err(io::ErrorKind::InvalidData.into());
     };
     // Opened before the sandbox closes: libraries are loaded, tables filled.
-    let mut coders = Coders::new().map_err(io::Error::other)?;
+    let mut coders = match Coders::new() {
+        Ok(coders) => coders,
+        Err(why) => return write_all(output, &Answer::Refused { cpu: Duration::ZERO, why }.encode()),
+    };
     let report = sandbox::confine(&Limits { memory, cpu }, &sandbox::Layer::ALL);
     write_all(output, &Answer::Ready(report).encode())?;
     while read_message(input, &mut message)? {

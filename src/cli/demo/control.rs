@@ -45,19 +45,19 @@ impl Control {
         };
         let mut line = Line { child, input: Some(input), output: BufReader::new(output).lines() };
         let ready = async {
-            line.say(config).await?;
+            line.say(config).await.map_err(Failure::work)?;
             loop {
-                match line.hear().await? {
+                match line.hear().await.map_err(Failure::work)? {
                     Told::Rendering { done, of } => progress(done, of),
                     Told::Ready => return Ok(()),
-                    _ => return Err("the simulator answered out of turn".to_owned()),
+                    Told::Failed { why } => return Err(Failure::setup(format!("cameras cannot be simulated: {why}"))),
+                    _ => return Err(Failure::work("the simulator answered out of turn")),
                 }
             }
         };
         tokio::time::timeout(START_WITHIN, ready)
             .await
-            .map_err(|_| Failure::work("the simulator did not start in time"))?
-            .map_err(Failure::work)?;
+            .map_err(|_| Failure::work("the simulator did not start in time"))??;
         Ok(Control(Mutex::new(line)))
     }
 

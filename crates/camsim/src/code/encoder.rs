@@ -39,8 +39,11 @@ impl Encoder {
             SimCodec::H264 => "libx264",
             SimCodec::H265 => "libx265",
         };
-        let codec = ffmpeg::encoder::find_by_name(name)
-            .ok_or_else(|| SimError::Encode(format!("this machine's FFmpeg has no {name}")))?;
+        let codec = ffmpeg::encoder::find_by_name(name).ok_or_else(|| {
+            SimError::Encode(format!(
+                "this machine's FFmpeg has no {name}; install a libavcodec that has it (Debian: libavcodec59)"
+            ))
+        })?;
         let mut context =
             ffmpeg::codec::context::Context::new_with_codec(codec).encoder().video().map_err(|e| failed(name, e))?;
         context.set_width(recipe.width);

@@ -70,6 +70,7 @@ impl Process {
         let answer = process.exchange(&setup, &[], 1 << 16, deadline, || false);
         match answer.map(|body| Answer::parse(&body)) {
             Ok(Some(Answer::Ready(report))) => Ok((process, report)),
+            Ok(Some(Answer::Refused { why, .. })) => Err(PoolError::Unfit(why)),
             Ok(_) => Err(PoolError::NotReady("it does not speak our language; is it the same version?".to_owned())),
             Err(Broken::TimedOut) => Err(PoolError::NotReady("it does not answer".to_owned())),
             Err(_) => Err(PoolError::NotReady(format!("it ended: {}", process.autopsy()))),

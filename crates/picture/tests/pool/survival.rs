@@ -7,8 +7,10 @@ use picture::{PictureError, Pool, PoolError};
 use rustix::process::{Pid, Signal, kill_process};
 use std::{
     future::poll_fn,
+    os::unix::fs::PermissionsExt,
     path::PathBuf,
     pin::Pin,
+    process::Command,
     task::Poll,
     time::{Duration, Instant},
 };
@@ -23,6 +25,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("survival::shutdown_is_quick_and_complete", shutdown),
     ("survival::dropping_the_pool_ends_the_workers", dropped),
     ("survival::an_unusable_program_is_a_clear_error", unusable),
+    ("survival::a_missing_decoder_is_named", missing_decoder),
     ("survival::an_impossible_configuration_is_a_clear_error", impossible),
 ];
 
@@ -216,6 +219,31 @@ fn unusable() {
     assert!(error.contains("ended: exit status 0"), "{error}");
     let error = start("/bin/echo").to_string();
     assert!(error.contains("decoder process"), "{error}");
+}
+
+/// A libavcodec that was built without H.265: the function that finds decoders is replaced before the worker starts.
+fn missing_decoder() {
+    const SHIM: &str = r#"
+        #define _GNU_SOURCE
+        #include <dlfcn.h>
+        const void *avcodec_find_decoder(int id) {
+            const void *(*real)(int) = (const void *(*)(int))dlsym(RTLD_NEXT, "avcodec_find_decoder");
+            return id == 173 /* AV_CODEC_ID_HEVC */ ? 0 : real(id);
+        }
+    "#;
+    let folder = tempfile::tempdir().unwrap();
+    let (source, shim) = (folder.path().join("shim.c"), folder.path().join("shim.so"));
+    std::fs::write(&source, SHIM).unwrap();
+    let compiled = Command::new("cc").args(["-shared", "-fPIC", "-o"]).args([&shim, &source]).arg("-ldl").status();
+    assert!(compiled.unwrap().success());
+    let worker = folder.path().join("worker");
+    let program = std::env::current_exe().unwrap();
+    let script = format!("#!/bin/sh\nLD_PRELOAD={} exec {} \"$@\"\n", shim.display(), program.display());
+    std::fs::write(&worker, script).unwrap();
+    std::fs::set_permissions(&worker, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let error = Pool::start(picture::Config::default(), worker).err().unwrap();
+    assert!(matches!(error, PoolError::Unfit(_)), "{error:?}");
+    assert!(error.to_string().starts_with("FFmpeg has no decoder for h265; install"), "{error}");
 }
 
 fn impossible() {

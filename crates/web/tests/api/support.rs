@@ -101,6 +101,12 @@ impl County {
     }
 
     pub(crate) fn publish_with(&self, troubles: &[(u32, Cause)], incidents: Vec<Arc<Incident>>) {
+        let told: Vec<u32> = troubles.iter().map(|(id, _)| *id).collect();
+        self.publish_telling(troubles, &told, incidents);
+    }
+
+    /// The same, telling of the cameras in `told` alone.
+    pub(crate) fn publish_telling(&self, troubles: &[(u32, Cause)], told: &[u32], incidents: Vec<Arc<Incident>>) {
         let now = Now::read();
         let cameras: Vec<CameraRow> = self
             .services
@@ -135,8 +141,7 @@ impl County {
                 Status::Paused => &mut counts.paused,
             } += 1;
         }
-        let told: Vec<CameraRow> =
-            cameras.iter().filter(|r| troubles.iter().any(|(id, _)| *id == r.camera.0)).cloned().collect();
+        let told: Vec<CameraRow> = cameras.iter().filter(|r| told.contains(&r.camera.0)).cloned().collect();
         let incidents_told = incidents.clone();
         self.services.board.store(Arc::new(Board { at: now, cameras, incidents, own_faults: Vec::new(), counts }));
         for row in told {
@@ -300,8 +305,8 @@ pub(crate) fn registry() -> Registry {
     )
 }
 
-fn camera(id: u32, site: u32, uplink: Option<u32>) -> Camera {
-    let (main, _) = StreamUrl::parse(&format!("rtsp://10.9.0.{id}/main")).unwrap();
+pub(crate) fn camera(id: u32, site: u32, uplink: Option<u32>) -> Camera {
+    let (main, _) = StreamUrl::parse(&format!("rtsp://10.9.{}.{}/main", id / 256, id % 256)).unwrap();
     Camera {
         id: CameraId(id),
         name: format!("村口{id}"),
