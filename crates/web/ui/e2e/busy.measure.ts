@@ -48,7 +48,7 @@ test('the pages show the whole fleet at once and stay at hand while it changes',
     // Every picture in sight is decoded.
     await page.waitForFunction(() => {
       const box = document.querySelector('[data-test=wall]')?.getBoundingClientRect()
-      const images = [...document.querySelectorAll<HTMLImageElement>('[data-test=wall] img')].filter((image) => {
+      const images = Array.from(document.querySelectorAll<HTMLImageElement>('[data-test=wall] img')).filter((image) => {
         const at = image.getBoundingClientRect()
         return box && at.bottom > box.top && at.top < box.bottom
       })
