@@ -90,6 +90,7 @@ impl Node {
 
         let (stream_events_tx, stream_events) = tokio::sync::mpsc::channel(8192);
         let ingest_config = ingest_config(&config)?;
+        let reach = if ingest_config.allow_loopback { own::Reach::Loopback } else { own::Reach::Network };
         let ingest = ingest::Ingest::start(ingest_config.clone(), stream_events_tx);
         ingest.set_registry(Arc::clone(&registry));
 
@@ -104,7 +105,7 @@ impl Node {
         });
         let recorder = recorder::Recorder::start(Arc::clone(&store));
         let takes = takes::Takes::new(ingest.clone(), pool.clone(), archive.clone());
-        let own_events = own::watch(archive.clone(), pool.clone(), recorder.watch());
+        let own_events = own::watch(archive.clone(), pool.clone(), recorder.watch(), reach);
 
         let services = web::Services {
             store: Arc::clone(&store),

@@ -1,5 +1,8 @@
 //! Watching our own machine: what is wrong here must not be blamed on cameras.
 
+mod link;
+mod strain;
+
 use health::OwnPart;
 use std::{collections::BTreeMap, time::Duration};
 use tokio::sync::{mpsc, watch};
@@ -12,15 +15,26 @@ pub(super) struct OwnChange {
     pub(super) fault: Option<String>,
 }
 
-/// Looks at archive, database and decoders every second and tells what changed.
+/// Where cameras may be.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// In the network: without one of our own, no camera can be blamed.
+    Network,
+    /// Also on this machine (a simulation).
+    Loopback,
+}
+
+/// Looks at archive, database, decoders, network and processor every second and tells what changed.
 pub(super) fn watch(
     archive: archive::Archive,
     pool: picture::Pool,
     database: watch::Receiver<Option<String>>,
+    reach: Reach,
 ) -> mpsc::Receiver<OwnChange> {
     let (tell, changes) = mpsc::channel(16);
     tokio::spawn(async move {
         let mut known: BTreeMap<OwnPart, Option<String>> = BTreeMap::new();
+        let mut strain = strain::Strain::default();
         let mut ticks = tokio::time::interval(LOOK_EVERY);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -31,8 +45,14 @@ pub(super) fn watch(
                 archive::State::Failed(reason) => Some(reason),
             };
             let decoders = (pool.stats().workers == 0).then(|| "no decoder process runs".to_owned());
-            let parts =
-                [(OwnPart::Disk, disk), (OwnPart::Database, database.borrow().clone()), (OwnPart::Decoder, decoders)];
+            let network = if reach == Reach::Network { link::fault() } else { None };
+            let parts = [
+                (OwnPart::Network, network),
+                (OwnPart::Machine, strain.look()),
+                (OwnPart::Disk, disk),
+                (OwnPart::Database, database.borrow().clone()),
+                (OwnPart::Decoder, decoders),
+            ];
             for (part, fault) in parts {
                 if known.insert(part, fault.clone()).unwrap_or_default() != fault
                     && tell.send(OwnChange { part, fault }).await.is_err()

@@ -208,6 +208,11 @@ pub(crate) fn is_silence(cause: Cause) -> bool {
     )
 }
 
+/// Something was there, but its answer did not come in time.
+pub(crate) fn is_late(cause: Cause) -> bool {
+    matches!(cause, Cause::RtspNoAnswer | Cause::NoRtp | Cause::NoKeyframe)
+}
+
 /// After which no further try may be made by ourselves: another refused password may lock the account.
 pub(crate) fn parks(cause: Cause) -> bool {
     matches!(cause, Cause::PasswordRefused | Cause::AccountLocked)

@@ -169,4 +169,6 @@ pub enum OwnPart {
     Decoder,
     /// Our wall clock.
     Clock,
+    /// Our processor: it does not keep up with the streams, so answers seem late that were in time.
+    Machine,
 }

@@ -3,7 +3,7 @@
 use crate::{
     Fleet, IncidentId, Scope, Severity,
     book::{Draft, Rest},
-    camera::is_silence,
+    camera::{is_late, is_silence},
     index::{CameraIx, GroupIx},
     rules::{Facts, RuleScope, conclude},
     schedule::Key,
@@ -144,7 +144,7 @@ impl Fleet {
         if let Some(id) = self.cameras[ix.at()].shared {
             self.part(ix, id, Some(own));
         }
-        let silence = |id| self.book.open(id).is_some_and(|i| is_silence(i.cause));
+        let silence = |id| self.book.open(id).is_some_and(|i| is_silence(i.cause) || is_late(i.cause));
         if self.cameras[ix.at()].own.is_some_and(silence) {
             self.close_own(ix, Some(own));
         }

@@ -6,7 +6,7 @@
 use crate::{
     Fleet, IncidentId, OwnPart, Scope, Severity,
     book::Draft,
-    camera::is_silence,
+    camera::{is_late, is_silence},
     doubt::{Doubt, Losses, is_doubted},
     faults::ClockTrust,
     index::CameraIx,
@@ -16,7 +16,7 @@ use crate::{
 use fleet::{Cause, Mono, Status};
 use std::{collections::BTreeMap, time::Duration};
 
-/// Cameras that went offline this long before our own network was found at fault are doubted too.
+/// Cameras that went offline this long before our own network or machine was found at fault are doubted too.
 const DOUBT_BACK: Duration = Duration::from_secs(30);
 /// After our own fault everything is tried again within this time, as the opener's pace allows.
 const RECHECK_WITHIN: Duration = Duration::from_secs(5);
@@ -46,7 +46,7 @@ impl Own {
 
     /// Why no failure of a camera may be believed now.
     pub(crate) fn distrust(&self) -> Option<(Cause, String)> {
-        [OwnPart::Network, OwnPart::Decoder]
+        [OwnPart::Network, OwnPart::Machine, OwnPart::Decoder]
             .into_iter()
             .find_map(|part| self.faults.get(&part).map(|detail| (cause_of(part), detail.clone())))
     }
@@ -95,6 +95,7 @@ pub(crate) fn cause_of(part: OwnPart) -> Cause {
         OwnPart::Database => Cause::OwnDatabase,
         OwnPart::Decoder => Cause::OwnDecoder,
         OwnPart::Clock => Cause::OwnClock,
+        OwnPart::Machine => Cause::OwnMachine,
     }
 }
 
@@ -106,8 +107,8 @@ impl Fleet {
                     return;
                 }
                 let id = self.start_own(cause_of(part), 0, Duration::ZERO);
-                if part == OwnPart::Network {
-                    self.doubt_the_recent(id);
+                if matches!(part, OwnPart::Network | OwnPart::Machine) {
+                    self.doubt_the_recent(id, part);
                 }
             }
             None => {
@@ -142,20 +143,20 @@ impl Fleet {
         self.book.start(draft, self.now)
     }
 
-    /// Our network is at fault: what went offline just before it was noticed went offline because of it.
-    fn doubt_the_recent(&mut self, own: IncidentId) {
-        let detail = self.own.faults.get(&OwnPart::Network).cloned().unwrap_or_default();
+    /// We did not hear well: what went offline just before it was noticed went offline because of it.
+    fn doubt_the_recent(&mut self, own: IncidentId, part: OwnPart) {
+        let detail = self.own.faults.get(&part).cloned().unwrap_or_default();
         self.drop_doubt(own);
         for ix in self.watched() {
             let camera = &self.cameras[ix.at()];
             let recent = camera.status == Status::Offline
                 && self.now.mono.since(camera.changed) < DOUBT_BACK
-                && camera.cause.is_some_and(is_silence);
+                && camera.cause.is_some_and(|cause| is_silence(cause) || part == OwnPart::Machine && is_late(cause));
             if recent {
                 self.forget_incidents_of_silence(ix, own);
             }
             if recent || is_doubted(&self.cameras[ix.at()]) {
-                self.set_verdict(ix, Status::Unknown, Some(Cause::OwnNetwork), detail.clone());
+                self.set_verdict(ix, Status::Unknown, Some(cause_of(part)), detail.clone());
             }
         }
     }
@@ -164,8 +165,8 @@ impl Fleet {
     fn check_again(&mut self) {
         for ix in self.watched() {
             let camera = &mut self.cameras[ix.at()];
-            let ours =
-                camera.status == Status::Unknown && matches!(camera.cause, Some(Cause::OwnNetwork | Cause::OwnDecoder));
+            let ours = camera.status == Status::Unknown
+                && matches!(camera.cause, Some(Cause::OwnNetwork | Cause::OwnMachine | Cause::OwnDecoder));
             if !ours {
                 continue;
             }

@@ -439,6 +439,29 @@ mod ourselves {
     }
 
     #[test]
+    fn an_overloaded_machine_blames_no_camera() {
+        let mut w = running(County::of(&[3usize; 4]));
+        // Noticed only after the first cameras were called offline.
+        w.act(Act::Camera(0, Fault::Stall, true));
+        w.act(Act::Camera(1, Fault::PowerOff, true));
+        w.pass(25 * S);
+        assert_eq!(w.status(0).0, Status::Offline);
+        w.act(Act::Own(OwnPart::Machine, true));
+        assert_eq!(w.status(0), (Status::Unknown, Some(Cause::OwnMachine)));
+        assert_eq!(w.status(1), (Status::Unknown, Some(Cause::OwnMachine)));
+        w.act(Act::Camera(4, Fault::PowerOff, true));
+        w.pass(60 * S);
+        assert_eq!(w.status(4), (Status::Unknown, Some(Cause::OwnMachine)));
+        assert_eq!(w.counts()[0], 9);
+        w.act(Act::Own(OwnPart::Machine, false));
+        w.act(Act::Camera(0, Fault::Stall, false));
+        w.pass(60 * S);
+        assert_eq!(w.status(0), (Status::Online, None));
+        assert_eq!(w.status(4), (Status::Offline, Some(Cause::NoAnswer)));
+        w.assert_sound();
+    }
+
+    #[test]
     fn a_failing_decoder_leaves_online_cameras_alone() {
         let mut w = running(County::of(&[3, 3]));
         w.act(Act::OwnDecoder(true));

@@ -80,12 +80,13 @@ pub(crate) const LIKELY: [(LikelyCause, &str, &str); 10] = [
 ];
 
 /// Parts of our own machine: Chinese, English.
-pub(crate) const PARTS: [(OwnPart, &str, &str); 5] = [
+pub(crate) const PARTS: [(OwnPart, &str, &str); 6] = [
     (OwnPart::Network, "本机网络", "our network"),
     (OwnPart::Disk, "本机磁盘", "our disk"),
     (OwnPart::Database, "本机数据库", "our database"),
     (OwnPart::Decoder, "本机解码", "our decoder"),
     (OwnPart::Clock, "本机时钟", "our clock"),
+    (OwnPart::Machine, "本机处理能力", "our processor"),
 ];
 
 /// Roles: Chinese, English.

@@ -147,7 +147,7 @@ export interface components {
             zh: string;
         };
         /** @enum {string} */
-        CauseWord: "address_invalid" | "address_forbidden" | "name_unresolved" | "host_unreachable" | "no_answer" | "port_closed" | "rtsp_no_answer" | "not_rtsp" | "rtsp_error" | "connection_lost" | "tls_failed" | "redirect_refused" | "stream_not_found" | "session_limit" | "password_refused" | "access_forbidden" | "account_locked" | "auth_unsupported" | "no_video" | "sdp_malformed" | "unsupported_codec" | "setup_refused" | "play_refused" | "no_rtp" | "stalled" | "stream_ended" | "packet_loss" | "low_frame_rate" | "no_keyframe" | "bad_rtp" | "decode_failed" | "decoder_crashed" | "picture_black" | "picture_frozen" | "picture_too_dark" | "picture_too_bright" | "picture_blurred" | "picture_covered" | "picture_colour_cast" | "picture_noise" | "picture_stripes" | "scene_moved" | "same_picture" | "clock_wrong" | "own_network" | "own_disk" | "own_database" | "own_decoder" | "own_clock" | "implausible_change" | "not_yet_checked" | "maintenance" | "out_of_use";
+        CauseWord: "address_invalid" | "address_forbidden" | "name_unresolved" | "host_unreachable" | "no_answer" | "port_closed" | "rtsp_no_answer" | "not_rtsp" | "rtsp_error" | "connection_lost" | "tls_failed" | "redirect_refused" | "stream_not_found" | "session_limit" | "password_refused" | "access_forbidden" | "account_locked" | "auth_unsupported" | "no_video" | "sdp_malformed" | "unsupported_codec" | "setup_refused" | "play_refused" | "no_rtp" | "stalled" | "stream_ended" | "packet_loss" | "low_frame_rate" | "no_keyframe" | "bad_rtp" | "decode_failed" | "decoder_crashed" | "picture_black" | "picture_frozen" | "picture_too_dark" | "picture_too_bright" | "picture_blurred" | "picture_covered" | "picture_colour_cast" | "picture_noise" | "picture_stripes" | "scene_moved" | "same_picture" | "clock_wrong" | "own_network" | "own_disk" | "own_database" | "own_decoder" | "own_clock" | "own_machine" | "implausible_change" | "not_yet_checked" | "maintenance" | "out_of_use";
         /** @enum {string} */
         ClassWord: "routine" | "status_change" | "incident";
         /** @enum {string} */
@@ -408,7 +408,7 @@ export interface components {
             part: components["schemas"]["OwnWord"];
         };
         /** @enum {string} */
-        OwnWord: "network" | "disk" | "database" | "decoder" | "clock";
+        OwnWord: "network" | "disk" | "database" | "decoder" | "clock" | "machine";
         /** @description A page of a longer list. */
         Paged_AuditView: {
             items: {
