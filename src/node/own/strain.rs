@@ -42,7 +42,7 @@ impl Strain {
     }
 
     fn take(&mut self, now: Instant, sample: Sample) -> Option<String> {
-        let Some((before, earlier)) = self.last.replace((now, sample.clone())) else { return None };
+        let (before, earlier) = self.last.replace((now, sample.clone()))?;
         let real = now.saturating_duration_since(before);
         let share = |(thread, busy): (&u64, &Duration)| {
             let spent = busy.saturating_sub(*earlier.get(thread)?);
