@@ -1,30 +1,28 @@
-//! The first words with a camera, on a connection of their own: TCP, OPTIONS, DESCRIBE with the account.
+//! The conversation with a camera: one connection from OPTIONS or DESCRIBE to TEARDOWN.
 //!
-//! The stream library hides the wire, so this small client does what a verdict needs: it keeps status lines,
-//! headers and the SDP as evidence, gives each answer its own absolute limit, and bounds what a peer can make
-//! us read. It never sets up a stream, never follows a redirect and sends an account at most once.
+//! It keeps status lines, headers and the SDP as evidence, gives each answer its own absolute limit, and bounds what
+//! a peer can make us read. It never follows a redirect, and never sends an account again that was refused.
 
 use crate::{
     Config,
-    failure::{Account, Step, failure, io_failure, printable, scrub, status_failure},
+    description::{self, Video},
+    failure::{Account, Step, failure, hints_at_lock, io_failure, scrub, status_failure},
+    line::Line,
+    message::{Answer, HEAD_BYTES, not_rtsp, parse_head},
+    transcript::Transcript,
 };
 use fleet::{Cause, Credentials};
 use health::Failure;
 use http_auth::{PasswordClient, PasswordParams};
-use std::{io, net::SocketAddr, time::Duration};
+use std::{fmt::Write as _, io, net::SocketAddr, time::Duration};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
+    runtime::Handle,
     time::{Instant, timeout, timeout_at},
 };
+use tokio_util::task::TaskTracker;
 use url::Url;
-
-/// Longest head of an answer.
-const HEAD_BYTES: usize = 64 << 10;
-/// Longest body of an answer.
-const BODY_BYTES: usize = 256 << 10;
-/// Longest transcript.
-const TRANSCRIPT_BYTES: usize = 64 << 10;
 
 /// Connects within the limit.
 pub(crate) async fn connect(address: SocketAddr, limit: Duration) -> Result<TcpStream, Failure> {
@@ -32,27 +30,6 @@ pub(crate) async fn connect(address: SocketAddr, limit: Duration) -> Result<TcpS
         Ok(Ok(stream)) => Ok(stream),
         Ok(Err(error)) => Err(io_failure(Step::Connect, &error)),
         Err(_) => Err(failure(Cause::NoAnswer, format!("{address} did not answer within {} s", limit.as_secs_f32()))),
-    }
-}
-
-/// What was said, secrets removed and bounded.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Transcript(String);
-
-impl Transcript {
-    pub(crate) fn note(&mut self, text: &str) {
-        if self.0.len() + text.len() < TRANSCRIPT_BYTES {
-            self.0.push_str(text);
-            self.0.push('\n');
-        }
-    }
-
-    pub(crate) fn text(&self) -> &str {
-        &self.0
-    }
-
-    pub(crate) fn into_text(self) -> String {
-        self.0
     }
 }
 
@@ -70,223 +47,287 @@ pub(crate) enum Admission {
 pub(crate) struct Described {
     pub(crate) status_line: String,
     pub(crate) admission: Admission,
+    pub(crate) video: Result<Video, Failure>,
     pub(crate) sdp_bytes: usize,
     pub(crate) took: Duration,
 }
 
-/// The conversation with one camera.
-pub(crate) struct Exchange<'a> {
-    stream: TcpStream,
+/// The conversation with one camera. Dropping it ends the session it set up, if any, in the background.
+pub(crate) struct Exchange {
+    /// `None` only while it is being dropped.
+    line: Option<Line>,
+    /// What came and was not yet looked at.
     buffer: Vec<u8>,
     sequence: u32,
-    config: &'a Config,
-    credentials: Option<&'a Credentials>,
-    refused_before: bool,
-    pub(crate) transcript: &'a mut Transcript,
+    limit: Duration,
+    teardown: Duration,
+    user_agent: String,
+    credentials: Option<Credentials>,
+    account: Account,
+    /// Set once the camera asked for the account.
+    client: Option<PasswordClient>,
+    /// A request with the account was granted.
+    accepted: bool,
+    session: Option<Session>,
+    leaving: TaskTracker,
 }
 
-struct Answer {
-    status: u16,
-    line: String,
-    headers: Vec<(String, String)>,
-    body: Vec<u8>,
+/// What a camera calls the session it set up.
+struct Session {
+    id: String,
+    aggregate: Url,
 }
 
-impl Answer {
-    fn header<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        self.headers.iter().filter(move |(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v.as_str())
-    }
-}
-
-impl<'a> Exchange<'a> {
+impl Exchange {
+    /// Takes over a connection. Sessions that end are counted in `leaving` until they are gone.
     pub(crate) fn new(
-        stream: TcpStream,
-        config: &'a Config,
-        credentials: Option<&'a Credentials>,
+        line: Line,
+        config: &Config,
+        credentials: Option<&Credentials>,
         refused_before: bool,
-        transcript: &'a mut Transcript,
-    ) -> Exchange<'a> {
-        Exchange { stream, buffer: Vec::new(), sequence: 0, config, credentials, refused_before, transcript }
+        leaving: &TaskTracker,
+    ) -> Exchange {
+        let account = match credentials {
+            None => Account::None,
+            Some(_) if refused_before => Account::RefusedBefore,
+            Some(_) => Account::Given,
+        };
+        Exchange {
+            line: Some(line),
+            buffer: Vec::new(),
+            sequence: 0,
+            limit: config.limits.answer,
+            teardown: config.teardown,
+            user_agent: config.user_agent.clone(),
+            credentials: credentials.cloned(),
+            account,
+            client: None,
+            accepted: false,
+            session: None,
+            leaving: leaving.clone(),
+        }
     }
 
-    /// The connection, to be kept or dropped.
-    pub(crate) fn into_stream(self) -> TcpStream {
-        self.stream
+    /// The connection.
+    pub(crate) fn line(&mut self) -> &mut Line {
+        self.line.as_mut().expect("taken only while being dropped")
+    }
+
+    /// Takes what came beyond the last answer.
+    pub(crate) fn take_rest(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.buffer)
+    }
+
+    /// The connection is of no more use: no TEARDOWN is tried.
+    pub(crate) fn gone(&mut self) {
+        self.session = None;
+    }
+
+    /// From now on there is a session to end.
+    pub(crate) fn begin_session(&mut self, id: String, aggregate: Url) {
+        self.session = Some(Session { id, aggregate });
     }
 
     /// Asks what the peer can do; any RTSP answer will do.
-    pub(crate) async fn options(&mut self, url: &Url) -> Result<String, Failure> {
-        Ok(self.request("OPTIONS", url, None).await?.line)
+    pub(crate) async fn options(&mut self, url: &Url, transcript: &mut Transcript) -> Result<String, Failure> {
+        Ok(self.request(Step::Options, url, "", transcript).await?.line)
     }
 
     /// Asks for the description, with the account if the camera wants one.
-    pub(crate) async fn describe(&mut self, url: &Url) -> Result<Described, Failure> {
+    pub(crate) async fn describe(&mut self, url: &Url, transcript: &mut Transcript) -> Result<Described, Failure> {
         let began = Instant::now();
-        let first = self.request("DESCRIBE", url, None).await?;
-        if first.status != 401 {
-            return self.described(first, Admission::NotAsked, Account::None, began);
-        }
-        let Some(account) = self.credentials else {
-            return Err(self.refused(&first, Account::None));
-        };
-        let mut client = challenge(&first)?;
-        let scheme = match &client {
-            PasswordClient::Basic(_) => "Basic",
-            PasswordClient::Digest(_) => "Digest",
-            _ => "another scheme",
-        };
-        let known = if self.refused_before { Account::RefusedBefore } else { Account::Given };
-        let mut answer = self.authorized(&mut client, account, url).await?;
-        if answer.status == 401
-            && let Ok(PasswordClient::Digest(fresh)) = challenge(&answer)
-            && fresh.stale()
-        {
-            // Not the account, only the nonce was too old (RFC 7616 §3.3): once more with the new one.
-            client = PasswordClient::Digest(fresh);
-            answer = self.authorized(&mut client, account, url).await?;
-        }
-        self.described(answer, Admission::Accepted(scheme), known, began)
-    }
-
-    async fn authorized(
-        &mut self,
-        client: &mut PasswordClient,
-        account: &Credentials,
-        url: &Url,
-    ) -> Result<Answer, Failure> {
-        let header = client
-            .respond(&PasswordParams {
-                username: &account.username,
-                password: account.password.expose(),
-                uri: url.as_str(),
-                method: "DESCRIBE",
-                body: Some(&[]),
-            })
-            .map_err(|why| failure(Cause::AuthUnsupported, why))?;
-        self.request("DESCRIBE", url, Some(&header)).await
-    }
-
-    fn described(
-        &self,
-        answer: Answer,
-        admission: Admission,
-        account: Account,
-        began: Instant,
-    ) -> Result<Described, Failure> {
-        if !(200..300).contains(&answer.status) {
-            return Err(self.refused(&answer, account));
-        }
+        let answer = self.ask(Step::Describe, url, "Accept: application/sdp\r\n", transcript).await?;
         if answer.body.is_empty() {
             return Err(failure(Cause::SdpMalformed, "DESCRIBE was answered without a description"));
         }
-        Ok(Described { status_line: answer.line, admission, sdp_bytes: answer.body.len(), took: began.elapsed() })
+        let admission = match &self.client {
+            None => Admission::NotAsked,
+            Some(PasswordClient::Basic(_)) => Admission::Accepted("Basic"),
+            Some(PasswordClient::Digest(_)) => Admission::Accepted("Digest"),
+            Some(_) => Admission::Accepted("another scheme"),
+        };
+        Ok(Described {
+            admission,
+            video: description::video(&answer, url),
+            sdp_bytes: answer.body.len(),
+            took: began.elapsed(),
+            status_line: answer.line,
+        })
     }
 
-    fn refused(&self, answer: &Answer, account: Account) -> Failure {
-        let mut line = scrub(&answer.line, self.credentials);
+    /// Sends a request, with the account once the camera has asked for it, and returns a good answer.
+    pub(crate) async fn ask(
+        &mut self,
+        step: Step,
+        url: &Url,
+        headers: &str,
+        transcript: &mut Transcript,
+    ) -> Result<Answer, Failure> {
+        let mut renewed = false;
+        loop {
+            let answer = self.request(step, url, headers, transcript).await?;
+            if (200..300).contains(&answer.status) {
+                self.accepted |= self.client.is_some();
+                return Ok(answer);
+            }
+            if answer.status != 401 || self.credentials.is_none() || hints_at_lock(&answer.line) {
+                return Err(self.refused(step, &answer));
+            }
+            let sent = self.client.is_some();
+            let client = match challenge(&answer) {
+                Ok(client) => client,
+                Err(_) if sent => return Err(self.refused(step, &answer)),
+                Err(failure) => return Err(failure),
+            };
+            // Once more only if not the account was refused but its nonce (RFC 7616 §3.3), which cameras that give a
+            // new nonce with each answer do not always say.
+            let stale = matches!(&client, PasswordClient::Digest(fresh) if fresh.stale() || self.accepted);
+            if sent && (renewed || !stale) {
+                return Err(self.refused(step, &answer));
+            }
+            renewed = sent;
+            self.client = Some(client);
+        }
+    }
+
+    fn refused(&self, step: Step, answer: &Answer) -> Failure {
+        let mut line = scrub(&answer.line, self.credentials.as_ref());
         if (300..400).contains(&answer.status) {
             line = format!("{line}, to {}", answer.header("Location").next().map_or("nowhere".to_owned(), redacted));
         }
-        // Some makers say in a header or the body what the status line does not.
+        // Some makers say in the body what the status line does not.
         let body = String::from_utf8_lossy(&answer.body[..answer.body.len().min(500)]);
         if matches!(answer.status, 401 | 403) && !body.trim().is_empty() {
-            line = format!("{line}: {}", scrub(body.trim(), self.credentials));
+            line = format!("{line}: {}", scrub(body.trim(), self.credentials.as_ref()));
         }
-        status_failure(Step::Describe, answer.status, &line, account)
+        // Without a request that carried it, the account was not refused.
+        let account = if step == Step::Describe && self.client.is_none() { Account::None } else { self.account };
+        status_failure(step, answer.status, &line, account)
+    }
+
+    /// A request's text, and what of it may be kept.
+    fn compose(&mut self, method: &str, url: &Url, headers: &str) -> Result<(String, String), Failure> {
+        self.sequence += 1;
+        let mut shown = format!(
+            "{method} {url} RTSP/1.0\r\nCSeq: {}\r\nUser-Agent: {}\r\n{headers}",
+            self.sequence, self.user_agent
+        );
+        if let Some(session) = &self.session {
+            let _ = write!(shown, "Session: {}\r\n", session.id);
+        }
+        let mut text = shown.clone();
+        if let (Some(client), Some(account)) = (&mut self.client, &self.credentials) {
+            let value = client
+                .respond(&PasswordParams {
+                    username: &account.username,
+                    password: account.password.expose(),
+                    uri: url.as_str(),
+                    method,
+                    body: Some(&[]),
+                })
+                .map_err(|why| failure(Cause::AuthUnsupported, why))?;
+            let _ = write!(shown, "Authorization: {} (removed)\r\n", value.split(' ').next().unwrap_or_default());
+            let _ = write!(text, "Authorization: {value}\r\n");
+        }
+        text.push_str("\r\n");
+        Ok((text, shown))
+    }
+
+    /// A request that asks nothing but keeps the session alive.
+    pub(crate) fn keepalive(&mut self, method: &str) -> Option<String> {
+        let url = self.session.as_ref()?.aggregate.clone();
+        self.compose(method, &url, "").ok().map(|(text, _)| text)
+    }
+
+    /// An answer in the middle of the stream: a keepalive may have been refused for its nonce.
+    pub(crate) fn answered(&mut self, answer: &Answer) {
+        if answer.status == 401
+            && self.accepted
+            && let Ok(client @ PasswordClient::Digest(_)) = challenge(answer)
+        {
+            self.client = Some(client);
+        }
     }
 
     /// Sends one request and reads its answer, both within one absolute limit.
-    async fn request(&mut self, method: &str, url: &Url, authorization: Option<&str>) -> Result<Answer, Failure> {
-        self.sequence += 1;
-        let mut text =
-            format!("{method} {url} RTSP/1.0\r\nCSeq: {}\r\nUser-Agent: {}\r\n", self.sequence, self.config.user_agent);
-        if method == "DESCRIBE" {
-            text.push_str("Accept: application/sdp\r\n");
-        }
-        self.transcript.note(text.trim_end());
-        if let Some(value) = authorization {
-            let scheme = value.split(' ').next().unwrap_or_default();
-            self.transcript.note(&format!("Authorization: {scheme} (removed)"));
-            text.push_str(&format!("Authorization: {value}\r\n"));
-        }
-        self.transcript.note("");
-        text.push_str("\r\n");
-
-        let limit = self.config.limits.answer;
-        let began = Instant::now();
+    async fn request(
+        &mut self,
+        step: Step,
+        url: &Url,
+        headers: &str,
+        transcript: &mut Transcript,
+    ) -> Result<Answer, Failure> {
+        let (text, shown) = self.compose(step.name(), url, headers)?;
+        transcript.note(&shown.replace('\r', ""));
+        let (began, limit) = (Instant::now(), self.limit);
         let answer = async {
-            self.stream.write_all(text.as_bytes()).await.map_err(|e| io_failure(Step::Describe, &e))?;
-            self.answer().await
+            self.line().write_all(text.as_bytes()).await.map_err(|e| io_failure(step, &e))?;
+            self.line().flush().await.map_err(|e| io_failure(step, &e))?;
+            self.answer(step).await
         };
         let answer = match timeout_at(began + limit, answer).await {
             Ok(answer) => answer,
-            Err(_) => {
-                let got = self.buffer.len();
-                Err(failure(
-                    Cause::RtspNoAnswer,
-                    format!("{method} was not answered within {} s ({got} bytes came)", limit.as_secs_f32()),
-                ))
-            }
+            Err(_) => Err(failure(
+                Cause::RtspNoAnswer,
+                format!(
+                    "{} was not answered within {} s ({} bytes came)",
+                    step.name(),
+                    limit.as_secs_f32(),
+                    self.buffer.len()
+                ),
+            )),
         };
         match &answer {
             Ok(answer) => {
-                let head: String = answer
-                    .headers
-                    .iter()
-                    .filter(|(name, _)| !name.eq_ignore_ascii_case("Authorization"))
-                    .map(|(n, v)| format!("{}: {}\n", printable(n, 100), printable(v, 1000)))
-                    .collect();
-                let body: String = String::from_utf8_lossy(&answer.body)
-                    .lines()
-                    .map(|l| format!("{}\n", printable(l, 2000)))
-                    .collect();
-                let said =
-                    format!("{} ({} ms)\n{head}\n{body}", printable(&answer.line, 300), began.elapsed().as_millis());
-                self.transcript.note(&scrub(&said, self.credentials));
+                let line = format!("{} ({} ms)", answer.line, began.elapsed().as_millis());
+                transcript.said(&line, &answer.headers, &answer.body, self.credentials.as_ref());
             }
-            Err(failure) => self.transcript.note(&format!("({})", failure.detail)),
+            Err(failure) => transcript.note(&format!("({})", failure.detail)),
         }
         answer
     }
 
     /// Reads the answer to the last request; answers to earlier ones are passed over.
-    async fn answer(&mut self) -> Result<Answer, Failure> {
+    async fn answer(&mut self, step: Step) -> Result<Answer, Failure> {
         loop {
-            let head = self.head().await?;
-            let mut answer = parse_head(&head)?;
-            let length = match answer.header("Content-Length").next() {
-                None => 0,
-                Some(text) => match text.trim().parse::<u64>() {
-                    Ok(length) if length <= BODY_BYTES as u64 => length as usize,
-                    _ => return Err(failure(Cause::SdpMalformed, format!("Content-Length: {text}"))),
-                },
-            };
+            let head = self.head(step).await?;
+            let mut answer = parse_head(&head).map_err(|f| beyond_rtsp(step, f))?;
+            let length = answer.length()?;
             while self.buffer.len() < length {
-                self.read().await?;
+                self.read(step).await?;
             }
             answer.body = self.buffer.drain(..length).collect();
-            let sequence = answer.header("CSeq").next().map(|c| c.trim().parse::<u32>());
-            match sequence {
-                Some(Ok(sequence)) if sequence == self.sequence => return Ok(answer),
-                Some(Ok(sequence)) if sequence < self.sequence => {}
-                other => {
-                    let got = other.map_or("none".to_owned(), |c| c.map_or("no number".to_owned(), |c| c.to_string()));
+            match answer.sequence() {
+                Ok(sequence) if sequence == self.sequence => return Ok(answer),
+                Ok(sequence) if sequence < self.sequence => {}
+                got => {
+                    let got = got.map_or_else(|why| why, |n| n.to_string());
                     return Err(failure(Cause::RtspError, format!("answer to CSeq {got}, expected {}", self.sequence)));
                 }
             }
         }
     }
 
-    /// Reads up to and with the empty line that ends the head.
-    async fn head(&mut self) -> Result<Vec<u8>, Failure> {
+    /// Reads up to and with the empty line that ends the head. Packets of a stream in between are passed over: of
+    /// one whose PLAY is still to be answered, or of an older session whose connection number the camera mistakes
+    /// for ours (old live555).
+    async fn head(&mut self, step: Step) -> Result<Vec<u8>, Failure> {
         let mut searched = 0;
         loop {
             let blank = self.buffer.iter().take_while(|b| matches!(b, b'\r' | b'\n')).count();
             self.buffer.drain(..blank);
             searched -= blank.min(searched);
+            if let [b'$', _, high, low, ..] = *self.buffer.as_slice() {
+                let length = 4 + usize::from(u16::from_be_bytes([high, low]));
+                while self.buffer.len() < length {
+                    self.read(step).await?;
+                }
+                self.buffer.drain(..length);
+                continue;
+            }
             let known = self.buffer.len().min(5);
-            if self.buffer[..known] != b"RTSP/"[..known] {
-                return Err(not_rtsp(&self.buffer));
+            if self.buffer.first() != Some(&b'$') && self.buffer[..known] != b"RTSP/"[..known] {
+                return Err(beyond_rtsp(step, not_rtsp(&self.buffer)));
             }
             if let Some(end) = self.buffer[searched..].windows(4).position(|w| w == b"\r\n\r\n") {
                 let rest = self.buffer.split_off(searched + end + 4);
@@ -299,27 +340,68 @@ impl<'a> Exchange<'a> {
                 ));
             }
             searched = self.buffer.len().saturating_sub(3);
-            self.read().await?;
+            self.read(step).await?;
         }
     }
 
-    async fn read(&mut self) -> Result<(), Failure> {
+    async fn read(&mut self, step: Step) -> Result<(), Failure> {
         let mut chunk = [0; 4096];
-        match self.stream.read(&mut chunk).await {
+        match self.line().read(&mut chunk).await {
             Ok(0) => {
                 let error = io::Error::new(
                     io::ErrorKind::UnexpectedEof,
                     format!("closed by the camera after {} bytes of an answer", self.buffer.len()),
                 );
-                Err(io_failure(Step::Describe, &error))
+                self.gone();
+                Err(io_failure(step, &error))
             }
             Ok(n) => {
                 self.buffer.extend_from_slice(&chunk[..n]);
                 Ok(())
             }
-            Err(error) => Err(io_failure(Step::Describe, &error)),
+            Err(error) => {
+                self.gone();
+                Err(io_failure(step, &error))
+            }
         }
     }
+}
+
+impl Drop for Exchange {
+    /// Takes leave of the camera, so that its session is free for whoever comes next.
+    fn drop(&mut self) {
+        let (Some(url), Ok(handle)) = (self.session.as_ref().map(|s| s.aggregate.clone()), Handle::try_current())
+        else {
+            return;
+        };
+        let Ok((text, _)) = self.compose(Step::Teardown.name(), &url, "") else { return };
+        let Some(mut line) = self.line.take() else { return };
+        let limit = self.teardown;
+        let leave = async move {
+            let _ = timeout(limit, async {
+                if line.write_all(text.as_bytes()).await.is_err() || line.flush().await.is_err() {
+                    return;
+                }
+                // Its answer ends a flood of packets; a camera that has closed the session often just hangs up.
+                let mut tail: Vec<u8> = Vec::new();
+                let mut chunk = [0; 4096];
+                while let Ok(n @ 1..) = line.read(&mut chunk).await {
+                    tail.extend_from_slice(&chunk[..n]);
+                    if tail.windows(7).any(|w| w == b"RTSP/1.") {
+                        return;
+                    }
+                    tail.drain(..tail.len().saturating_sub(6));
+                }
+            })
+            .await;
+        };
+        self.leaving.spawn_on(leave, &handle);
+    }
+}
+
+/// After DESCRIBE the peer is known to speak RTSP: what cannot be read is an error of it.
+fn beyond_rtsp(step: Step, failed: Failure) -> Failure {
+    if matches!(step, Step::Options | Step::Describe) { failed } else { failure(Cause::RtspError, failed.detail) }
 }
 
 /// The address of a redirect without account and query, which may hold secrets.
@@ -328,11 +410,6 @@ fn redacted(location: &str) -> String {
         Ok(url) => format!("{}://{}{}", url.scheme(), url.host_str().unwrap_or("?"), url.path()),
         Err(_) => "an address that cannot be read".to_owned(),
     }
-}
-
-fn not_rtsp(bytes: &[u8]) -> Failure {
-    let shown: String = bytes.iter().take(32).flat_map(|b| b.escape_ascii()).map(char::from).collect();
-    failure(Cause::NotRtsp, format!("the answer begins with \"{shown}\""))
 }
 
 /// Picks the best scheme the camera offers.
@@ -350,109 +427,5 @@ fn challenge(answer: &Answer) -> Result<PasswordClient, Failure> {
     builder.build().map_err(|why| failure(Cause::AuthUnsupported, format!("offered: {offered}({why})")))
 }
 
-fn parse_head(head: &[u8]) -> Result<Answer, Failure> {
-    let text = String::from_utf8_lossy(head);
-    let mut lines = text.split("\r\n");
-    let line = lines.next().unwrap_or_default();
-    let status = line.split(' ').nth(1).and_then(|s| s.parse::<u16>().ok()).filter(|s| (100..600).contains(s));
-    let Some(status) = status.filter(|_| line.starts_with("RTSP/1.") || line.starts_with("RTSP/2.")) else {
-        return Err(not_rtsp(head));
-    };
-    let headers = lines
-        .filter_map(|l| l.split_once(':'))
-        .take(200)
-        .map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned()))
-        .collect();
-    let line = line.split_once(' ').map_or(line, |(_, rest)| rest).to_owned();
-    Ok(Answer { status, line, headers, body: Vec::new() })
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-    use tokio::net::TcpListener;
-
-    /// What comes of a peer that answers each request with these bytes and then hangs up.
-    fn against(answers: Vec<Vec<u8>>) -> (Result<Described, Failure>, String) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async {
-            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-            let address = listener.local_addr().unwrap();
-            let peer = async {
-                let (mut stream, _) = listener.accept().await.unwrap();
-                let mut chunk = [0; 4096];
-                for answer in answers {
-                    if !matches!(stream.read(&mut chunk).await, Ok(n) if n > 0) {
-                        break;
-                    }
-                    let _ = stream.write_all(&answer).await;
-                }
-            };
-            let config = Config::default();
-            let account = Credentials { username: "admin".into(), password: fleet::Secret::new("hunter2") };
-            let mut transcript = Transcript::default();
-            let client = async {
-                let stream = connect(address, Duration::from_secs(2)).await.unwrap();
-                let mut exchange = Exchange::new(stream, &config, Some(&account), false, &mut transcript);
-                exchange.describe(&Url::parse("rtsp://camera/x").unwrap()).await
-            };
-            let (described, ()) = tokio::join!(client, peer);
-            (described, transcript.into_text())
-        })
-    }
-
-    fn challenge(more: &str) -> Vec<u8> {
-        let digest = format!("Digest realm=\"r\", nonce=\"n\", qop=\"auth\"{more}");
-        format!("RTSP/1.0 401 Unauthorized\r\nCSeq: 1\r\nWWW-Authenticate: {digest}\r\n\r\n").into_bytes()
-    }
-
-    fn numbered(answer: Vec<u8>, sequence: u32) -> Vec<u8> {
-        String::from_utf8(answer).unwrap().replace("CSeq: 1", &format!("CSeq: {sequence}")).into_bytes()
-    }
-
-    #[test]
-    fn a_stale_nonce_is_no_refusal() {
-        let fine = b"RTSP/1.0 200 OK\r\nCSeq: 3\r\nContent-Length: 5\r\n\r\nv=0\r\n".to_vec();
-        let (described, _) = against(vec![challenge(""), numbered(challenge(", stale=true"), 2), fine]);
-        assert_eq!(described.unwrap().admission, Admission::Accepted("Digest"));
-    }
-
-    #[test]
-    fn a_refusal_is_final_and_an_echoed_password_is_not_kept() {
-        let (described, said) = against(vec![
-            challenge(""),
-            b"RTSP/1.0 401 hunter2 is wrong\r\nCSeq: 2\r\nX-Echo: hunter2\r\n\r\n".to_vec(),
-            b"RTSP/1.0 200 OK\r\nCSeq: 3\r\n\r\n".to_vec(),
-        ]);
-        let failure = described.unwrap_err();
-        assert_eq!(failure.cause, Cause::PasswordRefused);
-        assert!(!failure.detail.contains("hunter2") && !said.contains("hunter2"), "{failure:?}\n{said}");
-    }
-
-    #[test]
-    fn an_unknown_scheme_is_named() {
-        let (described, _) =
-            against(vec![b"RTSP/1.0 401 No\r\nCSeq: 1\r\nWWW-Authenticate: Kerberos x=\"y\"\r\n\r\n".to_vec()]);
-        let failure = described.unwrap_err();
-        assert_eq!(failure.cause, Cause::AuthUnsupported);
-        assert!(failure.detail.contains("Kerberos"), "{failure:?}");
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(64))]
-        #[test]
-        fn any_answer_ends_in_a_verdict(mut answer in proptest::collection::vec(any::<u8>(), 0..600), shape in 0..3) {
-            let start: &[u8] = match shape {
-                0 => b"",
-                1 => b"RTSP/1.0 ",
-                _ => b"RTSP/1.0 401 X\r\nCSeq: 1\r\nWWW-Authenticate: Digest ",
-            };
-            answer.splice(0..0, start.iter().copied());
-            answer.extend(b"\r\n\r\n");
-            let (described, said) = against(vec![answer]);
-            prop_assert!(described.is_err());
-            prop_assert!(said.len() <= TRANSCRIPT_BYTES + 1);
-        }
-    }
-}
+mod tests;

@@ -1,8 +1,5 @@
-//! From what went wrong on the wire to a cause of the closed list.
-//!
-//! The stream library's errors are opaque: the step that failed tells the layer, the status code tells the rest.
-//! It hides the I/O errors underneath (its `source()` is always `None` as of 0.4.21), so those few wordings of its
-//! own that matter are recognised; the tests against misbehaving cameras notice when they change.
+//! From what went wrong on the wire to a cause of the closed list: the step that failed tells the layer, the status
+//! code or the kernel's error tells the rest.
 
 use fleet::{Cause, Credentials};
 use health::Failure;
@@ -15,20 +12,24 @@ const DETAIL: usize = 300;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Step {
     Connect,
+    Options,
     Describe,
     Setup,
     Play,
     Flow,
+    Teardown,
 }
 
 impl Step {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Step::Connect => "connecting",
+            Step::Options => "OPTIONS",
             Step::Describe => "DESCRIBE",
             Step::Setup => "SETUP",
             Step::Play => "PLAY",
             Step::Flow => "while playing",
+            Step::Teardown => "TEARDOWN",
         }
     }
 }
@@ -67,10 +68,9 @@ pub(crate) fn io_failure(step: Step, error: &io::Error) -> Failure {
         (Kind::HostUnreachable | Kind::NetworkUnreachable | Kind::PermissionDenied, _) => Cause::HostUnreachable,
         (Kind::AddrNotAvailable | Kind::NetworkDown | Kind::OutOfMemory, _) => Cause::OwnNetwork,
         (Kind::TimedOut, Step::Connect) => Cause::NoAnswer,
-        // The kernel gives up on a silent peer; without its number it is a keepalive that was not answered.
-        (Kind::TimedOut, Step::Flow) if error.raw_os_error().is_some() => Cause::Stalled,
+        // The kernel gives up on a silent peer.
+        (Kind::TimedOut, Step::Flow) => Cause::Stalled,
         (Kind::TimedOut, _) => Cause::RtspNoAnswer,
-        (Kind::UnexpectedEof, Step::Flow) => Cause::StreamEnded,
         _ => Cause::ConnectionLost,
     };
     failure(cause, format!("{}: {error}", step.name()))
@@ -110,63 +110,9 @@ pub(crate) enum Account {
 
 /// Whether an answer says that the account is locked. Makers word it freely: "Account Locked", "user is locked",
 /// "IP blocked", "illegal login lock".
-fn hints_at_lock(line: &str) -> bool {
+pub(crate) fn hints_at_lock(line: &str) -> bool {
     let line = line.to_ascii_lowercase();
     line.match_indices("lock").any(|(at, _)| !line[..at].ends_with('c'))
-}
-
-/// The cause of an error of the stream library.
-pub(crate) fn stream_failure(step: Step, error: &retina::Error, account: Account) -> Failure {
-    if let Some(status) = error.status_code() {
-        if (200..300).contains(&status) {
-            // A good status with content that cannot be used.
-            let text = first_line(error);
-            let cause = match step {
-                Step::Setup => Cause::SetupRefused,
-                Step::Play => Cause::PlayRefused,
-                _ if text.contains("(and 0 unparseable streams)") => Cause::NoVideo,
-                _ => Cause::SdpMalformed,
-            };
-            return failure(cause, format!("{}: {text}", step.name()));
-        }
-        return status_failure(step, status, &first_line(error), account);
-    }
-    let text = first_line(error);
-    if let Some(io) = io_error(&text) {
-        return io_failure(step, &io);
-    }
-    let cause = match step {
-        Step::Connect => Cause::AddressInvalid,
-        // The library's words for a connection that ends within a message.
-        Step::Flow if text.contains("at EOF") => Cause::StreamEnded,
-        Step::Flow => Cause::BadRtp,
-        Step::Describe | Step::Setup | Step::Play => Cause::RtspError,
-    };
-    failure(cause, format!("{}: {text}", step.name()))
-}
-
-/// The I/O error in the library's words, if it is one.
-fn io_error(text: &str) -> Option<io::Error> {
-    let inner = [
-        "Unable to connect to RTSP server: ",
-        "Error reading from RTSP peer: ",
-        "Error writing to RTSP peer: ",
-        "Error receiving UDP packet: ",
-    ]
-    .into_iter()
-    .find_map(|prefix| text.strip_prefix(prefix))?;
-    let code = inner.rsplit_once("(os error ").and_then(|(_, code)| code.strip_suffix(')')?.parse().ok());
-    Some(match code {
-        Some(code) => io::Error::from_raw_os_error(code),
-        None if inner.starts_with("EOF") => io::Error::new(io::ErrorKind::UnexpectedEof, inner),
-        None if inner.contains("keepalive") => io::Error::new(io::ErrorKind::TimedOut, inner),
-        None => io::Error::other(inner),
-    })
-}
-
-/// The first line of an error; the rest repeats addresses and dumps bytes.
-fn first_line(error: &retina::Error) -> String {
-    error.to_string().lines().next().unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]

@@ -1,51 +1,88 @@
-//! Video flowing: SETUP, PLAY, and packet after packet with figures and keyframes.
+//! Video flowing: packet after packet with figures and keyframes.
 //!
-//! Packets are read, not frames: depacketizing 800 streams to throw the frames away is what this saves. All
-//! packets at hand are taken in one go, and the clock and the timer are looked at once per wake-up.
+//! Packets are read, not frames: depacketizing 800 streams to throw the frames away is what this saves. What a wake-up
+//! finds is read into one buffer per thread and looked at in place; only a packet that is not yet whole is kept with
+//! its session. The clock and the timer are looked at once per wake-up, and nothing is allocated per packet.
 
 use crate::{
-    Config, Target,
+    Config,
     assemble::{Assembler, Found, Packet, Whole},
-    exchange::Transcript,
-    failure::{Account, Step, failure, stream_failure},
+    description::Video,
+    exchange::Exchange,
+    failure::{Step, failure, io_failure},
     jpeg::JpegAssembler,
-    meter::{Meter, wall},
+    message::{Answer, Interlude, interlude},
+    meter::Meter,
     nal::Syntax,
+    ports::Ports,
+    rtp::{Rtp, reports},
+    sequence::{Order, Sequence},
 };
-use fleet::{Cause, Codec, Transport, Wall};
-use futures::Stream as _;
+use fleet::{Cause, Codec, Now, Wall};
 use health::{Failure, StreamFigures};
-use retina::{
-    client::{
-        InitialSequenceNumberPolicy, InitialTimestampPolicy, PacketItem, PlayOptions, Playing, Session, SessionGroup,
-        SessionOptions, SetupOptions, TcpTransportOptions, UdpTransportOptions,
-    },
-    codec::{ParametersRef, VideoParametersCodec},
-    rtcp::{ReceivedCompoundPacket, TypedPacketRef},
-    rtp::ReceivedPacket,
-};
 use std::{
+    cell::RefCell,
     future::{Future, poll_fn},
-    net::SocketAddr,
-    pin::{Pin, pin},
-    sync::Arc,
+    io,
+    pin::Pin,
     task::{Context, Poll},
     time::{Duration, Instant},
 };
 use tokio::{
-    net::TcpStream,
-    time::{Sleep, sleep_until, timeout},
+    io::AsyncWrite,
+    time::{Sleep, sleep_until},
 };
 
-/// A playing stream of one camera. Dropping it sends TEARDOWN in the background, through its session group.
+/// Longest interleaved packet: its length has 16 bits, its frame four bytes.
+const PACKET_BYTES: usize = 4 + 65_535;
+/// How much is read in one go.
+const READ_BYTES: usize = 64 << 10;
+/// Reads in one go before others have their turn.
+const READS: usize = 8;
+/// Room that is kept for a packet that is not yet whole.
+const REST_BYTES: usize = 4 << 10;
+
+thread_local! {
+    /// What was read and is looked at: one buffer for all sessions of a thread, warm in its cache.
+    static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; PACKET_BYTES + READ_BYTES].into());
+}
+
+/// How packets come.
+pub(crate) enum Media {
+    /// In the RTSP connection.
+    Interleaved {
+        /// RTP's channel; RTCP's is the one above.
+        channel: u8,
+    },
+    /// On ports of their own.
+    Udp(Box<Ports>),
+}
+
+/// A playing stream of one camera. Dropping it sends TEARDOWN in the background.
 pub(crate) struct Flow {
-    session: Session<Playing>,
+    exchange: Exchange,
+    media: Media,
+    /// A packet that is not yet whole.
+    rest: Vec<u8>,
+    sequence: Sequence,
     codec: Codec,
     tapper: Tapper,
     meter: Meter,
+    keepalive: Keepalive,
     timer: Pin<Box<Sleep>>,
     first_packet: Option<Instant>,
     played: Instant,
+}
+
+/// Signs of life from us. Whether they are answered does not matter while video flows: cameras are known that ignore
+/// them.
+struct Keepalive {
+    every: Duration,
+    next: Instant,
+    /// What of the last one is not yet written.
+    outgoing: Vec<u8>,
+    /// The camera said that it knows GET_PARAMETER.
+    get_parameter: bool,
 }
 
 /// Finds keyframes, by codec.
@@ -105,152 +142,31 @@ pub(crate) enum Turn {
     Ended(Failure),
 }
 
-/// How long a camera that cannot bear a second connection is given to forget the first.
-const FORGET: Duration = Duration::from_millis(500);
-
-/// Describes, sets up and plays the camera's video. `account` is what is known of the account.
-///
-/// `knocked` is the connection on which the camera described the stream before. It is kept until the camera has
-/// described it again: GStreamer's server takes a stream down when the last who asked for it leaves, and answers
-/// 503 meanwhile. Should the camera serve one connection only, it is let go and the camera asked once more.
-pub(crate) async fn play(
-    target: &Target,
-    address: SocketAddr,
-    knocked: TcpStream,
-    config: &Config,
-    group: &Arc<SessionGroup>,
-    account: Account,
-    transcript: &mut Transcript,
-) -> Result<Flow, Failure> {
-    let limit = config.limits.answer;
-    let mut url = target.url.url().clone();
-    // The address that was checked, not the name again.
-    let _ = url.set_ip_host(address.ip());
-    let describe = || {
-        let options = SessionOptions::default()
-            .creds(target.credentials.as_ref().map(|c| retina::client::Credentials {
-                username: c.username.clone(),
-                password: c.password.expose().to_owned(),
-            }))
-            .user_agent(config.user_agent.clone())
-            .session_group(group.clone());
-        // Up to two answers: the challenge and the description.
-        within(Step::Describe, limit * 2, account, Session::describe(url.clone(), options))
-    };
-    let mut session = match describe().await {
-        Err(Failure {
-            cause: Cause::RtspError | Cause::SessionLimit | Cause::ConnectionLost | Cause::PortClosed,
-            ..
-        }) => {
-            drop(knocked);
-            tokio::time::sleep(FORGET).await;
-            describe().await?
-        }
-        described => {
-            drop(knocked);
-            described?
-        }
-    };
-    let (index, codec) = choose(session.streams())?;
-    let transport = match target.transport {
-        Transport::Tcp => retina::client::Transport::Tcp(TcpTransportOptions::default()),
-        Transport::Udp => retina::client::Transport::Udp(UdpTransportOptions::default()),
-    };
-    let setup = session.setup(index, SetupOptions::default().transport(transport));
-    within(Step::Setup, limit, account, setup)
-        .await
-        .inspect_err(|f| transcript.note(&format!("SETUP: {}", f.detail)))?;
-    transcript.note("SETUP: accepted");
-
-    let stream = &session.streams()[index];
-    let clock_rate = stream.clock_rate_hz();
-    let tapper = match codec {
-        Codec::H264 => nal_tapper(Syntax::H264, stream, config),
-        Codec::H265 => nal_tapper(Syntax::H265, stream, config),
-        Codec::Jpeg => Tapper::Jpeg(JpegAssembler::new(config.keyframe_bytes)),
-    };
-
-    // One stream only, so nothing needs its time and sequence number in RTP-Info, which cameras get wrong
-    // (Hikvision DS-2CD2032-I, Tapo C320WS: see the policy's documentation in retina).
-    let options = PlayOptions::default()
-        .initial_timestamp(InitialTimestampPolicy::Ignore)
-        .initial_seq(InitialSequenceNumberPolicy::Ignore);
-    let session = within(Step::Play, limit, account, session.play(options))
-        .await
-        .inspect_err(|f| transcript.note(&format!("PLAY: {}", f.detail)))?;
-    transcript.note("PLAY: accepted");
-    let now = Instant::now();
-    Ok(Flow {
-        session,
-        codec,
-        tapper,
-        meter: Meter::new(clock_rate, now),
-        timer: Box::pin(sleep_until(now.into())),
-        first_packet: None,
-        played: now,
-    })
-}
-
-/// An assembler that knows the parameter sets of the description.
-fn nal_tapper(syntax: Syntax, stream: &retina::client::Stream, config: &Config) -> Tapper {
-    let mut assembler = Assembler::new(syntax, config.keyframe_bytes);
-    if let Some(ParametersRef::Video(parameters)) = stream.parameters() {
-        match parameters.codec_params() {
-            VideoParametersCodec::H264 { sps, pps } => [sps, pps].iter().for_each(|nal| assembler.parameter_set(nal)),
-            VideoParametersCodec::H265 { vps, sps, pps } => {
-                [vps, sps, pps].iter().for_each(|nal| assembler.parameter_set(nal));
-            }
-            _ => {}
-        }
-    }
-    Tapper::Nal(assembler)
-}
-
-/// One step of the stream library under an absolute limit.
-async fn within<T>(
-    step: Step,
-    limit: Duration,
-    account: Account,
-    work: impl Future<Output = Result<T, retina::Error>>,
-) -> Result<T, Failure> {
-    match timeout(limit, work).await {
-        Ok(Ok(value)) => Ok(value),
-        Ok(Err(error)) => Err(stream_failure(step, &error, account)),
-        Err(_) => Err(failure(
-            Cause::RtspNoAnswer,
-            format!("{} was not answered within {} s", step.name(), limit.as_secs_f32()),
-        )),
-    }
-}
-
-/// The video we can read among what the camera offers.
-fn choose(streams: &[retina::client::Stream]) -> Result<(usize, Codec), Failure> {
-    let mut other = None;
-    for (index, stream) in streams.iter().enumerate() {
-        match (stream.media(), stream.encoding_name()) {
-            ("video", "h264") => return Ok((index, Codec::H264)),
-            ("video", "h265" | "hevc") => return Ok((index, Codec::H265)),
-            ("video" | "image", "jpeg") => return Ok((index, Codec::Jpeg)),
-            ("video" | "image", name) => other = other.or(Some(name)),
-            _ => {}
-        }
-    }
-    Err(match other {
-        Some(name) => failure(Cause::UnsupportedCodec, format!("the camera sends {}", name.to_uppercase())),
-        None => {
-            let offered: Vec<&str> = streams.iter().take(8).map(retina::client::Stream::media).collect();
-            failure(
-                Cause::NoVideo,
-                format!(
-                    "the description offers {}",
-                    if offered.is_empty() { "nothing".to_owned() } else { offered.join(", ") }
-                ),
-            )
-        }
-    })
-}
-
 impl Flow {
+    /// A stream whose PLAY was just granted, in a session that `lasts` so long without a sign of life.
+    pub(crate) fn new(mut exchange: Exchange, media: Media, video: &Video, lasts: Duration, config: &Config) -> Flow {
+        let tapper = match video.codec {
+            Codec::H264 => nal_tapper(Syntax::H264, video, config),
+            Codec::H265 => nal_tapper(Syntax::H265, video, config),
+            Codec::Jpeg => Tapper::Jpeg(JpegAssembler::new(config.keyframe_bytes)),
+        };
+        let now = Instant::now();
+        let every = (lasts / 2).max(Duration::from_secs(1));
+        Flow {
+            rest: exchange.take_rest(),
+            exchange,
+            media,
+            sequence: Sequence::default(),
+            codec: video.codec,
+            tapper,
+            meter: Meter::new(video.clock_rate, now),
+            keepalive: Keepalive { every, next: now + every, outgoing: Vec::new(), get_parameter: false },
+            timer: Box::pin(sleep_until(now.into())),
+            first_packet: None,
+            played: now,
+        }
+    }
+
     /// When PLAY was answered.
     pub(crate) fn played(&self) -> Instant {
         self.played
@@ -283,58 +199,168 @@ impl Flow {
 
     /// Takes packets until `until`, the first packet, or the end of the stream.
     pub(crate) async fn run(&mut self, until: Instant, listener: &impl Listener) -> Turn {
-        if self.timer.deadline() != until.into() {
-            self.timer.as_mut().reset(until.into());
-        }
         poll_fn(|cx| self.poll(cx, until, listener)).await
     }
 
     fn poll(&mut self, cx: &mut Context<'_>, until: Instant, listener: &impl Listener) -> Poll<Turn> {
         loop {
-            match pin!(&mut self.session).poll_next(cx) {
-                Poll::Ready(Some(Ok(PacketItem::Rtp(packet)))) => {
-                    let arrived = packet.ctx().received();
-                    self.rtp(&packet, arrived, listener);
-                    if self.first_packet.is_none() {
-                        self.first_packet = Some(arrived);
-                        return Poll::Ready(Turn::Began);
-                    }
-                    // A flood must not hold up what is due.
-                    if arrived >= until {
-                        return Poll::Ready(Turn::Time);
-                    }
-                }
-                Poll::Ready(Some(Ok(PacketItem::Rtcp(packet)))) => self.rtcp(&packet),
-                Poll::Ready(Some(Ok(_))) => {}
-                Poll::Ready(Some(Err(error))) => {
-                    return Poll::Ready(Turn::Ended(stream_failure(Step::Flow, &error, Account::None)));
-                }
-                Poll::Ready(None) => {
-                    return Poll::Ready(Turn::Ended(failure(Cause::StreamEnded, "the camera closed the connection")));
-                }
-                Poll::Pending => break,
+            let now = Instant::now();
+            let before = self.first_packet;
+            let read = SCRATCH.with_borrow_mut(|scratch| self.read(cx, scratch, now, listener));
+            if let Err(failed) = read {
+                self.exchange.gone();
+                return Poll::Ready(Turn::Ended(failed));
+            }
+            if before.is_none() && self.first_packet.is_some() {
+                return Poll::Ready(Turn::Began);
+            }
+            // Not only the timer: it does not fire while this task has used up its turn on a flood.
+            if now >= until {
+                return Poll::Ready(Turn::Time);
+            }
+            if now >= self.keepalive.next {
+                self.keep_alive(now);
+            }
+            if !self.keepalive.outgoing.is_empty() {
+                self.write(cx);
+            }
+            let next = until.min(self.keepalive.next);
+            if self.timer.deadline() != next.into() {
+                self.timer.as_mut().reset(next.into());
+            }
+            if self.timer.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
             }
         }
-        // Not only the timer: it does not fire while this task has used up its turn on a flood that brings
-        // forth no packet.
-        if Instant::now() >= until {
-            return Poll::Ready(Turn::Time);
-        }
-        self.timer.as_mut().poll(cx).map(|()| Turn::Time)
     }
 
-    fn rtp(&mut self, packet: &ReceivedPacket, now: Instant, listener: &impl Listener) {
-        let (payload, header) = (packet.payload(), packet.header());
-        self.meter.packet(packet.raw().len(), payload.len(), packet.loss(), now);
+    /// Reads what is at hand and looks at it.
+    fn read(
+        &mut self,
+        cx: &mut Context<'_>,
+        scratch: &mut [u8],
+        now: Instant,
+        listener: &impl Listener,
+    ) -> Result<(), Failure> {
+        if let Media::Udp(_) = self.media {
+            self.datagrams(cx, scratch, now, listener)?;
+        }
+        let mut have = self.rest.len();
+        scratch[..have].copy_from_slice(&self.rest);
+        for turn in 0.. {
+            let got = match self.exchange.line().poll_bytes(cx, &mut scratch[have..have + READ_BYTES]) {
+                Poll::Ready(got) => got,
+                Poll::Pending => break,
+            };
+            match got {
+                Ok(0) => return Err(failure(Cause::StreamEnded, "the camera closed the connection")),
+                Ok(n) => have += n,
+                Err(error) => return Err(io_failure(Step::Flow, &error)),
+            }
+            let used = self.take(&scratch[..have], now, listener)?;
+            scratch.copy_within(used..have, 0);
+            have -= used;
+            if turn >= READS {
+                cx.waker().wake_by_ref();
+                break;
+            }
+        }
+        self.rest.clear();
+        self.rest.shrink_to(REST_BYTES);
+        self.rest.extend_from_slice(&scratch[..have]);
+        Ok(())
+    }
+
+    /// Reads what came on the stream's own ports. Anybody can send there: what is no RTP is passed over.
+    fn datagrams(
+        &mut self,
+        cx: &mut Context<'_>,
+        scratch: &mut [u8],
+        now: Instant,
+        listener: &impl Listener,
+    ) -> Result<(), Failure> {
+        for turn in 0.. {
+            let Media::Udp(ports) = &self.media else { break };
+            match ports.poll_packet(cx, scratch) {
+                Poll::Pending => break,
+                Poll::Ready(Ok((true, n))) => self.rtcp(&scratch[..n]),
+                Poll::Ready(Ok((false, n))) => {
+                    if let Ok(rtp) = Rtp::parse(&scratch[..n]) {
+                        self.rtp(n, rtp, now, listener);
+                    }
+                }
+                // What the camera's host says by ICMP is told by the packets that fail to come.
+                Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {}
+                Poll::Ready(Err(error)) => return Err(io_failure(Step::Flow, &error)),
+            }
+            if turn >= 16 * READS {
+                cx.waker().wake_by_ref();
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes every whole packet and message from the bytes: how many were used.
+    fn take(&mut self, bytes: &[u8], now: Instant, listener: &impl Listener) -> Result<usize, Failure> {
+        let mut used = 0;
+        loop {
+            match &bytes[used..] {
+                [b'$', channel, high, low, rest @ ..] => {
+                    let length = usize::from(u16::from_be_bytes([*high, *low]));
+                    let Some(data) = rest.get(..length) else { return Ok(used) };
+                    used += 4 + length;
+                    self.interleaved(*channel, data, now, listener)?;
+                }
+                [] | [b'$', ..] => return Ok(used),
+                other => match interlude(other).map_err(|why| failure(Cause::BadRtp, why))? {
+                    Interlude::More => return Ok(used),
+                    Interlude::Skip(n) => used += n,
+                    Interlude::Answer(answer, n) => {
+                        used += n;
+                        self.answered(&answer);
+                    }
+                },
+            }
+        }
+    }
+
+    /// One packet of the connection. Those on channels that were not asked for are passed over, as retina does by
+    /// default: Reolink sends audio that nobody set up, old live555 what belongs to an older session.
+    fn interleaved(&mut self, channel: u8, data: &[u8], now: Instant, listener: &impl Listener) -> Result<(), Failure> {
+        let Media::Interleaved { channel: own } = self.media else { return Ok(()) };
+        if channel == own {
+            let rtp = Rtp::parse(data).map_err(|why| failure(Cause::BadRtp, format!("a packet is {why}")))?;
+            self.rtp(data.len(), rtp, now, listener);
+        } else if Some(channel) == own.checked_add(1) {
+            self.rtcp(data);
+        }
+        Ok(())
+    }
+
+    fn rtp(&mut self, bytes: usize, rtp: Rtp<'_>, now: Instant, listener: &impl Listener) {
+        let (missing, lost) = match self.sequence.place(rtp.ssrc, rtp.sequence) {
+            Order::Next(lost) => (lost, lost),
+            // What it had begun is not completed by this, but nothing is known to be lost.
+            Order::Anew => (0, 1),
+            // Late packets come over UDP only; the frame they belong to is given up.
+            Order::Late => return self.meter.late(bytes, rtp.payload.len(), now),
+            Order::Twice => return self.meter.twice(),
+            Order::Stray => return self.meter.stray(),
+        };
+        if self.first_packet.is_none() {
+            self.first_packet = Some(now);
+        }
+        self.meter.packet(bytes, rtp.payload.len(), missing, now);
         let found = self.tapper.push(
-            Packet { payload, timestamp: header.timestamp(), mark: header.mark(), lost: packet.loss(), arrived: now },
+            Packet { payload: rtp.payload, timestamp: rtp.timestamp, mark: rtp.mark, lost, arrived: now },
             || listener.wants(),
         );
         if found.missed {
             listener.incomplete(self.tapper.incomplete().0);
         }
         if found.frame {
-            self.meter.frame(header.timestamp(), now);
+            self.meter.frame(rtp.timestamp, now);
         }
         if found.keyframe {
             self.meter.keyframe(now);
@@ -345,12 +371,48 @@ impl Flow {
         }
     }
 
-    fn rtcp(&mut self, packet: &ReceivedCompoundPacket) {
-        let arrived = wall(packet.ctx().received_wall().into());
-        for part in packet.pkts() {
-            if let Ok(Some(TypedPacketRef::SenderReport(report))) = part.as_typed() {
-                self.meter.sender_report(report.ntp_timestamp().0, report.rtp_timestamp(), arrived);
+    fn rtcp(&mut self, data: &[u8]) {
+        reports(data, |report| {
+            if self.sequence.is_source(report.ssrc) {
+                self.meter.sender_report(report.ntp, report.rtp, Now::read().wall);
             }
+        });
+    }
+
+    /// An answer to a keepalive.
+    fn answered(&mut self, answer: &Answer) {
+        self.keepalive.get_parameter |=
+            answer.header("Public").any(|methods| methods.split(',').any(|m| m.trim() == "GET_PARAMETER"));
+        self.exchange.answered(answer);
+    }
+
+    /// OPTIONS first, which every camera knows; then what it prefers.
+    fn keep_alive(&mut self, now: Instant) {
+        self.keepalive.next = now + self.keepalive.every;
+        // One that the camera has not even read: its own affair, while video flows.
+        if self.keepalive.outgoing.is_empty() {
+            let method = if self.keepalive.get_parameter { "GET_PARAMETER" } else { "OPTIONS" };
+            self.keepalive.outgoing = self.exchange.keepalive(method).unwrap_or_default().into_bytes();
         }
     }
+
+    /// Writes on. An error shows when reading.
+    fn write(&mut self, cx: &mut Context<'_>) {
+        while !self.keepalive.outgoing.is_empty() {
+            match Pin::new(self.exchange.line()).poll_write(cx, &self.keepalive.outgoing) {
+                Poll::Ready(Ok(n @ 1..)) => drop(self.keepalive.outgoing.drain(..n)),
+                Poll::Ready(_) => self.keepalive.outgoing.clear(),
+                Poll::Pending => return,
+            }
+        }
+        self.keepalive.outgoing = Vec::new();
+        let _ = Pin::new(self.exchange.line()).poll_flush(cx);
+    }
+}
+
+/// An assembler that knows the parameter sets of the description.
+fn nal_tapper(syntax: Syntax, video: &Video, config: &Config) -> Tapper {
+    let mut assembler = Assembler::new(syntax, config.keyframe_bytes);
+    video.parameter_sets.iter().for_each(|nal| assembler.parameter_set(nal));
+    Tapper::Nal(assembler)
 }

@@ -1,12 +1,11 @@
 //! The fleet's sessions: one task per camera, never two to one camera.
 
 use crate::{
-    Config, Keyframe, Target, Totals, exchange::Transcript, failure::failure, session::Session, tap::Tap,
-    totals::Counters,
+    Config, Keyframe, Target, Totals, failure::failure, session::Session, tap::Tap, totals::Counters,
+    transcript::Transcript,
 };
 use fleet::{CameraId, Cause, Credentials, Registry, StreamChoice};
 use health::{Failure, StreamEvent};
-use retina::client::SessionGroup;
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -41,13 +40,25 @@ struct State {
 #[derive(Default)]
 struct Slot {
     /// Sessions the camera may still believe in.
-    group: Arc<SessionGroup>,
+    leaving: Leaving,
     /// The account the camera refused (`None` inside: it asked for one and we have none).
     refused: Option<Option<Credentials>>,
     running: Option<Running>,
     /// Asked for while the session before takes leave.
     next: Option<Request>,
     transcript: Option<String>,
+}
+
+/// Counts the sessions of one camera that take leave.
+struct Leaving(TaskTracker);
+
+impl Default for Leaving {
+    fn default() -> Leaving {
+        let tracker = TaskTracker::new();
+        // So that waiting for it ends whenever nobody is left.
+        tracker.close();
+        Leaving(tracker)
+    }
 }
 
 struct Running {
@@ -192,13 +203,13 @@ impl Inner {
         let camera = request.camera;
         let mut transcript = Transcript::default();
         let ended = cancel.run_until_cancelled(self.attempt(request, &tap, &mut transcript)).await;
-        let group = {
+        let leaving = {
             let mut state = self.state();
             let Some(slot) = state.slots.get_mut(&camera) else { return };
             if let Some(running) = &mut slot.running {
                 running.leaving = true;
             }
-            slot.group.clone()
+            slot.leaving.0.clone()
         };
         match ended {
             Some(failure) => {
@@ -211,7 +222,7 @@ impl Inner {
             }
             None => tap.close(&failure(Cause::NotYetChecked, "the session was closed")),
         }
-        let _ = timeout(self.config.teardown, group.await_teardown()).await;
+        let _ = timeout(self.config.teardown, leaving.wait()).await;
 
         let mut state = self.state();
         if let Some(slot) = state.slots.get_mut(&camera) {
@@ -225,7 +236,7 @@ impl Inner {
 
     /// Opens the session unless that is known to be useless or harmful, and keeps it until it fails.
     async fn attempt(&self, request: Request, tap: &Tap, transcript: &mut Transcript) -> Failure {
-        let (target, group, refused) = {
+        let (target, leaving, refused) = {
             let mut state = self.state();
             let Some(camera) = state.registry.camera(request.camera) else {
                 return failure(Cause::AddressInvalid, "the camera is not in the register");
@@ -237,7 +248,7 @@ impl Inner {
             };
             let slot = state.slots.entry(request.camera).or_default();
             let refused = slot.refused.as_ref().is_some_and(|r| *r == target.credentials);
-            (target, slot.group.clone(), refused)
+            (target, slot.leaving.0.clone(), refused)
         };
         if refused && !request.by_person {
             return failure(
@@ -253,7 +264,7 @@ impl Inner {
             stream: request.stream,
             target: &target,
             config: &self.config,
-            group,
+            leaving,
             refused_before: refused,
             tap,
             events: &self.events,

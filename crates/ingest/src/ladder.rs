@@ -3,23 +3,26 @@
 use crate::{
     Config, Keyframe,
     address::locate,
-    exchange::{Admission, Described, Exchange, Transcript, connect},
+    exchange::{Admission, Described, Exchange, connect},
     failure::{failure, printable},
-    flow::{Flow, Listener, Tapped, Turn, play},
+    flow::{Flow, Listener, Tapped, Turn},
+    line::Line,
     ping::{Ping, ping},
-    session::{account, keyframe},
+    play::play,
+    session::keyframe,
+    transcript::Transcript,
 };
 use fleet::{CameraId, Cause, Credentials, Layer, StreamChoice, StreamUrl, Transport};
 use health::{Failure, StreamFigures};
-use retina::client::SessionGroup;
 use serde::{Deserialize, Serialize};
 use std::{
     future::Future,
     net::SocketAddr,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 use tokio::net::TcpStream;
+use tokio_util::task::TaskTracker;
 
 /// What is to be climbed.
 #[derive(Clone, Debug)]
@@ -97,10 +100,11 @@ pub async fn climb(target: &Target, config: &Config, on_rung: &mut (dyn FnMut(&R
         rungs: Vec::new(),
         transcript: Transcript::default(),
     };
-    let group = Arc::new(SessionGroup::default());
-    let outcome = climber.climb(group.clone()).await;
+    let leaving = TaskTracker::new();
+    leaving.close();
+    let outcome = climber.climb(&leaving).await;
     // The camera may serve one session only: leave it free for whoever comes next.
-    let _ = tokio::time::timeout(config.teardown, group.await_teardown()).await;
+    let _ = tokio::time::timeout(config.teardown, leaving.wait()).await;
     let Climber { rungs, transcript, .. } = climber;
     let (failure, keyframe, figures) = match outcome {
         Ok((keyframe, figures)) => (None, Some(keyframe), Some(figures)),
@@ -123,7 +127,7 @@ struct Climber<'a> {
 type Fallen = (Failure, Option<StreamFigures>);
 
 impl Climber<'_> {
-    async fn climb(&mut self, group: Arc<SessionGroup>) -> Result<(Keyframe, StreamFigures), Fallen> {
+    async fn climb(&mut self, leaving: &TaskTracker) -> Result<(Keyframe, StreamFigures), Fallen> {
         let config = self.config;
         let address = match locate(&self.target.url, config).await {
             Ok(address) => address,
@@ -138,19 +142,26 @@ impl Climber<'_> {
         let mut url = self.target.url.url().clone();
         // The address that was checked, not the name again.
         let _ = url.set_ip_host(address.ip());
-        let mut exchange = Exchange::new(stream, config, self.target.credentials.as_ref(), false, &mut self.transcript);
-        let spoken = async { Ok((exchange.options(&url).await?, exchange.describe(&url).await?)) };
-        let spoken = in_time(self.until, spoken).await;
-        let knocked = exchange.into_stream();
-        let (options, described) = match spoken {
+        let account = self.target.credentials.as_ref();
+        let mut exchange = Exchange::new(Line::Tcp(stream), config, account, false, leaving);
+        let transcript = &mut self.transcript;
+        let spoken =
+            async { Ok((exchange.options(&url, transcript).await?, exchange.describe(&url, transcript).await?)) };
+        let (options, mut described) = match in_time(self.until, spoken).await {
             Ok(spoken) => spoken,
             Err(failure) => return Err(self.fall(failure, None)),
+        };
+        let video = match std::mem::replace(&mut described.video, Err(failure(Cause::NoVideo, ""))) {
+            Ok(video) => video,
+            Err(failed) => {
+                self.spoken(&options, &described, Some(failed.layer()));
+                return Err(self.fall(failed, None));
+            }
         };
 
         // SETUP and PLAY may still show a fault of a lower rung (a full session table is one of RTSP), so these
         // rungs are decided together.
-        let account = account(self.target, false);
-        let playing = play(self.target, address, knocked, config, &group, account, &mut self.transcript);
+        let playing = play(exchange, &video, self.target.transport, address.ip(), config, &mut self.transcript);
         let flow = match in_time(self.until, playing).await {
             Ok(flow) => flow,
             Err(failed) => {

@@ -13,6 +13,7 @@
 mod address;
 mod assemble;
 mod config;
+mod description;
 mod exchange;
 mod failure;
 mod flow;
@@ -20,13 +21,20 @@ mod ingest;
 mod jpeg;
 mod keyframe;
 mod ladder;
+mod line;
+mod message;
 mod meter;
 mod nal;
 mod ping;
+mod play;
+mod ports;
+mod rtp;
+mod sequence;
 mod session;
 mod sps;
 mod tap;
 mod totals;
+mod transcript;
 
 pub use address::{Network, NetworkError};
 pub use config::{Config, Limits};

@@ -4,7 +4,7 @@
 
 use fleet::{Codec, Wall};
 use health::StreamFigures;
-use std::time::{Duration, Instant, UNIX_EPOCH};
+use std::time::Instant;
 
 /// Seconds from 1900 (NTP) to 1970 (Unix).
 const NTP_TO_UNIX: i64 = 2_208_988_800;
@@ -37,6 +37,12 @@ pub(crate) struct Counts {
     pub(crate) lost: u64,
     pub(crate) frames: u64,
     pub(crate) keyframes: u64,
+    /// Came after a later one.
+    pub(crate) late: u64,
+    /// Came twice.
+    pub(crate) twice: u64,
+    /// Of another source, or far out of order.
+    pub(crate) stray: u64,
 }
 
 /// The newest pair of camera time and RTP time.
@@ -68,6 +74,23 @@ impl Meter {
         self.counts.payload_bytes += payload as u64;
         self.counts.lost += u64::from(lost);
         self.last_packet = now;
+    }
+
+    /// Counts a packet that had been counted as lost.
+    pub(crate) fn late(&mut self, bytes: usize, payload: usize, now: Instant) {
+        self.packet(bytes, payload, 0, now);
+        self.counts.lost = self.counts.lost.saturating_sub(1);
+        self.counts.late += 1;
+    }
+
+    /// Counts a packet that came before.
+    pub(crate) fn twice(&mut self) {
+        self.counts.twice += 1;
+    }
+
+    /// Counts a packet that belongs to no stream of ours.
+    pub(crate) fn stray(&mut self) {
+        self.counts.stray += 1;
     }
 
     /// Counts a frame at its first packet. Jitter is taken here only: the packets of one frame share a
@@ -162,14 +185,10 @@ fn camera_time(ntp: u64, ours: Wall) -> Option<Wall> {
     (ntp != 0 && camera.0 >= YEAR_2000_MS && camera.millis_since(ours) <= FUTURE_MS).then_some(camera)
 }
 
-/// Wall time of a system time; zero before 1970.
-pub(crate) fn wall(at: std::time::SystemTime) -> Wall {
-    Wall(i64::try_from(at.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_millis()).unwrap_or(i64::MAX))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     /// 2026-03-01 00:00:00 UTC.
     const NOW: Wall = Wall(1_772_323_200_000);

@@ -3,41 +3,44 @@
 use crate::{
     Config, Keyframe, Target,
     address::locate,
-    exchange::{Exchange, Transcript, connect},
-    failure::{Account, failure},
-    flow::{Flow, Listener, Tapped, Turn, play},
+    description::Video,
+    exchange::{Exchange, connect},
+    failure::failure,
+    flow::{Flow, Listener, Tapped, Turn},
+    line::Line,
+    play::play,
     tap::Tap,
+    transcript::Transcript,
 };
 use fleet::{CameraId, Cause, Mono, Now, StreamChoice, Wall};
 use health::{Failure, StreamEvent};
-use retina::client::SessionGroup;
 use std::{
     net::SocketAddr,
     sync::Arc,
     time::{Duration, Instant},
 };
-use tokio::{
-    net::TcpStream,
-    sync::mpsc::{Sender, error::TrySendError},
-};
+use tokio::sync::mpsc::{Sender, error::TrySendError};
+use tokio_util::task::TaskTracker;
 
-/// Everything before video: address, TCP, DESCRIBE. Returns the connection still open.
-pub(crate) async fn knock(
+/// Everything before SETUP: address, TCP, DESCRIBE. Returns the conversation still open.
+async fn knock(
     target: &Target,
     config: &Config,
     refused_before: bool,
+    leaving: &TaskTracker,
     transcript: &mut Transcript,
-) -> Result<(SocketAddr, TcpStream), Failure> {
+) -> Result<(SocketAddr, Exchange, Video), Failure> {
     if target.url.is_tls() {
         return Err(failure(Cause::TlsFailed, "rtsps is not supported yet"));
     }
     let address = locate(&target.url, config).await?;
-    let stream = connect(address, config.limits.connect).await?;
+    let line = Line::Tcp(connect(address, config.limits.connect).await?);
     let mut url = target.url.url().clone();
+    // The address that was checked, not the name again.
     let _ = url.set_ip_host(address.ip());
-    let mut exchange = Exchange::new(stream, config, target.credentials.as_ref(), refused_before, transcript);
-    exchange.describe(&url).await?;
-    Ok((address, exchange.into_stream()))
+    let mut exchange = Exchange::new(line, config, target.credentials.as_ref(), refused_before, leaving);
+    let video = exchange.describe(&url, transcript).await?.video?;
+    Ok((address, exchange, video))
 }
 
 /// What a session needs to know and whom it tells.
@@ -46,7 +49,8 @@ pub(crate) struct Session<'a> {
     pub(crate) stream: StreamChoice,
     pub(crate) target: &'a Target,
     pub(crate) config: &'a Config,
-    pub(crate) group: Arc<SessionGroup>,
+    /// Counts sessions that take leave.
+    pub(crate) leaving: TaskTracker,
     pub(crate) refused_before: bool,
     pub(crate) tap: &'a Tap,
     pub(crate) events: &'a Sender<(CameraId, StreamEvent)>,
@@ -60,7 +64,8 @@ impl Session<'_> {
         let began = Instant::now();
         let opened = {
             let _opening = self.counters.opening();
-            self.open(transcript).await
+            // Boxed: what opening needs is gone while the session runs.
+            Box::pin(self.open(transcript)).await
         };
         record(transcript.text());
         let mut flow = match opened {
@@ -77,10 +82,10 @@ impl Session<'_> {
     /// Up to the first packet of video.
     async fn open(&self, transcript: &mut Transcript) -> Result<Flow, Failure> {
         // The session before may still be taking leave.
-        let _ = tokio::time::timeout(self.config.teardown, self.group.await_teardown()).await;
-        let (address, knocked) = knock(self.target, self.config, self.refused_before, transcript).await?;
-        let account = account(self.target, self.refused_before);
-        let mut flow = play(self.target, address, knocked, self.config, &self.group, account, transcript).await?;
+        let _ = tokio::time::timeout(self.config.teardown, self.leaving.wait()).await;
+        let (address, exchange, video) =
+            knock(self.target, self.config, self.refused_before, &self.leaving, transcript).await?;
+        let mut flow = play(exchange, &video, self.target.transport, address.ip(), self.config, transcript).await?;
         let limit = self.config.limits.first_packet;
         match flow.run(flow.played() + limit, self).await {
             Turn::Began => Ok(flow),
@@ -131,15 +136,6 @@ impl Session<'_> {
             }
             outbox.send();
         }
-    }
-}
-
-/// What is known of a target's account before it is used.
-pub(crate) fn account(target: &Target, refused_before: bool) -> Account {
-    match &target.credentials {
-        None => Account::None,
-        Some(_) if refused_before => Account::RefusedBefore,
-        Some(_) => Account::Given,
     }
 }
 

@@ -33,6 +33,8 @@ pub enum Reply {
     Good,
     /// These bytes; `{cseq}` is replaced.
     Text(String),
+    /// These bytes, and then the stream.
+    Play(Vec<u8>),
     Bytes(Vec<u8>),
     Silence,
     Close,
@@ -108,18 +110,25 @@ async fn serve(mut stream: TcpStream, answers: Arc<Answers>, media: Arc<Media>, 
     let mut buffer = Vec::new();
     while let Some(request) = next_request(&mut stream, &mut buffer).await {
         seen.requests.lock().unwrap().push(request.clone());
-        match answers(&request) {
+        let reply = match answers(&request) {
+            Reply::Good if request.method == "PLAY" => Reply::Play(good(&request).into_bytes()),
+            reply => reply,
+        };
+        match reply {
             Reply::Good => {
                 if stream.write_all(good(&request).as_bytes()).await.is_err() {
                     return;
                 }
-                if request.method == "PLAY" {
-                    let now = seen.playing.fetch_add(1, Ordering::SeqCst) + 1;
-                    seen.most_playing.fetch_max(now, Ordering::SeqCst);
-                    play(&mut stream, &mut buffer, &answers, &*media, &seen).await;
-                    seen.playing.fetch_sub(1, Ordering::SeqCst);
+            }
+            Reply::Play(answer) => {
+                if stream.write_all(&answer).await.is_err() {
                     return;
                 }
+                let now = seen.playing.fetch_add(1, Ordering::SeqCst) + 1;
+                seen.most_playing.fetch_max(now, Ordering::SeqCst);
+                play(&mut stream, &mut buffer, &answers, &*media, &seen).await;
+                seen.playing.fetch_sub(1, Ordering::SeqCst);
+                return;
             }
             Reply::Text(text) => {
                 let _ = stream.write_all(text.replace("{cseq}", &request.cseq).as_bytes()).await;
@@ -164,9 +173,12 @@ async fn play(stream: &mut TcpStream, buffer: &mut Vec<u8>, answers: &Arc<Answer
                     if let Ok(request) = timeout(time, next_request(stream, buffer)).await {
                         let Some(request) = request else { return };
                         seen.requests.lock().unwrap().push(request.clone());
-                        if let Reply::Good = answers(&request) {
-                            let _ = stream.write_all(good(&request).as_bytes()).await;
-                        }
+                        let answer = match answers(&request) {
+                            Reply::Good => good(&request),
+                            Reply::Text(text) => text.replace("{cseq}", &request.cseq),
+                            _ => String::new(),
+                        };
+                        let _ = stream.write_all(answer.as_bytes()).await;
                         if request.method == "TEARDOWN" {
                             return;
                         }

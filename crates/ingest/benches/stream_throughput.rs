@@ -1,8 +1,8 @@
 //! What reading the fleet costs: CPU seconds per GB, beside the raw TCP read floor of the same streams in the same run.
 //!
-//! `cargo bench --bench stream_throughput -- [--cameras N] [--kbps 2000|256] [--seconds S] [--short]`
+//! `cargo bench -p sharpeyes-ingest --bench stream_throughput -- [--cameras N] [--kbps 2000|256] [--seconds S] [--short]`
 //!
-//! Each reader runs in a process of its own, so that its CPU time and memory are its own:
+//! The simulated cameras and each reader run in processes of their own, so that CPU time and memory are their own:
 //! - `floor`: RTSP by hand, then one thread that only reads the sockets;
 //! - `ingest`: `ingest::Ingest` with every figure, as the service runs it;
 //! - `ffmpeg`: `ffmpeg -c copy -f null`, 40 processes, where installed.
@@ -60,6 +60,9 @@ fn main() {
     let value = |name: &str| args.iter().position(|a| a == name).and_then(|i| args.get(i + 1));
     if let Some(reader) = value("--reader") {
         let run: Run = serde_json::from_str(value("--run").unwrap()).unwrap();
+        if reader == "cameras" {
+            return cameras(run);
+        }
         let measured = match reader.as_str() {
             "floor" => floor(run),
             "ingest" => tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(ingest(run)),
@@ -119,7 +122,9 @@ fn path(run: Run) -> &'static str {
     if run.kbps < 1000 { "sub" } else { "main" }
 }
 
-fn start_farm(run: Run) -> (Child, ChildStdin) {
+/// Serves simulated cameras until standard input ends.
+fn cameras(run: Run) {
+    raise_file_limit();
     let cameras = (0..run.cameras)
         .map(|i| camsim::SimCamera {
             id: i + 1,
@@ -133,19 +138,27 @@ fn start_farm(run: Run) -> (Child, ChildStdin) {
     let config = camsim::Config {
         cache: std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("scenes"),
         cameras,
-        control: Some(([127, 0, 0, 1], 0).into()),
         ..camsim::Config::default()
     };
-    let mut child = Command::new(env!("CARGO_BIN_EXE_sharpeyes"))
-        .arg("sim")
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let farm = camsim::Farm::start(config).await.unwrap();
+        println!("ready");
+        let _ = tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new())).await;
+        farm.shutdown().await;
+    });
+}
+
+fn start_farm(run: Run) -> (Child, ChildStdin) {
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--reader", "cameras", "--run", &serde_json::to_string(&run).unwrap()])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut input = child.stdin.take().unwrap();
-    writeln!(input, "{}", serde_json::to_string(&config).unwrap()).unwrap();
+    let input = child.stdin.take().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    assert!(lines.any(|line| line.unwrap().contains("\"ready\"")), "the simulator did not start");
+    assert!(lines.any(|line| line.unwrap() == "ready"), "the simulator did not start");
     (child, input)
 }
 
