@@ -40,6 +40,10 @@ pub(crate) struct Web {
     pub(crate) listen: SocketAddr,
     pub(crate) metrics_token: Option<String>,
     pub(crate) snapshots_need_reason: bool,
+    pub(crate) exports_need_approval: bool,
+    pub(crate) export_snapshots: u32,
+    pub(crate) export_mib: u32,
+    pub(crate) exports_kept_days: u32,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -126,7 +130,15 @@ impl Default for Node {
 
 impl Default for Web {
     fn default() -> Web {
-        Web { listen: SocketAddr::from(([127, 0, 0, 1], 8080)), metrics_token: None, snapshots_need_reason: true }
+        Web {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            metrics_token: None,
+            snapshots_need_reason: true,
+            exports_need_approval: false,
+            export_snapshots: 5000,
+            export_mib: 1024,
+            exports_kept_days: 7,
+        }
     }
 }
 
@@ -213,8 +225,11 @@ impl Config {
     /// The first key with a value that cannot work, and what is expected.
     fn check(&self) -> Result<(), (&'static str, &'static str)> {
         let health = &self.health;
-        let rules: [(bool, &'static str, &'static str); 14] = [
+        let rules: [(bool, &'static str, &'static str); 17] = [
             (!self.node.name.trim().is_empty(), "node.name", "a name for this node"),
+            ((1..=20_000).contains(&self.web.export_snapshots), "web.export_snapshots", "1 to 20000"),
+            ((1..=2048).contains(&self.web.export_mib), "web.export_mib", "1 to 2048"),
+            ((1..=365).contains(&self.web.exports_kept_days), "web.exports_kept_days", "1 to 365"),
             (self.ingest.connect.within(100, 60_000), "ingest.connect", "100ms to 60s"),
             (self.ingest.answer.within(100, 60_000), "ingest.answer", "100ms to 60s"),
             (self.ingest.first_packet.within(100, 60_000), "ingest.first_packet", "100ms to 60s"),
@@ -308,7 +323,7 @@ mod tests {
         assert_eq!(tell("[helth]\n"), "my.toml, line 1: unknown key \"helth\"; did you mean \"health\"?");
         assert_eq!(
             tell("[web]\nqqqqqqqqqqqqqq = 1\n"),
-            "my.toml, line 2: unknown key \"qqqqqqqqqqqqqq\"; known here: listen, metrics_token, snapshots_need_reason"
+            "my.toml, line 2: unknown key \"qqqqqqqqqqqqqq\"; known here: listen, metrics_token, snapshots_need_reason, exports_need_approval, export_snapshots, export_mib, exports_kept_days"
         );
         assert!(tell("[web]\nlisten = \"nowhere\"\n").starts_with("my.toml, line 2: "));
         assert!(tell("[web\n").starts_with("my.toml, line 1: "));

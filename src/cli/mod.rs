@@ -7,6 +7,7 @@ mod probe;
 mod serve;
 pub(crate) mod sim;
 mod user;
+mod verify;
 
 use crate::output::Failure;
 use clap::{Parser, Subcommand};
@@ -34,6 +35,8 @@ enum Command {
     User(user::Args),
     /// Check the snapshot archive, or rebuild its index.
     Archive(archive::Args),
+    /// Check an evidence package: authentic, or exactly what was altered.
+    Verify(verify::Args),
     /// Run simulated cameras; used by `demo`.
     #[command(hide = true)]
     Sim(sim::Args),
@@ -52,6 +55,7 @@ impl Cli {
             Command::Probe(args) => block_on(probe::run(args)),
             Command::User(args) => block_on(user::run(args)),
             Command::Archive(args) => block_on(archive::run(args)),
+            Command::Verify(args) => block_on(verify::run(args)),
             Command::Sim(args) => block_on(sim::run(args)),
         }
     }

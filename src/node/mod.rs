@@ -203,6 +203,11 @@ fn web_config(config: &Config) -> web::WebConfig {
     web::WebConfig {
         metrics_token: config.web.metrics_token.clone().map(fleet::Secret::new),
         snapshots_need_reason: config.web.snapshots_need_reason,
+        exports_folder: config.node.data.join("exports"),
+        exports_need_approval: config.web.exports_need_approval,
+        export_snapshots: config.web.export_snapshots as usize,
+        export_bytes: u64::from(config.web.export_mib) << 20,
+        exports_kept: Duration::from_secs(u64::from(config.web.exports_kept_days) * 86_400),
         ..web::WebConfig::default()
     }
 }

@@ -205,6 +205,15 @@ impl Archive {
         }
     }
 
+    pub(crate) fn folder(&self) -> Folder {
+        self.shared.folder.clone()
+    }
+
+    /// The key that signs evidence packages, and the node's name.
+    pub(crate) fn signing(&self) -> (ed25519_dalek::SigningKey, String) {
+        (self.shared.key.clone(), self.shared.node.clone())
+    }
+
     /// The archive in figures; at most half a second old.
     #[must_use]
     pub fn stats(&self) -> Stats {

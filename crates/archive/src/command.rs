@@ -52,6 +52,10 @@ pub(crate) struct Shared {
     pub(crate) folder: Folder,
     pub(crate) reader: Reader,
     pub(crate) stats: Mutex<Stats>,
+    /// Signs evidence packages.
+    pub(crate) key: ed25519_dalek::SigningKey,
+    /// This node's name.
+    pub(crate) node: String,
 }
 
 impl Shared {

@@ -85,8 +85,7 @@ impl Manifest {
     pub(crate) fn parse(text: &str) -> Result<Manifest, ManifestFault> {
         let (body, rest) = text.split_once('\n').ok_or(ManifestFault::Malformed)?;
         let signature = rest.strip_suffix('\n').and_then(|r| r.strip_prefix("ed25519 "));
-        let signature = signature.and_then(|s| hex::decode(s).ok()).ok_or(ManifestFault::Malformed)?;
-        let signature: [u8; 64] = signature.try_into().map_err(|_| ManifestFault::Malformed)?;
+        let signature: [u8; 64] = signature.and_then(lower_hex).ok_or(ManifestFault::Malformed)?;
         let manifest: Manifest = serde_json::from_str(body).map_err(|_| ManifestFault::Malformed)?;
         if manifest.version > VERSION {
             return Err(ManifestFault::Version);
@@ -101,6 +100,13 @@ impl Manifest {
         let signature = hex::encode(key.sign(body.as_bytes()).to_bytes());
         format!("{body}\ned25519 {signature}\n")
     }
+}
+
+/// Bytes as exactly the hexadecimal text that we write: capitals would be another text for the same bytes, and an
+/// alteration that nobody sees.
+pub(crate) fn lower_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
+    let bytes: [u8; N] = hex::decode(text).ok()?.try_into().ok()?;
+    (hex::encode(bytes) == text).then_some(bytes)
 }
 
 /// What the next manifest refers to.
@@ -168,6 +174,11 @@ impl Custody {
             }
         }
         Ok(custody)
+    }
+
+    /// The key that signs, for evidence packages.
+    pub(crate) fn key(&self) -> SigningKey {
+        self.key.clone()
     }
 
     /// Position and hash of the last seal on record.

@@ -6,7 +6,7 @@
 
 use crate::{
     ArchiveError, SnapshotId,
-    custody::Manifest,
+    custody::{Manifest, lower_hex},
     folder::Folder,
     merkle::{self, Hash},
     record::{self, About, HEADER, HeaderBytes, array_at},
@@ -84,6 +84,11 @@ impl Proof {
     /// # Errors
     /// The first link that does not hold.
     pub fn verify(&self, picture: &[u8]) -> Result<Proven, ProofFault> {
+        self.verify_hash(&record::sha256(picture), picture.len() as u64).map(|(proven, _)| proven)
+    }
+
+    /// As [`verify`](Proof::verify), for a picture of which SHA-256 and length are known.
+    pub(crate) fn verify_hash(&self, sha256: &Hash, length: u64) -> Result<(Proven, record::Header), ProofFault> {
         let header: &HeaderBytes = self.header.as_slice().try_into().map_err(|_| ProofFault::Header)?;
         let seal: &[u8; SEAL] = self.seal.as_slice().try_into().map_err(|_| ProofFault::Seal)?;
         let seal = Seal::decode(seal).filter(|s| s.encode() == *seal).ok_or(ProofFault::Seal)?;
@@ -93,15 +98,11 @@ impl Proof {
             return Err(ProofFault::Header);
         }
         let About::Snapshot(taken) = &record.about else { return Err(ProofFault::Header) };
-        if record::sha256(picture) != record.sha256 || picture.len() != record.payload as usize {
+        if *sha256 != record.sha256 || length != u64::from(record.payload) {
             return Err(ProofFault::Picture);
         }
-        let path: Vec<Hash> = self
-            .path
-            .iter()
-            .map(|text| hex::decode(text).ok().and_then(|bytes| bytes.try_into().ok()))
-            .collect::<Option<_>>()
-            .ok_or(ProofFault::Path)?;
+        let path: Vec<Hash> =
+            self.path.iter().map(|text| lower_hex(text)).collect::<Option<_>>().ok_or(ProofFault::Path)?;
         if merkle::root_from_path(merkle::leaf(header), self.leaf, u64::from(seal.records), &path) != Some(seal.root) {
             return Err(ProofFault::Path);
         }
@@ -110,7 +111,7 @@ impl Proof {
         if manifest.sealed.iter().find(named).is_none() {
             return Err(ProofFault::NotNamed);
         }
-        Ok(Proven {
+        let proven = Proven {
             id: SnapshotId::new(record.camera, record.slot, &record.sha256),
             camera: record.camera,
             slot: record.slot,
@@ -118,7 +119,8 @@ impl Proof {
             sealed: seal.sealed,
             node: manifest.node,
             key: hex::encode(manifest.key),
-        })
+        };
+        Ok((proven, record))
     }
 }
 

@@ -91,6 +91,8 @@ impl Writer {
             reader: Reader::new(folder.clone(), Known { days, segments: files }),
             folder: folder.clone(),
             stats: std::sync::Mutex::new(stats),
+            key: custody.key(),
+            node: config.node.clone(),
         });
         let mut writer = Writer {
             folder,

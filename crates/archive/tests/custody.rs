@@ -3,7 +3,7 @@
 
 mod common;
 
-use archive::{Archive, ArchiveError, Config, Proof, ProofFault};
+use archive::{Archive, ArchiveError, Config, Link, Outcome, Proof, ProofFault};
 use common::{MIDNIGHT, config, picture, segments, snapshot};
 use std::{
     fs,
@@ -42,6 +42,34 @@ async fn every_snapshot_can_be_proved_and_no_altered_one() {
         let other = picture(77, reference.slot.0, 500);
         assert_eq!(proof.verify(&other), Err(ProofFault::Picture));
     }
+    archive.close().await;
+}
+
+#[tokio::test]
+async fn an_auditor_sees_which_link_breaks() {
+    let folder = tempfile::tempdir().unwrap();
+    let (archive, stored) = sealed(folder.path()).await;
+    let id = stored[25].id;
+    let seen = archive.examine(&id).await.unwrap();
+    assert!(seen.holds_throughout(), "{:?}", seen.steps);
+    assert_eq!(seen.segment.map(|(_, records)| records), Some(20));
+    let broken = async || {
+        let seen = archive.examine(&id).await.unwrap();
+        let broken = seen.steps.iter().find(|s| s.outcome == Outcome::Fails).map(|s| s.link);
+        let later = seen.steps.iter().skip_while(|s| s.outcome != Outcome::Fails).skip(1);
+        assert!(later.into_iter().all(|s| s.outcome == Outcome::NotReached));
+        broken
+    };
+    // One byte of the picture itself.
+    let path = &segments(folder.path())[1];
+    fs::set_permissions(path, fs::Permissions::from_mode(0o640)).unwrap();
+    let file = fs::File::options().read(true).write(true).open(path).unwrap();
+    let data = picture(stored[25].camera.0, stored[25].slot.0, 500);
+    let at = fs::read(path).unwrap().windows(500).position(|w| w == data).unwrap() as u64;
+    file.write_all_at(&[data[0] ^ 1], at).unwrap();
+    assert_eq!(broken().await, Some(Link::Picture));
+    file.write_all_at(&data[..1], at).unwrap();
+    assert_eq!(broken().await, None);
     archive.close().await;
 }
 

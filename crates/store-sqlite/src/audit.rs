@@ -11,7 +11,7 @@ use crate::{
 use fleet::Wall;
 use sha2::{Digest, Sha256};
 use sqlx::{SqliteConnection, SqlitePool};
-use store::{AuditEntry, AuditQuery, AuditRecord, Page};
+use store::{AuditEntry, AuditLink, AuditQuery, AuditRecord, Page};
 
 /// Longest text of an entry, in characters; what is longer is cut, because names come from sign-in forms.
 const LONGEST: usize = 2000;
@@ -143,6 +143,46 @@ pub(crate) async fn verify(pool: &SqlitePool, vault: &Vault) -> Result<Option<u6
         Some(head) => Some(count(head.seq.min(last) + i64::from(head.seq != last))?),
         None => Some(1),
     })
+}
+
+/// Records on any of these objects, oldest first, each with the hash before it.
+pub(crate) async fn of(pool: &SqlitePool, objects: &[String], most: u32) -> Result<Vec<AuditLink>, Fault> {
+    let objects = serde_json::to_string(objects)?;
+    let most = limit(most);
+    // One reading transaction: both readings see the same log.
+    let mut tx = pool.begin().await?;
+    let rows = sqlx::query_as!(
+        Row,
+        "SELECT * FROM audit WHERE object IN (SELECT value FROM json_each(?)) ORDER BY seq LIMIT ?",
+        objects,
+        most
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    let mut links = Vec::with_capacity(rows.len());
+    for row in rows {
+        let record = row.record()?;
+        let previous = match record.seq {
+            1 => Some([0; 32]),
+            seq => hash(&mut tx, seq - 1).await?,
+        };
+        let previous = previous.ok_or(Fault::Damaged("a record of the audit log is missing"))?;
+        links.push(AuditLink { record, previous });
+    }
+    Ok(links)
+}
+
+/// The newest record of the log.
+pub(crate) async fn head(pool: &SqlitePool) -> Result<Option<(u64, [u8; 32])>, Fault> {
+    let row = sqlx::query!("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1").fetch_optional(pool).await?;
+    row.map(|row| Ok((count(row.seq)?, hash_of(row.hash)?))).transpose()
+}
+
+/// The hash of one record of the log.
+pub(crate) async fn hash(connection: &mut SqliteConnection, seq: u64) -> Result<Option<[u8; 32]>, Fault> {
+    let Ok(seq) = i64::try_from(seq) else { return Ok(None) };
+    let hash = sqlx::query_scalar!("SELECT hash FROM audit WHERE seq = ?", seq).fetch_optional(connection).await?;
+    hash.map(hash_of).transpose()
 }
 
 /// SHA-256 over the hash before, the number and the entry.

@@ -11,6 +11,7 @@
 mod audit;
 mod cursor;
 mod error;
+mod exports;
 mod folder;
 mod incidents;
 mod open;
@@ -28,8 +29,9 @@ use health::{Incident, IncidentId, Resumed};
 use sqlx::SqlitePool;
 use std::{ops::Range, path::Path, sync::Arc};
 use store::{
-    AuditEntry, AuditQuery, AuditRecord, Fact, HistoryQuery, IncidentQuery, NewUser, Page, RegistryChange, Result,
-    SessionRecord, StatusInterval, StatusSeconds, Store, StoreError, User, UserId,
+    AuditEntry, AuditLink, AuditQuery, AuditRecord, Export, ExportId, ExportQuery, Fact, HistoryQuery, IncidentQuery,
+    NewUser, Page, RegistryChange, Result, SessionRecord, StatusInterval, StatusSeconds, Store, StoreError, User,
+    UserId,
 };
 use vault::Vault;
 use writer::Writer;
@@ -163,6 +165,42 @@ impl Store for SqliteStore {
         // The writer last: its connection then folds the log into the database and leaves one file behind.
         self.reader.close().await;
         self.writer.close().await;
+    }
+}
+
+#[async_trait::async_trait]
+impl store::Exports for SqliteStore {
+    async fn add_export(&self, export: Export) -> Result<Export> {
+        self.writer.write(move |tx| Box::pin(exports::add(tx, export))).await
+    }
+
+    async fn update_export(&self, export: &Export) -> Result<()> {
+        let export = export.clone();
+        self.writer.write(move |tx| Box::pin(async move { exports::update(tx, &export).await })).await
+    }
+
+    async fn export(&self, id: ExportId) -> Result<Option<Export>> {
+        limited(exports::one(&self.reader, id)).await
+    }
+
+    async fn exports(&self, query: &ExportQuery) -> Result<Page<Export>> {
+        limited(exports::list(&self.reader, query)).await
+    }
+
+    async fn audit_of(&self, objects: &[String], most: u32) -> Result<Vec<AuditLink>> {
+        limited(audit::of(&self.reader, objects, most)).await
+    }
+
+    async fn audit_head(&self) -> Result<Option<(u64, [u8; 32])>> {
+        limited(audit::head(&self.reader)).await
+    }
+
+    async fn audit_hash(&self, seq: u64) -> Result<Option<[u8; 32]>> {
+        limited(async {
+            let mut connection = self.reader.acquire().await?;
+            audit::hash(&mut connection, seq).await
+        })
+        .await
     }
 }
 

@@ -3,6 +3,7 @@
 //! Compiled always and without dependencies, so that any crate's tests can call [`run`]. Panics at the first breach.
 
 mod audit;
+mod exports;
 mod facts;
 mod people;
 mod register;
@@ -44,5 +45,7 @@ pub async fn run(make: impl AsyncFn() -> Arc<dyn Store>) {
         audit::records_are_found_by_each_filter,
         audit::many_at_once_make_one_chain,
         audit::hostile_cursors_are_refused,
+        exports::exports_are_numbered_changed_and_found,
+        exports::the_log_is_found_by_what_it_is_about,
     ];
 }

@@ -4,10 +4,12 @@
 
 pub mod conformance;
 mod error;
+mod exports;
 mod facts;
 mod people;
 
 pub use error::StoreError;
+pub use exports::{AuditLink, Export, ExportId, ExportQuery, ExportState, Exports};
 pub use facts::{Fact, HistoryQuery, IncidentQuery, Page, RegistryChange, StatusInterval, StatusSeconds};
 pub use people::{AuditEntry, AuditQuery, AuditRecord, NewUser, Role, SessionRecord, User, UserId};
 
@@ -20,7 +22,7 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 
 /// Where facts are kept. Cheap to share behind an `Arc`; every method may be called from many tasks.
 #[async_trait::async_trait]
-pub trait Store: Send + Sync + 'static {
+pub trait Store: Exports + Send + Sync + 'static {
     // -- the register
 
     /// The whole register, credentials included.

@@ -1,9 +1,9 @@
 //! Everything the handlers share, and the router that ties them together.
 
 use crate::{
-    Services, access, api, dashboard, grants::Grants, guard, hub, hub::Hub, ladder::Climbs, meter::Meter, metrics,
-    metrics::HttpMetrics, password, password::Hasher, pictures::Pictures, problem::Problem, session::Sessions, tally,
-    tally::Tally, throttle::Throttle,
+    Services, access, api, dashboard, exports, exports::Exports, grants::Grants, guard, hub, hub::Hub, ladder::Climbs,
+    meter::Meter, metrics, metrics::HttpMetrics, password, password::Hasher, pictures::Pictures, problem::Problem,
+    session::Sessions, tally, tally::Tally, throttle::Throttle,
 };
 use axum::{
     Router,
@@ -16,14 +16,17 @@ use axum::{
 use std::{ops::Deref, sync::Arc};
 use tokio::sync::Semaphore;
 use tokio_util::sync::{CancellationToken, DropGuard};
-use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer};
+use tower_http::{
+    catch_panic::CatchPanicLayer,
+    compression::{CompressionLayer, DefaultPredicate, Predicate, predicate::NotForContentType},
+};
 
 /// Largest JSON body, in bytes; the import has its own limit.
 const LARGEST_BODY: usize = 256 << 10;
 
 /// Shared state of the handlers; cheap to clone.
 #[derive(Clone)]
-pub(crate) struct App(Arc<Shared>);
+pub(crate) struct App(pub(crate) Arc<Shared>);
 
 pub(crate) struct Shared {
     pub(crate) services: Services,
@@ -34,6 +37,7 @@ pub(crate) struct Shared {
     pub(crate) hub: Arc<Hub>,
     pub(crate) pictures: Pictures,
     pub(crate) climbs: Climbs,
+    pub(crate) exports: Arc<Exports>,
     pub(crate) tally: Arc<Tally>,
     pub(crate) overview: api::overview::Cache,
     pub(crate) metrics: HttpMetrics,
@@ -62,7 +66,7 @@ impl App {
         let tally = Arc::new(Tally::default());
         tokio::spawn(tally::run(Arc::clone(&tally), services.archive.clone(), stop.clone()));
         tokio::task::spawn_blocking(password::warm_up);
-        App(Arc::new(Shared {
+        let app = App(Arc::new(Shared {
             sessions: Sessions::new(Arc::clone(&services.store), config.session_idle, config.session_longest),
             hasher: Hasher::new(),
             throttle: Throttle::new(config.failures_per_account, config.failures_per_address, config.first_wait),
@@ -70,6 +74,7 @@ impl App {
             hub,
             pictures: Pictures::new(services.archive.clone(), services.pool.clone(), config.picture_cache_bytes),
             climbs: Climbs::default(),
+            exports: Arc::default(),
             tally,
             overview: api::overview::Cache::default(),
             metrics: HttpMetrics::new(),
@@ -79,7 +84,9 @@ impl App {
             services,
             _stop_at_the_end: stop.clone().drop_guard(),
             stop,
-        }))
+        }));
+        tokio::spawn(exports::run(Arc::downgrade(&app.0), Arc::clone(&app.exports), app.stop.clone()));
+        app
     }
 
     /// Cancelled when event streams must end.
@@ -105,13 +112,19 @@ impl App {
             .method_not_allowed_fallback(async || {
                 Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", "this method does not exist here")
             })
-            .layer(CompressionLayer::new().gzip(true))
+            .layer(CompressionLayer::new().gzip(true).compress_when(worth_compressing()))
             .layer(from_fn_with_state(self.clone(), guard::time_limit))
             .layer(CatchPanicLayer::custom(guard::panicked))
             .layer(from_fn_with_state(self.clone(), metrics::count))
             .layer(from_fn(guard::headers))
             .with_state(self.clone())
     }
+}
+
+/// Not evidence: it is compressed already, and a download that is continued must be of the same bytes.
+fn worth_compressing() -> impl Predicate {
+    let [zip, bytes] = ["application/zip", "application/octet-stream"].map(NotForContentType::const_new);
+    DefaultPredicate::new().and(zip).and(bytes)
 }
 
 /// The router alone, for whoever brings the socket; must be called within a tokio runtime.

@@ -17,6 +17,13 @@ pub(crate) enum Action {
     SnapshotsSearched,
     SnapshotViewed,
     SnapshotDownloaded,
+    SnapshotVerified,
+    SnapshotExported,
+    ExportAsked,
+    ExportDecided,
+    ExportMade,
+    ExportDownloaded,
+    ExportRemoved,
     IncidentAcknowledged,
     CameraChecked,
     CameraProbed,
@@ -37,6 +44,13 @@ impl Action {
             Action::SnapshotsSearched => "snapshots_searched",
             Action::SnapshotViewed => "snapshot_viewed",
             Action::SnapshotDownloaded => "snapshot_downloaded",
+            Action::SnapshotVerified => "snapshot_verified",
+            Action::SnapshotExported => "snapshot_exported",
+            Action::ExportAsked => "export_asked",
+            Action::ExportDecided => "export_decided",
+            Action::ExportMade => "export_made",
+            Action::ExportDownloaded => "export_downloaded",
+            Action::ExportRemoved => "export_removed",
             Action::IncidentAcknowledged => "incident_acknowledged",
             Action::CameraChecked => "camera_checked",
             Action::CameraProbed => "camera_probed",
@@ -79,6 +93,15 @@ impl Deed {
                 detail: String::new(),
             },
         }
+    }
+
+    /// Done by the node itself on behalf of somebody who asked for it before.
+    pub(crate) fn for_export(export: &store::Export, action: Action) -> Deed {
+        let mut deed = Deed::by(None, std::net::Ipv4Addr::UNSPECIFIED.into(), action);
+        deed.entry.who.clone_from(&export.who);
+        deed.entry.who_detail.clone_from(&export.who_detail);
+        deed.entry.address.clone_from(&export.address);
+        deed.because(export.reason.as_str())
     }
 
     pub(crate) fn on(mut self, object: impl ToString) -> Deed {

@@ -1,7 +1,7 @@
 //! Settings of the HTTP side.
 
 use fleet::Secret;
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 /// Settings of API, sign-in and dashboard.
 #[derive(Clone, PartialEq, Debug)]
@@ -34,6 +34,16 @@ pub struct WebConfig {
     pub heartbeat: Duration,
     /// Memory for rendered snapshots, in bytes.
     pub picture_cache_bytes: usize,
+    /// Where evidence packages are written and kept until they expire.
+    pub exports_folder: PathBuf,
+    /// A second person must agree before an export is made.
+    pub exports_need_approval: bool,
+    /// Most snapshots of one export.
+    pub export_snapshots: usize,
+    /// Most bytes of original pictures in one export.
+    pub export_bytes: u64,
+    /// A package is removed after this long.
+    pub exports_kept: Duration,
     /// The node has not reported progress for this long: `/livez` fails.
     pub stuck_after: Duration,
 }
@@ -55,6 +65,11 @@ impl Default for WebConfig {
             event_streams: 256,
             heartbeat: Duration::from_secs(10),
             picture_cache_bytes: 64 << 20,
+            exports_folder: PathBuf::from("exports"),
+            exports_need_approval: false,
+            export_snapshots: 5000,
+            export_bytes: 1 << 30,
+            exports_kept: Duration::from_secs(7 * 86_400),
             stuck_after: Duration::from_secs(10),
         }
     }

@@ -16,6 +16,7 @@ mod config;
 mod dashboard;
 mod demo;
 mod events;
+mod exports;
 mod gallery;
 mod grants;
 mod guard;

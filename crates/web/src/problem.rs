@@ -83,6 +83,11 @@ impl Problem {
         self
     }
 
+    /// What happened and what to do.
+    pub(crate) fn detail(&self) -> &str {
+        &self.detail
+    }
+
     #[cfg(test)]
     pub(crate) fn status(&self) -> StatusCode {
         self.status

@@ -3,7 +3,7 @@
 use fleet::{Cause, Codec, Layer, LifeCycle, SiteKind, Status, Transport};
 use health::{LikelyCause, OwnPart, Severity, SnapshotClass};
 use serde::{Deserialize, Serialize};
-use store::Role;
+use store::{ExportState, Role};
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
@@ -50,6 +50,8 @@ words! {
     ClassWord(SnapshotClass) = CLASSES.iter().map(|w| code(&w.0));
     /// Part of our own machine.
     OwnWord(OwnPart) = PARTS.iter().map(|w| code(&w.0));
+    /// How far an export is.
+    ExportWord(ExportState) = ExportState::ALL.map(ExportState::code);
     /// Video codec.
     CodecWord(Codec) = [Codec::H264, Codec::H265, Codec::Jpeg].map(Codec::code);
     /// Village or central area.

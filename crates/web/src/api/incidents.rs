@@ -151,7 +151,7 @@ pub(crate) async fn acknowledge(
 }
 
 /// An incident as far as it is in the caller's scope.
-async fn find(app: &App, caller: &Caller, id: u64) -> Result<Incident> {
+pub(crate) async fn find(app: &App, caller: &Caller, id: u64) -> Result<Incident> {
     let registry = app.services.registry.load_full();
     let board = app.services.board.load_full();
     let id = IncidentId(id);

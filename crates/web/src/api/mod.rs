@@ -4,6 +4,7 @@
 pub(crate) mod audit;
 pub(crate) mod cameras;
 pub(crate) mod demo;
+pub(crate) mod exports;
 pub(crate) mod fleet;
 pub(crate) mod import;
 pub(crate) mod incidents;
@@ -63,6 +64,12 @@ pub(crate) fn router() -> OpenApiRouter<App> {
         .routes(routes!(snapshots::one))
         .routes(routes!(snapshots::picture))
         .routes(routes!(snapshots::original))
+        .routes(routes!(snapshots::proof))
+        .routes(routes!(exports::ask, exports::list))
+        .routes(routes!(exports::verifier))
+        .routes(routes!(exports::one, exports::remove))
+        .routes(routes!(exports::decide))
+        .routes(routes!(exports::file))
         .routes(routes!(users::list, users::add))
         .routes(routes!(users::change))
         .routes(routes!(users::reset_password))

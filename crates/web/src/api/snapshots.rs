@@ -184,7 +184,7 @@ pub(crate) async fn search(
     }))
 }
 
-fn word<T: serde::de::DeserializeOwned>(text: Option<&str>, field: &str) -> Result<Option<T>> {
+pub(crate) fn word<T: serde::de::DeserializeOwned>(text: Option<&str>, field: &str) -> Result<Option<T>> {
     match text.filter(|t| !t.is_empty()) {
         None => Ok(None),
         Some(text) => match words::from_code(text) {
@@ -226,6 +226,58 @@ pub(crate) async fn one(
     };
     viewed(&app, &caller, &id, &reason).await?;
     Ok(Json(Verified::Snapshot { snapshot: snapshot.into(), verified }))
+}
+
+/// One link from a picture to the newest manifest.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct StepView {
+    /// picture, record, tree, seal, manifest, signature or chain.
+    link: String,
+    /// holds, fails or not_reached.
+    outcome: String,
+    /// A hash, a day, a key; or what does not fit.
+    found: String,
+}
+
+/// What proves a snapshot, looked at just now.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ExaminationView {
+    steps: Vec<StepView>,
+    segment: Option<u64>,
+    /// Records in the segment.
+    records: Option<u32>,
+    sealed: Option<i64>,
+    /// Hashes from the record to the segment's root, nearest first.
+    path: Vec<String>,
+    node: Option<String>,
+}
+
+/// Every link that proves a snapshot, checked now
+#[utoipa::path(get, path = "/api/v1/snapshots/{id}/proof", tag = "snapshots", params(("id" = String, Path)),
+    responses((status = 200, body = ExaminationView), (status = 404), (status = 428)))]
+pub(crate) async fn proof(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Json<ExaminationView>> {
+    let id = known(&app, &caller, &id)?;
+    let reason = entitle(&app, &caller, &headers)?;
+    let seen = app.services.archive.examine(&id).await.map_err(archive_problem)?;
+    let deed = Deed::of(&caller, Action::SnapshotVerified).on(id).because(reason);
+    let fails = seen.steps.iter().any(|s| s.outcome == archive::Outcome::Fails);
+    app.audit(if fails { deed.failed() } else { deed }).await?;
+    let steps = seen.steps.into_iter();
+    Ok(Json(ExaminationView {
+        steps: steps
+            .map(|s| StepView { link: words::code(&s.link), outcome: words::code(&s.outcome), found: s.found })
+            .collect(),
+        segment: seen.segment.map(|(number, _)| number),
+        records: seen.segment.map(|(_, records)| records),
+        sealed: seen.sealed.map(|at| at.0),
+        path: seen.path,
+        node: seen.node,
+    }))
 }
 
 #[derive(Deserialize, IntoParams)]

@@ -3,6 +3,7 @@
 
 mod accounts;
 mod documented;
+mod exports;
 mod fleet_and_scope;
 mod hostile;
 mod import;

@@ -19,7 +19,7 @@ fn jpeg() -> Bytes {
     Bytes::from(STANDARD.decode(text.trim()).unwrap())
 }
 
-async fn store_one(county: &County, camera: u32, slot: i64) -> SnapshotRef {
+pub(crate) async fn store_one(county: &County, camera: u32, slot: i64) -> SnapshotRef {
     let snapshot = NewSnapshot {
         camera: CameraId(camera),
         stream: StreamChoice::Main,
@@ -43,7 +43,7 @@ async fn search(browser: &crate::support::Browser<'_>, query: &str) -> Response 
 }
 
 /// A slot of the last minutes.
-fn recent() -> i64 {
+pub(crate) fn recent() -> i64 {
     Wall::read().0 / 10_000 * 10_000 - 60_000
 }
 
@@ -73,6 +73,19 @@ async fn whoever_looks_into_the_archive_says_why_and_is_written_down() {
     let verified = auditor.json(&format!("/api/v1/snapshots/{}", stored.id)).await;
     assert_eq!(verified["verified"], true);
 
+    // Before the segment is sealed there is nothing yet that a manifest could name.
+    let proof = format!("/api/v1/snapshots/{}/proof", stored.id);
+    let early = auditor.json(&proof).await;
+    assert_eq!(
+        (&early["steps"][0]["outcome"], &early["steps"][2]["outcome"]),
+        (&json!("holds"), &json!("not_reached"))
+    );
+    county.services.archive.seal().await.unwrap();
+    let steps = auditor.json(&proof).await["steps"].clone();
+    let links: Vec<_> = steps.as_array().unwrap().iter().map(|s| s["link"].as_str().unwrap()).collect();
+    assert_eq!(links, ["picture", "record", "tree", "seal", "manifest", "signature", "chain"]);
+    assert!(steps.as_array().unwrap().iter().all(|s| s["outcome"] == "holds"), "{steps}");
+
     let log = auditor.json("/api/v1/audit").await;
     let told: Vec<(&str, &str)> = log["items"]
         .as_array()
@@ -83,6 +96,8 @@ async fn whoever_looks_into_the_archive_says_why_and_is_written_down() {
     assert_eq!(
         told,
         [
+            ("snapshot_verified", "案件核查"),
+            ("snapshot_verified", "案件核查"),
             ("snapshot_downloaded", "案件核查"),
             ("snapshot_viewed", "案件核查"),
             ("snapshots_searched", "案件核查"),

@@ -74,7 +74,11 @@ impl County {
             demo: None,
             heartbeat: Arc::new(Heartbeat::new(now.mono)),
             started: now,
-            config: WebConfig { heartbeat: Duration::from_millis(200), ..WebConfig::default() },
+            config: WebConfig {
+                heartbeat: Duration::from_millis(200),
+                exports_folder: folder.path().join("exports"),
+                ..WebConfig::default()
+            },
         };
         set(&mut services);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -30,6 +30,7 @@ export type Power =
   | 'acknowledge'
   | 'snapshots'
   | 'original'
+  | 'export'
   | 'probe'
   | 'pause'
   | 'users'
@@ -44,6 +45,7 @@ const POWERS: Record<Exclude<Power, 'demo'>, readonly RoleCode[]> = {
   acknowledge: ['operator', 'administrator'],
   snapshots: ['operator', 'auditor', 'administrator'],
   original: ['auditor', 'administrator'],
+  export: ['auditor', 'administrator'],
   probe: ['technician', 'operator', 'administrator'],
   pause: ['operator', 'administrator'],
   users: ['administrator'],

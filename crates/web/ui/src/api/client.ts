@@ -5,6 +5,8 @@ import type {
   CameraPage,
   DemoState,
   DemoTarget,
+  EvidenceExport,
+  Examination,
   FleetNames,
   ImportReport,
   Incident,
@@ -87,6 +89,30 @@ export const snapshot = (id: string, reason: string) =>
 export const picture = (id: string, width: number) =>
   `/api/v1/snapshots/${encodeURIComponent(id)}/picture?width=${width}`
 export const original = (id: string) => `/api/v1/snapshots/${encodeURIComponent(id)}/original`
+
+export const examine = (id: string) => request<Examination>('GET', `/snapshots/${encodeURIComponent(id)}/proof`)
+
+/** What to take out: named snapshots, an incident's, or those of a place and time. */
+export interface ExportWish {
+  snapshots?: string[]
+  incident?: number
+  camera?: number | null
+  site?: number | null
+  town?: number | null
+  from?: number | null
+  until?: number | null
+  class?: string | null
+  status?: string | null
+}
+export const askExport = (wish: ExportWish, reason: string, document: string) =>
+  request<EvidenceExport>('POST', '/exports', { json: { ...wish, reason, document } })
+export const evidenceExports = (cursor: string | null) =>
+  request<Page<EvidenceExport>>('GET', '/exports', { query: { limit: 50, cursor } })
+export const decideExport = (id: number, approve: boolean, reason: string) =>
+  request<EvidenceExport>('POST', `/exports/${id}/decision`, { json: { approve, reason } })
+export const removeExport = (id: number) => request<void>('DELETE', `/exports/${id}`)
+export const exportFile = (id: number) => `/api/v1/exports/${id}/file`
+export const VERIFIER = '/api/v1/exports/verifier'
 
 export interface NewUser {
   name: string

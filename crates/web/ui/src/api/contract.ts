@@ -19,6 +19,8 @@ type Fits<T, O> = [Told<T>] extends [O] ? true : { told: Told<T>; expected: O }
 type Incident = Omit<Ours.Incident, 'scope'> & { scope: { kind: string; id?: number | string | null } }
 type ImportRow = Omit<Ours.ImportRow, 'outcome'> & { outcome: string }
 
+type Examination = Omit<Ours.Examination, 'steps'> & { steps: { link: string; outcome: string; found: string }[] }
+
 type Contract = {
   session: Fits<Theirs['SessionView'], Ours.Session>
   vocabulary: Fits<Theirs['Vocabulary'], Ours.Vocabulary>
@@ -31,6 +33,8 @@ type Contract = {
   incident: Fits<Theirs['IncidentView'], Incident>
   snapshots: Fits<Theirs['SnapshotEntry'], Ours.SnapshotEntry>
   snapshot: Fits<Theirs['Verified'], Ours.VerifiedSnapshot>
+  examination: Fits<Theirs['ExaminationView'], Examination>
+  export: Fits<Theirs['ExportView'], Ours.EvidenceExport>
   users: Fits<Theirs['Users'], { items: Ours.User[] }>
   audit: Fits<Theirs['AuditView'], Ours.AuditRecord>
   import: Fits<Theirs['ImportReport'], Omit<Ours.ImportReport, 'rows'> & { rows: ImportRow[] }>

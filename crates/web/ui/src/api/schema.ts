@@ -178,6 +178,11 @@ export interface components {
             /** @description ok or failed. */
             state: string;
         };
+        Decision: {
+            approve: boolean;
+            /** @description Why; needed to refuse. */
+            reason?: string;
+        };
         Decoders: {
             /** Format: int64 */
             decoded: number;
@@ -207,6 +212,67 @@ export interface components {
             rule: string;
             zh: string;
         };
+        /** @description What proves a snapshot, looked at just now. */
+        ExaminationView: {
+            node?: string | null;
+            /** @description Hashes from the record to the segment's root, nearest first. */
+            path: string[];
+            /**
+             * Format: int32
+             * @description Records in the segment.
+             */
+            records?: number | null;
+            /** Format: int64 */
+            sealed?: number | null;
+            /** Format: int64 */
+            segment?: number | null;
+            steps: components["schemas"]["StepView"][];
+        };
+        /** @description An export as the pages see it. */
+        ExportView: {
+            /** @description What was asked for, in words. */
+            asked: string;
+            /** Format: int64 */
+            bytes: number;
+            /**
+             * Format: int64
+             * @description When it came to its present state.
+             */
+            changed: number;
+            /** Format: int64 */
+            created: number;
+            decided_by?: string | null;
+            decision: string;
+            document: string;
+            /**
+             * Format: int32
+             * @description Snapshots done and in all, while it is being made.
+             */
+            done?: number | null;
+            error: string;
+            /**
+             * Format: int64
+             * @description When the package is removed.
+             */
+            expires?: number | null;
+            /** Format: int64 */
+            gaps: number;
+            /** Format: int32 */
+            id: number;
+            /** Format: int64 */
+            left_out: number;
+            reason: string;
+            sha256: string;
+            /** Format: int64 */
+            snapshots: number;
+            state: components["schemas"]["ExportWord"];
+            /** Format: int32 */
+            total?: number | null;
+            who: string;
+            who_detail: string;
+        };
+        /** @description How far an export is. */
+        ExportWord: "awaiting_approval" | "queued" | "running" | "done" | "failed" | "refused" | "cancelled" | "expired";
         FaultRequest: {
             fault: string;
             on: boolean;
@@ -668,6 +734,15 @@ export interface components {
         };
         /** @enum {string} */
         StatusWord: "online" | "impaired" | "offline" | "unknown" | "paused";
+        /** @description One link from a picture to the newest manifest. */
+        StepView: {
+            /** @description A hash, a day, a key; or what does not fit. */
+            found: string;
+            /** @description picture, record, tree, seal, manifest, signature or chain. */
+            link: string;
+            /** @description holds, fails or not_reached. */
+            outcome: string;
+        };
         /** @description Snapshots stored and missed. */
         Stored: {
             /** Format: int64 */

@@ -280,6 +280,48 @@ export interface SnapshotGap {
 export type SnapshotEntry = SnapshotPicture | SnapshotGap
 export type VerifiedSnapshot = SnapshotPicture & { verified: boolean }
 
+export type LinkCode = 'picture' | 'record' | 'tree' | 'seal' | 'manifest' | 'signature' | 'chain'
+export interface Examination {
+  steps: { link: LinkCode; outcome: 'holds' | 'fails' | 'not_reached'; found: string }[]
+  segment: number | null
+  records: number | null
+  sealed: Millis | null
+  path: string[]
+  node: string | null
+}
+
+export type ExportState =
+  | 'awaiting_approval'
+  | 'queued'
+  | 'running'
+  | 'done'
+  | 'failed'
+  | 'refused'
+  | 'cancelled'
+  | 'expired'
+export interface EvidenceExport {
+  id: number
+  created: Millis
+  who: string
+  who_detail: string
+  reason: string
+  document: string
+  asked: string
+  state: ExportState
+  decided_by: string | null
+  decision: string
+  changed: Millis
+  done: number | null
+  total: number | null
+  snapshots: number
+  gaps: number
+  left_out: number
+  bytes: number
+  sha256: string
+  error: string
+  expires: Millis | null
+}
+
 export interface AuditRecord {
   seq: number
   at: Millis

@@ -1,6 +1,7 @@
 // The few line icons of the frame; everything else is words.
 export {
   Bell,
+  Box,
   Camera,
   DataLine,
   Files,

@@ -1,6 +1,7 @@
 // Where one can go, by what one may do.
 import {
   Bell,
+  Box,
   Camera,
   DataLine,
   Files,
@@ -30,6 +31,7 @@ const PLACES: readonly Place[] = [
   { name: 'incidents', title: 'nav.incidents', icon: Bell, power: 'incidents', group: 'watch' },
   { name: 'sites', title: 'nav.sites', icon: OfficeBuilding, group: 'watch' },
   { name: 'snapshots', title: 'nav.snapshots', icon: Camera, power: 'snapshots', group: 'watch' },
+  { name: 'exports', title: 'nav.exports', icon: Box, power: 'export', group: 'watch' },
   { name: 'import', title: 'nav.import', icon: Upload, power: 'import', group: 'manage' },
   { name: 'users', title: 'nav.users', icon: User, power: 'users', group: 'manage' },
   { name: 'audit', title: 'nav.audit', icon: Files, power: 'audit', group: 'manage' },

@@ -1,0 +1,77 @@
+//! `sharpeyes verify`: checks an evidence package without any archive, config or network.
+
+use crate::output::{self, Failure};
+use archive::evidence::{self, Verdict};
+use std::{
+    fs::File,
+    io::BufReader,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The package, as it was received.
+    file: PathBuf,
+    /// The node's public key as you know it from elsewhere: a file such as node.pub, or 64 hexadecimal digits.
+    #[arg(long, value_name = "KEY")]
+    key: Option<String>,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
+    let expected = args.key.as_deref().map(key).transpose()?;
+    let named = |e| Failure::setup(format!("{}: {e}", args.file.display()));
+    let file = File::open(&args.file).map_err(named)?;
+    let mut verdict = evidence::verify_package(BufReader::new(file)).map_err(named)?;
+    if let Some(expected) = expected.filter(|expected| *expected != verdict.key && !verdict.key.is_empty()) {
+        let what = format!("signed with the key {}, not with {expected}: perhaps by somebody else", verdict.key);
+        verdict.faults.push(evidence::Fault { file: None, what });
+        verdict.authentic = false;
+    }
+    if args.json {
+        output::json(&verdict);
+    } else {
+        tell(&args.file, &verdict, args.key.is_some());
+    }
+    Ok(if verdict.authentic { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+fn tell(file: &Path, verdict: &Verdict, key_known: bool) {
+    for fault in &verdict.faults {
+        output::line(format_args!("{fault}"));
+    }
+    if let Some(purpose) = &verdict.purpose {
+        output::line(format_args!(
+            "exported by {:?} for {:?}, document {:?}",
+            purpose.by, purpose.reason, purpose.document
+        ));
+        output::line(format_args!(
+            "{} snapshots hold, {} gaps, node {:?}",
+            verdict.snapshots.len(),
+            verdict.gaps,
+            verdict.node
+        ));
+        output::line(format_args!("signed with {}", verdict.key));
+    }
+    let file = file.display();
+    match (verdict.authentic, key_known) {
+        (true, true) => output::line(format_args!("{file}: authentic")),
+        (true, false) => {
+            output::line(format_args!("{file}: authentic, if that key is the node's (compare it, or give --key)"));
+        }
+        (false, _) => output::line(format_args!("{file}: NOT authentic")),
+    }
+}
+
+/// The key that is expected, as hexadecimal text.
+fn key(given: &str) -> Result<String, Failure> {
+    if given.len() == 64 && given.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return Ok(given.to_ascii_lowercase());
+    }
+    let text = std::fs::read_to_string(given).map_err(|e| Failure::setup(format!("--key {given}: {e}")))?;
+    archive::evidence::public_key(&text)
+        .ok_or_else(|| Failure::setup(format!("--key {given}: not an Ed25519 public key in PEM")))
+}
