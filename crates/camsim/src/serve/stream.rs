@@ -22,6 +22,11 @@ use tokio::net::UdpSocket;
 
 /// Ticks between two sender reports: 5 s.
 const REPORT_EVERY: u32 = 5 * FPS;
+/// Halves of the even ports offered for RTP over UDP: 20000 to 59998.
+const FIRST_PAIR: u16 = 10_000;
+const LAST_PAIR: u16 = 29_999;
+/// Pairs tried before a session is refused.
+const PAIRS_TRIED: usize = 16;
 
 /// How packets travel.
 pub(crate) enum Transport {
@@ -30,14 +35,22 @@ pub(crate) enum Transport {
 }
 
 impl Transport {
-    /// A pair of sockets between two hosts.
+    /// A pair of sockets between two hosts: an even port of ours for RTP and the next for RTCP (RFC 3550 §11), on
+    /// which clients insist.
     pub(crate) async fn udp(ours: IpAddr, theirs: IpAddr, rtp: u16, rtcp: u16) -> io::Result<Transport> {
-        let open = async |port| {
-            let socket = UdpSocket::bind((ours, 0)).await?;
-            socket.connect((theirs, port)).await?;
-            io::Result::Ok(socket)
-        };
-        Ok(Transport::Udp { rtp: open(rtp).await?, rtcp: open(rtcp).await? })
+        let mut last = io::ErrorKind::AddrInUse.into();
+        for _ in 0..PAIRS_TRIED {
+            let even = rand::rng().random_range(FIRST_PAIR..=LAST_PAIR) * 2;
+            match (UdpSocket::bind((ours, even)).await, UdpSocket::bind((ours, even + 1)).await) {
+                (Ok(first), Ok(second)) => {
+                    first.connect((theirs, rtp)).await?;
+                    second.connect((theirs, rtcp)).await?;
+                    return Ok(Transport::Udp { rtp: first, rtcp: second });
+                }
+                (Err(error), _) | (_, Err(error)) => last = error,
+            }
+        }
+        Err(last)
     }
 
     /// Our ports; zero when interleaved.

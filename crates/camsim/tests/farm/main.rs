@@ -6,6 +6,7 @@ mod connection_faults;
 mod control;
 mod decoded;
 mod protocol;
+mod retina;
 
 use camsim::{Account, Behaviour, Config, Farm, Scheme, SimCamera, SimCodec, Size};
 use std::{net::SocketAddr, path::Path, time::Duration};
