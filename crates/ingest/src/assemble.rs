@@ -107,6 +107,11 @@ impl Assembler {
         }
     }
 
+    /// The newest parameter sets.
+    pub(crate) fn sets(&self) -> &ParameterSets {
+        &self.sets
+    }
+
     /// Picture size by the newest parameter set; zeros if unknown.
     pub(crate) fn dimensions(&self) -> (u32, u32) {
         self.sets.dimensions
@@ -243,7 +248,7 @@ impl Unit {
 
 /// The newest parameter sets of a stream, by kind and id.
 #[derive(Debug, Default)]
-struct ParameterSets {
+pub(crate) struct ParameterSets {
     sets: Vec<(Kind, u32, Box<[u8]>)>,
     dimensions: (u32, u32),
 }
@@ -269,7 +274,17 @@ impl ParameterSets {
         }
     }
 
-    fn complete(&self, syntax: Syntax) -> bool {
+    /// Those of one kind, each a NAL unit with its header.
+    pub(crate) fn of(&self, kind: Kind) -> impl Iterator<Item = &[u8]> {
+        self.sets.iter().filter(move |(k, ..)| *k == kind).map(|(_, _, nal)| &**nal)
+    }
+
+    pub(crate) fn dimensions(&self) -> (u32, u32) {
+        self.dimensions
+    }
+
+    /// Whether a decoder has all it needs.
+    pub(crate) fn complete(&self, syntax: Syntax) -> bool {
         let has = |kind| self.sets.iter().any(|(k, ..)| *k == kind);
         has(Kind::Sps) && has(Kind::Pps) && (syntax == Syntax::H264 || has(Kind::Vps))
     }

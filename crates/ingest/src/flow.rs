@@ -11,6 +11,7 @@ use crate::{
     exchange::Exchange,
     failure::{Step, failure, io_failure},
     jpeg::JpegAssembler,
+    live::{Frames, Viewers},
     message::{Answer, Interlude, interlude},
     meter::Meter,
     nal::Syntax,
@@ -67,6 +68,7 @@ pub(crate) struct Flow {
     sequence: Sequence,
     codec: Codec,
     tapper: Tapper,
+    frames: Option<Frames>,
     meter: Meter,
     keepalive: Keepalive,
     timer: Pin<Box<Sleep>>,
@@ -129,6 +131,10 @@ pub(crate) trait Listener {
     fn keyframe(&self, tapped: Tapped);
     /// So many that were wanted have come incomplete so far.
     fn incomplete(&self, count: u32);
+    /// Those who may watch every frame.
+    fn viewers(&self) -> Option<&Viewers> {
+        None
+    }
 }
 
 /// Why [`Flow::run`] came back.
@@ -150,6 +156,11 @@ impl Flow {
             Codec::H265 => nal_tapper(Syntax::H265, video, config),
             Codec::Jpeg => Tapper::Jpeg(JpegAssembler::new(config.keyframe_bytes)),
         };
+        let frames = match video.codec {
+            Codec::H264 => Some(Frames::new(Syntax::H264, video.clock_rate, config.keyframe_bytes)),
+            Codec::H265 => Some(Frames::new(Syntax::H265, video.clock_rate, config.keyframe_bytes)),
+            Codec::Jpeg => None,
+        };
         let now = Instant::now();
         let every = (lasts / 2).max(Duration::from_secs(1));
         Flow {
@@ -159,6 +170,7 @@ impl Flow {
             sequence: Sequence::default(),
             codec: video.codec,
             tapper,
+            frames,
             meter: Meter::new(video.clock_rate, now),
             keepalive: Keepalive { every, next: now + every, outgoing: Vec::new(), get_parameter: false },
             timer: Box::pin(sleep_until(now.into())),
@@ -174,6 +186,10 @@ impl Flow {
 
     pub(crate) fn first_packet(&self) -> Option<Instant> {
         self.first_packet
+    }
+
+    pub(crate) fn codec(&self) -> Codec {
+        self.codec
     }
 
     pub(crate) fn codec_name(&self) -> &'static str {
@@ -352,10 +368,13 @@ impl Flow {
             self.first_packet = Some(now);
         }
         self.meter.packet(bytes, rtp.payload.len(), missing, now);
-        let found = self.tapper.push(
-            Packet { payload: rtp.payload, timestamp: rtp.timestamp, mark: rtp.mark, lost, arrived: now },
-            || listener.wants(),
-        );
+        let packet = Packet { payload: rtp.payload, timestamp: rtp.timestamp, mark: rtp.mark, lost, arrived: now };
+        if let (Some(frames), Tapper::Nal(assembler), Some(viewers)) =
+            (&mut self.frames, &self.tapper, listener.viewers())
+        {
+            frames.take(&packet, assembler.sets(), viewers);
+        }
+        let found = self.tapper.push(packet, || listener.wants());
         if found.missed {
             listener.incomplete(self.tapper.incomplete().0);
         }

@@ -1,7 +1,12 @@
 //! The fleet's sessions: one task per camera, never two to one camera.
 
 use crate::{
-    Config, Keyframe, Target, Totals, failure::failure, session::Session, tap::Tap, totals::Counters,
+    Config, Keyframe, Target, Totals,
+    failure::failure,
+    live::{Viewers, Warm},
+    session::Session,
+    tap::Tap,
+    totals::Counters,
     transcript::Transcript,
 };
 use fleet::{CameraId, Cause, Credentials, Registry, StreamChoice};
@@ -24,6 +29,7 @@ struct Inner {
     config: Config,
     events: mpsc::Sender<(CameraId, StreamEvent)>,
     state: Mutex<State>,
+    warm: Mutex<Warm>,
     counters: Counters,
     tasks: TaskTracker,
     runtime: Handle,
@@ -64,6 +70,7 @@ impl Default for Leaving {
 struct Running {
     cancel: CancellationToken,
     tap: Arc<Tap>,
+    viewers: Arc<Viewers>,
     /// Failed or closed; only TEARDOWN is still to be done.
     leaving: bool,
 }
@@ -84,6 +91,7 @@ impl Ingest {
                 config,
                 events,
                 state: Mutex::default(),
+                warm: Mutex::default(),
                 counters: Counters::default(),
                 tasks: TaskTracker::new(),
                 runtime: Handle::current(),
@@ -149,6 +157,17 @@ impl Ingest {
         }
     }
 
+    /// Those who watch the camera's running session.
+    pub(crate) fn viewers(&self, camera: CameraId) -> Option<Arc<Viewers>> {
+        let state = self.inner.state();
+        let running = state.slots.get(&camera).and_then(|s| s.running.as_ref()).filter(|r| !r.leaving);
+        running.map(|r| Arc::clone(&r.viewers))
+    }
+
+    pub(crate) fn warm_cameras(&self) -> MutexGuard<'_, Warm> {
+        self.inner.warm.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The RTSP exchange that opened the camera's last session, secrets removed.
     #[must_use]
     pub fn transcript(&self, camera: CameraId) -> Option<String> {
@@ -193,16 +212,24 @@ impl Inner {
     fn spawn(self: &Arc<Inner>, slot: &mut Slot, request: Request) {
         let cancel = self.stop.child_token();
         let tap = Arc::new(Tap::default());
-        slot.running = Some(Running { cancel: cancel.clone(), tap: tap.clone(), leaving: false });
+        let viewers = Arc::new(Viewers::default());
+        slot.running =
+            Some(Running { cancel: cancel.clone(), tap: tap.clone(), viewers: Arc::clone(&viewers), leaving: false });
         let inner = self.clone();
-        self.tasks.spawn_on(async move { inner.serve(request, cancel, tap).await }, &self.runtime);
+        self.tasks.spawn_on(async move { inner.serve(request, cancel, tap, viewers).await }, &self.runtime);
     }
 
     /// One session from open to its last word, then the next one if somebody asked meanwhile.
-    async fn serve(self: Arc<Inner>, request: Request, cancel: CancellationToken, tap: Arc<Tap>) {
+    async fn serve(
+        self: Arc<Inner>,
+        request: Request,
+        cancel: CancellationToken,
+        tap: Arc<Tap>,
+        viewers: Arc<Viewers>,
+    ) {
         let camera = request.camera;
         let mut transcript = Transcript::default();
-        let ended = cancel.run_until_cancelled(self.attempt(request, &tap, &mut transcript)).await;
+        let ended = cancel.run_until_cancelled(self.attempt(request, &tap, &viewers, &mut transcript)).await;
         let leaving = {
             let mut state = self.state();
             let Some(slot) = state.slots.get_mut(&camera) else { return };
@@ -215,12 +242,17 @@ impl Inner {
             Some(failure) => {
                 tracing::debug!(%camera, cause = %failure.cause, detail = failure.detail, "session ended");
                 tap.close(&failure);
+                viewers.end(&failure);
                 self.counters.ended();
                 // Nobody but the receiver can lose this; whoever stops us does not wait for it.
                 let send = self.events.send((camera, StreamEvent::Ended(failure)));
                 let _ = self.stop.run_until_cancelled(send).await;
             }
-            None => tap.close(&failure(Cause::NotYetChecked, "the session was closed")),
+            None => {
+                let closed = failure(Cause::NotYetChecked, "the session was closed");
+                tap.close(&closed);
+                viewers.end(&closed);
+            }
         }
         let _ = timeout(self.config.teardown, leaving.wait()).await;
 
@@ -235,7 +267,7 @@ impl Inner {
     }
 
     /// Opens the session unless that is known to be useless or harmful, and keeps it until it fails.
-    async fn attempt(&self, request: Request, tap: &Tap, transcript: &mut Transcript) -> Failure {
+    async fn attempt(&self, request: Request, tap: &Tap, viewers: &Viewers, transcript: &mut Transcript) -> Failure {
         let (target, leaving, refused) = {
             let mut state = self.state();
             let Some(camera) = state.registry.camera(request.camera) else {
@@ -267,6 +299,7 @@ impl Inner {
             leaving,
             refused_before: refused,
             tap,
+            viewers,
             events: &self.events,
             counters: &self.counters,
         };

@@ -1,7 +1,7 @@
 //! RTSP sessions of the fleet and the ladder that says why one fails.
 //!
 //! [`Ingest`] keeps at most one session per camera, counts its RTP packets and taps keyframes from them when
-//! somebody waits for one. [`climb`] goes up the ladder once, from the address to flowing video, and keeps the
+//! somebody waits for one. Frames go to those who watch, from the same session ([`Ingest::viewing`]). [`climb`] goes up the ladder once, from the address to flowing video, and keeps the
 //! evidence of every rung. Both open a stream the same way, so a session and a probe never disagree on a cause.
 //!
 //! Nothing here decodes pictures, judges a camera's status or decides when to try again: causes go out as
@@ -22,6 +22,7 @@ mod jpeg;
 mod keyframe;
 mod ladder;
 mod line;
+mod live;
 mod message;
 mod meter;
 mod nal;
@@ -41,4 +42,5 @@ pub use config::{Config, Limits};
 pub use ingest::Ingest;
 pub use keyframe::Keyframe;
 pub use ladder::{Climb, Outcome, Rung, Target, climb};
+pub use live::{Frame, ParameterSets, Skip, Viewing, Watch, Watched};
 pub use totals::Totals;

@@ -8,6 +8,7 @@ use crate::{
     failure::failure,
     flow::{Flow, Listener, Tapped, Turn},
     line::Line,
+    live::Viewers,
     play::play,
     tap::Tap,
     transcript::Transcript,
@@ -53,6 +54,7 @@ pub(crate) struct Session<'a> {
     pub(crate) leaving: TaskTracker,
     pub(crate) refused_before: bool,
     pub(crate) tap: &'a Tap,
+    pub(crate) viewers: &'a Viewers,
     pub(crate) events: &'a Sender<(CameraId, StreamEvent)>,
     pub(crate) counters: &'a crate::totals::Counters,
 }
@@ -73,6 +75,7 @@ impl Session<'_> {
             Err(failure) => return failure,
         };
         let _open = self.counters.opened();
+        self.viewers.open(flow.codec());
         let took = flow.first_packet().unwrap_or(began).saturating_duration_since(began);
         let ended = self.keep(&mut flow, StreamEvent::Opened { stream: self.stream, took }).await;
         self.counters.add(flow.meter().counts());
@@ -151,6 +154,10 @@ impl Listener for Session<'_> {
 
     fn incomplete(&self, count: u32) {
         self.tap.set_incomplete(count);
+    }
+
+    fn viewers(&self) -> Option<&Viewers> {
+        Some(self.viewers)
     }
 }
 

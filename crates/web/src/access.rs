@@ -55,6 +55,7 @@ const TABLE: &[(Method, &str, Access)] = &[
     (Method::POST, "/api/v1/cameras/{id}/pause", DESK),
     (Method::GET, "/api/v1/cameras/{id}/history", ALL),
     (Method::GET, "/api/v1/cameras/{id}/thumbnail", ALL),
+    (Method::GET, "/api/v1/cameras/{id}/live", WATCH),
     (Method::GET, "/api/v1/incidents", ALL),
     (Method::GET, "/api/v1/incidents/{id}", ALL),
     (Method::POST, "/api/v1/incidents/{id}/acknowledge", DESK),

@@ -43,6 +43,7 @@ pub(crate) struct Shared {
     pub(crate) metrics: HttpMetrics,
     pub(crate) meter: Meter,
     pub(crate) event_streams: Arc<Semaphore>,
+    pub(crate) live_viewers: Arc<Semaphore>,
     /// Changes of users and imports happen one after the other.
     pub(crate) administration: tokio::sync::Mutex<()>,
     stop: CancellationToken,
@@ -80,6 +81,7 @@ impl App {
             metrics: HttpMetrics::new(),
             meter: Meter::default(),
             event_streams: Arc::new(Semaphore::new(config.event_streams)),
+            live_viewers: Arc::new(Semaphore::new(config.live_viewers)),
             administration: tokio::sync::Mutex::default(),
             services,
             _stop_at_the_end: stop.clone().drop_guard(),

@@ -28,6 +28,8 @@ pub(crate) enum Action {
     CameraChecked,
     CameraProbed,
     CameraPaused,
+    LiveOpened,
+    LiveClosed,
     Imported,
     DemoFault,
 }
@@ -55,6 +57,8 @@ impl Action {
             Action::CameraChecked => "camera_checked",
             Action::CameraProbed => "camera_probed",
             Action::CameraPaused => "camera_paused",
+            Action::LiveOpened => "live_opened",
+            Action::LiveClosed => "live_closed",
             Action::Imported => "imported",
             Action::DemoFault => "demo_fault",
         }

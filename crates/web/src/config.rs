@@ -30,6 +30,8 @@ pub struct WebConfig {
     pub connections: usize,
     /// Event streams held at once.
     pub event_streams: usize,
+    /// Live views held at once.
+    pub live_viewers: usize,
     /// Time between two heartbeats of an event stream; its session is checked again at each.
     pub heartbeat: Duration,
     /// Memory for rendered snapshots, in bytes.
@@ -63,6 +65,7 @@ impl Default for WebConfig {
             request_limit: Duration::from_secs(15),
             connections: 1024,
             event_streams: 256,
+            live_viewers: 128,
             heartbeat: Duration::from_secs(10),
             picture_cache_bytes: 64 << 20,
             exports_folder: PathBuf::from("exports"),

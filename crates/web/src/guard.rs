@@ -43,12 +43,16 @@ pub(crate) async fn same_origin(request: Request, next: Next) -> Response {
     if safe || is_same_origin(request.headers()) {
         return next.run(request).await;
     }
-    Problem::new(StatusCode::FORBIDDEN, "cross_origin", "this request came from another site's page").into_response()
+    cross_origin().into_response()
+}
+
+pub(crate) fn cross_origin() -> Problem {
+    Problem::new(StatusCode::FORBIDDEN, "cross_origin", "this request came from another site's page")
 }
 
 /// Browsers say where a request comes from in `Sec-Fetch-Site` (newer) or `Origin` (all, on such requests).
 /// Without both it is a program, which has no cookie of somebody else to misuse.
-fn is_same_origin(headers: &HeaderMap) -> bool {
+pub(crate) fn is_same_origin(headers: &HeaderMap) -> bool {
     let site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
     let origin = headers.get(header::ORIGIN);
     match (site, origin) {

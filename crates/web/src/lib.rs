@@ -22,6 +22,7 @@ mod grants;
 mod guard;
 mod hub;
 mod ladder;
+mod live;
 mod meter;
 mod metrics;
 mod password;

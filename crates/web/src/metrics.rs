@@ -28,6 +28,7 @@ pub(crate) struct HttpMetrics {
     requests: IntCounterVec,
     seconds: HistogramVec,
     streams: IntGauge,
+    live: IntGauge,
     refused: IntCounter,
 }
 
@@ -55,24 +56,31 @@ impl HttpMetrics {
         )
         .expect(VALID);
         let streams = IntGauge::new("sharpeyes_http_event_streams", "Event streams of dashboards now").expect(VALID);
+        let live = IntGauge::new("sharpeyes_live_viewers", "Live views open now").expect(VALID);
         let refused = IntCounter::new("sharpeyes_sign_in_failures_total", "Sign-ins refused, throttled ones included")
             .expect(VALID);
         let families = Families::new();
-        let all: [Box<dyn Collector>; 4] = [
+        let all: [Box<dyn Collector>; 5] = [
             Box::new(requests.clone()),
             Box::new(seconds.clone()),
             Box::new(streams.clone()),
+            Box::new(live.clone()),
             Box::new(refused.clone()),
         ];
         for family in all {
             families.register(family).expect("each name is used once");
         }
-        HttpMetrics { families, requests, seconds, streams, refused }
+        HttpMetrics { families, requests, seconds, streams, live, refused }
     }
 
     pub(crate) fn stream_opened(&self) -> StreamGauge {
         self.streams.inc();
         StreamGauge(self.streams.clone())
+    }
+
+    pub(crate) fn live_opened(&self) -> StreamGauge {
+        self.live.inc();
+        StreamGauge(self.live.clone())
     }
 
     pub(crate) fn sign_in_refused(&self) {

@@ -76,7 +76,8 @@ async fn answer(stream: TcpStream, peer: SocketAddr, router: axum::Router, stop:
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_LIMIT)
         .max_buf_size(64 * 1024)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
     tokio::pin!(connection);
     // Errors here are the peer's: half a request, a reset. They concern nobody else.
     tokio::select! {

@@ -26,7 +26,7 @@ export default defineConfig({
     modulePreload: { polyfill: false },
   },
   server: {
-    proxy: { '/api': { target: process.env.SHARPEYES_URL ?? 'http://127.0.0.1:8080', changeOrigin: false } },
+    proxy: { '/api': { target: process.env.SHARPEYES_URL ?? 'http://127.0.0.1:8080', changeOrigin: false, ws: true } },
   },
   test: { include: ['src/**/*.test.ts'], environment: 'node' },
 })

@@ -20,7 +20,7 @@ use axum::{
 use fleet::{Camera, CameraId, Registry, Wall};
 use health::Event;
 use serde::{Deserialize, Serialize};
-use store::HistoryQuery;
+use store::{HistoryQuery, Role};
 use utoipa::{IntoParams, ToSchema};
 
 #[derive(Serialize, ToSchema)]
@@ -140,6 +140,10 @@ pub(crate) async fn camera(State(app): State<App>, caller: Caller, Path(id): Pat
     let camera = caller.camera(&registry, id)?;
     let board = app.services.board.load_full();
     let row = board.camera(camera.id).ok_or_else(Problem::not_found)?;
+    if caller.user.role != Role::Auditor {
+        // Whoever opens its page is likely to watch it next: he shall see a picture at once.
+        app.services.ingest.warm(camera.id);
+    }
     let with_it = |i: &health::Incident| i.members.iter().any(|m| m.camera == camera.id && m.left.is_none());
     Ok(Json(CameraPage {
         camera: CameraRecord::of(camera, &registry),

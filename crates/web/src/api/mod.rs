@@ -15,7 +15,7 @@ pub(crate) mod snapshots;
 pub(crate) mod users;
 pub(crate) mod vocabulary;
 
-use crate::{app::App, events, problem::ProblemBody};
+use crate::{app::App, events, live, problem::ProblemBody};
 use axum::{Json, extract::DefaultBodyLimit, response::IntoResponse};
 use std::sync::OnceLock;
 use utoipa::{
@@ -57,6 +57,7 @@ pub(crate) fn router() -> OpenApiRouter<App> {
         .routes(routes!(cameras::pause))
         .routes(routes!(cameras::history))
         .routes(routes!(cameras::thumbnail))
+        .routes(routes!(live::live))
         .routes(routes!(incidents::list))
         .routes(routes!(incidents::one))
         .routes(routes!(incidents::acknowledge))

@@ -8,6 +8,7 @@ mod fleet_and_scope;
 mod hostile;
 mod import;
 mod incidents;
+mod live;
 mod operations;
 mod roles;
 mod sign_in;

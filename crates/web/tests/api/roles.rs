@@ -23,6 +23,7 @@ const MAY: &[(&str, &[Role])] = &[
     ("POST /api/v1/cameras/{id}/pause", &[Operator, Administrator]),
     ("GET /api/v1/cameras/{id}/history", &Role::ALL),
     ("GET /api/v1/cameras/{id}/thumbnail", &Role::ALL),
+    ("GET /api/v1/cameras/{id}/live", &[Operator, Technician, Administrator]),
     ("GET /api/v1/incidents", &Role::ALL),
     ("GET /api/v1/incidents/{id}", &Role::ALL),
     ("POST /api/v1/incidents/{id}/acknowledge", &[Operator, Administrator]),

@@ -40,7 +40,7 @@ export type Power =
   | 'demo'
 
 const POWERS: Record<Exclude<Power, 'demo'>, readonly RoleCode[]> = {
-  live: ['operator', 'technician', 'auditor', 'administrator'],
+  live: ['operator', 'technician', 'administrator'],
   incidents: ['operator', 'technician', 'auditor', 'administrator'],
   acknowledge: ['operator', 'administrator'],
   snapshots: ['operator', 'auditor', 'administrator'],

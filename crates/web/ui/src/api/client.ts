@@ -1,5 +1,5 @@
 // Every route of the API that the pages use, one function each.
-import { request } from './http'
+import { Problem, request } from './http'
 import type {
   AuditRecord,
   CameraPage,
@@ -49,6 +49,17 @@ export const history = (
   range: { from?: number; until?: number; limit?: number; cursor?: string | null },
 ) => request<Page<StatusInterval>>('GET', `/cameras/${id}/history`, { query: range })
 export const thumbnail = (id: number, version: number) => `/api/v1/cameras/${id}/thumbnail?v=${version}`
+
+/** Why the service refuses a live view; null if it does not (any more). */
+export async function liveRefusal(id: number): Promise<Problem | null> {
+  try {
+    await request<unknown>('GET', `/cameras/${id}/live`, { limitMs: 10_000 })
+    return null
+  } catch (error) {
+    // It asks for a WebSocket: nothing else is wrong.
+    return error instanceof Problem && error.status !== 426 && error.status !== 0 ? error : null
+  }
+}
 
 export interface IncidentFilter {
   open?: boolean

@@ -17,4 +17,5 @@ export {
   SwitchButton,
   Upload,
   User,
+  VideoCamera,
 } from '@element-plus/icons-vue'

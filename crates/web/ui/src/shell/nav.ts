@@ -12,6 +12,7 @@ import {
   Odometer,
   Upload,
   User,
+  VideoCamera,
 } from './icons'
 import { computed, type Component } from 'vue'
 import type { TextKey } from '@/i18n'
@@ -30,6 +31,7 @@ const PLACES: readonly Place[] = [
   { name: 'wall', title: 'nav.wall', icon: Grid, group: 'watch' },
   { name: 'incidents', title: 'nav.incidents', icon: Bell, power: 'incidents', group: 'watch' },
   { name: 'sites', title: 'nav.sites', icon: OfficeBuilding, group: 'watch' },
+  { name: 'live', title: 'nav.live', icon: VideoCamera, power: 'live', group: 'watch' },
   { name: 'snapshots', title: 'nav.snapshots', icon: Camera, power: 'snapshots', group: 'watch' },
   { name: 'exports', title: 'nav.exports', icon: Box, power: 'export', group: 'watch' },
   { name: 'import', title: 'nav.import', icon: Upload, power: 'import', group: 'manage' },
