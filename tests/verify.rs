@@ -74,3 +74,39 @@ async fn a_package_is_judged_by_its_exit_status_and_in_words() {
         assert!(status == 2 && said.contains(told) && said.lines().count() == 1, "{said}");
     }
 }
+
+#[tokio::test]
+async fn manifests_are_printed_and_copies_compared() {
+    let folder = tempfile::tempdir().unwrap();
+    package(folder.path()).await;
+    let config = folder.path().join("sharpeyes.toml");
+    let text = format!("[archive]\nfolder = {:?}\n", folder.path().join("archive").to_str().unwrap());
+    fs::write(&config, text).unwrap();
+    let archive = |args: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_sharpeyes"))
+            .arg("archive")
+            .args(args)
+            .args(["--config", config.to_str().unwrap()])
+            .output()
+            .unwrap();
+        let said = String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap();
+        (output.status.code().unwrap(), said)
+    };
+    let (status, printed) = archive(&["manifests"]);
+    assert!(status == 0 && printed.lines().count() == 2 && printed.contains("\ned25519 "), "{printed}");
+    let (_, hashes) = archive(&["manifests", "--hashes"]);
+    assert_eq!(hashes.trim().len(), "2026-11-24 ".len() + 64, "{hashes}");
+    assert_eq!(archive(&["manifests", "--since", "9999-01-01"]), (0, String::new()));
+    let copy = folder.path().join("copy.txt");
+    fs::write(&copy, &printed).unwrap();
+    let (status, said) = archive(&["compare", copy.to_str().unwrap()]);
+    assert!(status == 0 && said.contains("goes on from there"), "{said}");
+    fs::write(&copy, printed.replace("\"records\":1", "\"records\":9")).unwrap();
+    let (status, said) = archive(&["compare", copy.to_str().unwrap()]);
+    assert!(status == 2 && said.contains("altered"), "{said}");
+    let manifest = fs::read_dir(folder.path().join("archive/manifests")).unwrap().next().unwrap().unwrap().path();
+    fs::remove_file(manifest).unwrap();
+    fs::write(&copy, &printed).unwrap();
+    let (status, said) = archive(&["compare", copy.to_str().unwrap()]);
+    assert!(status == 1 && said.contains("no manifest of"), "{said}");
+}

@@ -25,6 +25,20 @@ enum Action {
     Check,
     /// Make the index anew from the segments alone.
     Rebuild,
+    /// Print the signed manifests, to be kept where nobody of this machine can change them. Works while the service runs.
+    Manifests {
+        /// Only from this UTC day on, like 2026-11-24.
+        #[arg(long, value_name = "DAY")]
+        since: Option<String>,
+        /// Only day and hash, short enough to be written down.
+        #[arg(long)]
+        hashes: bool,
+    },
+    /// Hold a manifest that was kept outside against the archive as it is now. Exit status 1 if they differ.
+    Compare {
+        /// The copy.
+        copy: PathBuf,
+    },
 }
 
 pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
@@ -45,6 +59,35 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
                 output::line(format_args!("{} records checked, {} damaged", report.records, report.damaged.len()));
             }
             Ok(if report.damaged.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+        }
+        Action::Manifests { since, hashes } => {
+            let since = since.unwrap_or_default();
+            let manifests = archive::manifests(&folder).map_err(named)?;
+            let mut wrong = false;
+            for manifest in manifests.iter().filter(|m| m.day >= since) {
+                wrong |= manifest.fault.is_some();
+                match (&manifest.fault, args.json, hashes) {
+                    (_, true, _) => output::json(manifest),
+                    (Some(fault), ..) => output::line(format_args!("{}: {fault}", manifest.day)),
+                    (None, false, true) => output::line(format_args!("{} {}", manifest.day, manifest.hash)),
+                    (None, false, false) => output::line(manifest.text.trim_end()),
+                }
+            }
+            Ok(if wrong { ExitCode::from(1) } else { ExitCode::SUCCESS })
+        }
+        Action::Compare { copy } => {
+            let text = std::fs::read_to_string(&copy)
+                .map_err(|e| Failure::setup(format!("cannot read {}: {e}", copy.display())))?;
+            let differences = archive::compare_manifest(&folder, &text)
+                .map_err(|e| Failure::setup(format!("{}: {e}", copy.display())))?;
+            if args.json {
+                output::json(&differences);
+            } else if differences.is_empty() {
+                output::line("the archive is what the copy says, and goes on from there");
+            } else {
+                differences.iter().for_each(output::line);
+            }
+            Ok(if differences.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
         }
         Action::Rebuild => {
             let report = archive::Archive::rebuild(&folder, node::archive_config(&config)).await.map_err(named)?;

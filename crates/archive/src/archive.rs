@@ -1,11 +1,13 @@
 //! The handle that everyone else holds.
 
 use crate::{
-    ArchiveError, CheckReport, Config, Gap, NewSnapshot, Page, Progress, RebuildReport, Snapshot, SnapshotId,
-    SnapshotQuery, SnapshotRef, Stats,
+    ArchiveError, CheckReport, Config, Gap, Hold, NewHold, NewSnapshot, Page, Progress, RebuildReport, Snapshot,
+    SnapshotId, SnapshotQuery, SnapshotRef, Stats,
     check::{self, Checked, SegmentRead},
     command::{Command, Index, Shared, Store},
+    custody::AuditHead,
     folder::Folder,
+    holds,
     proof::{self, Proof},
     record::{self, About, PAYLOAD_MAX, SLOT_MAX, Taken},
     row::Row,
@@ -152,9 +154,53 @@ impl Archive {
     /// # Errors
     /// [`ArchiveError::Io`] or [`ArchiveError::Index`] if that fails; nothing stored is lost by it.
     pub async fn seal(&self) -> Result<(), ArchiveError> {
+        self.ask(Command::Seal).await
+    }
+
+    /// Places a hold: nothing that touches its range is dropped while it is in force.
+    ///
+    /// # Errors
+    /// [`ArchiveError::Invalid`] for a range or an end that makes no sense; [`ArchiveError::Io`] if it cannot be
+    /// written down, and then it does not hold.
+    pub async fn hold(&self, hold: NewHold) -> Result<Hold, ArchiveError> {
+        self.ask(|reply| Command::Hold(holds::Change::Place(hold), reply)).await
+    }
+
+    /// Ends a hold before its time.
+    ///
+    /// # Errors
+    /// [`ArchiveError::NotFound`]; [`ArchiveError::Invalid`] if it has ended already; [`ArchiveError::Io`].
+    pub async fn release(&self, id: u32, by: String, reason: String) -> Result<Hold, ArchiveError> {
+        self.ask(|reply| Command::Hold(holds::Change::Release { id, by, reason }, reply)).await
+    }
+
+    /// Every hold ever placed.
+    #[must_use]
+    pub fn holds(&self) -> Vec<Hold> {
+        self.shared.holds()
+    }
+
+    /// Names a record of the audit log in the day's signed manifest, by number and hash.
+    ///
+    /// # Errors
+    /// [`ArchiveError::Io`] if the manifest cannot be written.
+    pub async fn anchor_audit(&self, seq: u64, hash: [u8; 32]) -> Result<(), ArchiveError> {
+        self.ask(|reply| Command::Anchor(AuditHead { seq, hash }, reply)).await
+    }
+
+    /// Where the archive is.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        self.shared.folder.root()
+    }
+
+    async fn ask<T>(
+        &self,
+        command: impl FnOnce(oneshot::Sender<Result<T, ArchiveError>>) -> Command,
+    ) -> Result<T, ArchiveError> {
         let (reply, answer) = oneshot::channel();
         let asked = async {
-            self.commands.send(Command::Seal(reply)).await.map_err(|_| ArchiveError::Closed)?;
+            self.commands.send(command(reply)).await.map_err(|_| ArchiveError::Closed)?;
             answer.await.map_err(|_| ArchiveError::Closed)?
         };
         timeout(SEAL_WITHIN, asked).await.map_err(|_| ArchiveError::Slow(SEAL_WITHIN.as_secs()))?

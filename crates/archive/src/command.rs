@@ -1,15 +1,17 @@
 //! What callers and the writer share: the commands that go one way, and what is published the other way.
 
 use crate::{
-    ArchiveError, Stats,
+    ArchiveError, Hold, Stats,
+    custody::AuditHead,
     folder::Folder,
+    holds,
     reader::Reader,
     record::About,
     row::{Key, Row},
 };
 use bytes::Bytes;
 use fleet::{CameraId, Wall};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Mutex, MutexGuard, RwLock};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 /// What becomes of the index when the archive is opened.
@@ -24,6 +26,10 @@ pub(crate) enum Command {
     Store(Store),
     /// Seal what is open, if anything is.
     Seal(oneshot::Sender<Result<(), ArchiveError>>),
+    /// Place or end a hold.
+    Hold(holds::Change, oneshot::Sender<Result<Hold, ArchiveError>>),
+    /// Name the head of the audit log in the day's manifest.
+    Anchor(AuditHead, oneshot::Sender<Result<(), ArchiveError>>),
     Close(oneshot::Sender<()>),
 }
 
@@ -52,6 +58,8 @@ pub(crate) struct Shared {
     pub(crate) folder: Folder,
     pub(crate) reader: Reader,
     pub(crate) stats: Mutex<Stats>,
+    /// As the writer last wrote them down.
+    pub(crate) holds: RwLock<Vec<Hold>>,
     /// Signs evidence packages.
     pub(crate) key: ed25519_dalek::SigningKey,
     /// This node's name.
@@ -59,6 +67,10 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    pub(crate) fn holds(&self) -> Vec<Hold> {
+        self.holds.read().expect("no holder panics").clone()
+    }
+
     pub(crate) fn stats(&self) -> MutexGuard<'_, Stats> {
         self.stats.lock().expect("no holder panics")
     }

@@ -42,6 +42,17 @@ pub(crate) struct Manifest {
     pub(crate) key: [u8; 32],
     pub(crate) sealed: Vec<Sealed>,
     pub(crate) purged: Vec<Purged>,
+    /// How far the audit log had come: whoever shortens it or writes it anew contradicts this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) audit: Option<AuditHead>,
+}
+
+/// A record of the audit log: its number and its hash, which covers all before it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct AuditHead {
+    pub(crate) seq: u64,
+    #[serde(with = "hex")]
+    pub(crate) hash: Hash,
 }
 
 /// A segment sealed.
@@ -244,6 +255,12 @@ impl Custody {
         self.write(purged.at, |manifest| manifest.purged.push(purged))
     }
 
+    /// Names how far the audit log has come.
+    pub(crate) fn anchor(&mut self, head: AuditHead, now: Wall) -> Result<(), ArchiveError> {
+        let named = self.newest.iter().any(|(_, m)| m.audit.is_some_and(|a| a.seq >= head.seq));
+        if named { Ok(()) } else { self.write(now, |manifest| manifest.audit = Some(head)) }
+    }
+
     fn write(&mut self, now: Wall, change: impl FnOnce(&mut Manifest)) -> Result<(), ArchiveError> {
         let today = Day::of(now);
         let (day, mut manifest) = match &self.newest {
@@ -258,6 +275,7 @@ impl Custody {
                     key: [0; 32],
                     sealed: Vec::new(),
                     purged: Vec::new(),
+                    audit: None,
                 };
                 (today, fresh)
             }

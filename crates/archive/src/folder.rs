@@ -89,6 +89,10 @@ impl Folder {
         self.index().join(format!("{day}.db"))
     }
 
+    pub(crate) fn holds(&self) -> PathBuf {
+        self.root.join("holds.json")
+    }
+
     pub(crate) fn manifests(&self) -> PathBuf {
         self.root.join("manifests")
     }

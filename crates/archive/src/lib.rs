@@ -6,7 +6,8 @@
 //!          segments/2026/11/24/03-0000000042.seg
 //!          index/2026-11-24.db        rows of that UTC day; a cache, rebuilt from the segments
 //!          index/catalog.db           which sealed segments the day files already hold
-//!          manifests/2026-11-24.txt   seals and purges of that day, signed
+//!          manifests/2026-11-24.txt   seals and purges of that day, and the head of the audit log, signed
+//!          holds.json                 ranges that retention leaves alone
 //! ```
 //!
 //! What is promised: [`Archive::append`] resolves only after the record is on the medium (`fdatasync`) and can be
@@ -27,7 +28,9 @@ mod error;
 pub mod evidence;
 mod examine;
 mod folder;
+mod holds;
 mod index;
+mod manifests;
 mod merkle;
 mod model;
 mod proof;
@@ -46,6 +49,8 @@ pub use archive::Archive;
 pub use config::{Config, ConfigFault};
 pub use error::ArchiveError;
 pub use examine::{Examination, Link, Outcome, Step};
+pub use holds::{Hold, HoldKind, NewHold, Release};
+pub use manifests::{ManifestText, compare_manifest, manifests};
 pub use model::{Entry, Gap, NewSnapshot, Snapshot, SnapshotId, SnapshotIdError, SnapshotRef};
 pub use proof::{Proof, ProofFault, Proven};
 pub use query::{Cursor, CursorError, Kind, Page, SnapshotQuery};

@@ -3,10 +3,11 @@
 //! The policy: nothing younger than `keep_days` is dropped, whatever happens to the disk. Older segments go, oldest
 //! first, when `purge_after_days` says so, or when a new segment is due while the disk is above the high-water mark,
 //! `max_bytes` is reached, or there is no room. If there is still no room, new snapshots are refused and everything
-//! kept stays: the operator sees `Full` and decides. Each purge is on record in the signed manifest before it is done.
+//! kept stays (so does what a hold protects, however old): the operator sees `Full` and decides. Each purge is on record in the signed manifest before it is done.
 
 use crate::{
-    ArchiveError, custody::Purged, error::source_is_full, index::Catalogued, recover::remove_segment, writer::Writer,
+    ArchiveError, custody::Purged, error::source_is_full, holds, index::Catalogued, recover::remove_segment,
+    writer::Writer,
 };
 use fleet::Wall;
 
@@ -61,7 +62,9 @@ pub(crate) async fn purge_due(writer: &mut Writer, now: Wall) -> Result<(), Arch
 
 fn oldest_beyond(writer: &Writer, now: Wall, days: u32) -> Option<Catalogued> {
     let before = now.0.saturating_sub(i64::from(days) * DAY_MS);
-    writer.catalog.values().filter(|c| c.kept_from.0 < before).min_by_key(|c| c.kept_from).cloned()
+    let holds = writer.shared.holds();
+    let may_go = |c: &&Catalogued| c.kept_from.0 < before && !holds::forbid(&holds, c, now);
+    writer.catalog.values().filter(may_go).min_by_key(|c| c.kept_from).cloned()
 }
 
 /// Puts the purge on record, unlinks the segment, then forgets its rows: whatever a crash leaves of this is finished

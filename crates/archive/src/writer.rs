@@ -77,6 +77,7 @@ impl Writer {
         if keep == Index::Remake {
             index::remove_all(&folder)?;
         }
+        let holds = crate::holds::read(&folder.holds())?;
         let mut custody = Custody::open(&folder, &config.node)?;
         let mut index = index::Index::open(&folder).await?;
         let Recovered { catalog, files, head, next_number, damaged } =
@@ -91,6 +92,7 @@ impl Writer {
             reader: Reader::new(folder.clone(), Known { days, segments: files }),
             folder: folder.clone(),
             stats: std::sync::Mutex::new(stats),
+            holds: std::sync::RwLock::new(holds),
             key: custody.key(),
             node: config.node.clone(),
         });
@@ -145,6 +147,12 @@ impl Writer {
                 }
                 Command::Seal(reply) => {
                     let _ = reply.send(self.seal(Wall::read()).await);
+                }
+                Command::Hold(change, reply) => {
+                    let _ = reply.send(self.change_holds(change, Wall::read()));
+                }
+                Command::Anchor(head, reply) => {
+                    let _ = reply.send(self.custody.anchor(head, Wall::read()));
                 }
                 Command::Close(reply) => {
                     commands.close();
@@ -361,6 +369,12 @@ impl Writer {
             self.catalog.insert(sealed.number, sealed);
         }
         self.custody.catch_up(self.catalog.values(), now)
+    }
+
+    fn change_holds(&mut self, change: crate::holds::Change, now: Wall) -> Result<crate::Hold, ArchiveError> {
+        let (holds, changed) = crate::holds::change(&self.folder.holds(), self.shared.holds(), change, now)?;
+        *self.shared.holds.write().expect("no holder panics") = holds;
+        Ok(changed)
     }
 
     async fn pay_debt(&mut self) -> Result<(), ArchiveError> {

@@ -24,6 +24,8 @@ pub(crate) enum Action {
     ExportMade,
     ExportDownloaded,
     ExportRemoved,
+    HoldPlaced,
+    HoldReleased,
     IncidentAcknowledged,
     CameraChecked,
     CameraProbed,
@@ -53,6 +55,8 @@ impl Action {
             Action::ExportMade => "export_made",
             Action::ExportDownloaded => "export_downloaded",
             Action::ExportRemoved => "export_removed",
+            Action::HoldPlaced => "hold_placed",
+            Action::HoldReleased => "hold_released",
             Action::IncidentAcknowledged => "incident_acknowledged",
             Action::CameraChecked => "camera_checked",
             Action::CameraProbed => "camera_probed",
@@ -63,6 +67,16 @@ impl Action {
             Action::DemoFault => "demo_fault",
         }
     }
+}
+
+/// A user as evidence names him: name to sign in with, full name, unit, as far as they are known.
+pub(crate) fn person(user: &User) -> String {
+    named(&[&user.name, &user.full_name, &user.unit])
+}
+
+/// The parts of a name that are not empty.
+pub(crate) fn named(parts: &[&str]) -> String {
+    parts.iter().map(|p| p.trim()).filter(|p| !p.is_empty()).collect::<Vec<_>>().join(" · ")
 }
 
 /// Something done, before it is written down.

@@ -205,7 +205,10 @@ pub(crate) async fn run(shared: Weak<Shared>, exports: Arc<Exports>, stop: Cance
                 }
                 continue;
             }
-            Ok(None) => sweep(&app, &folder).await,
+            Ok(None) => {
+                anchor(&app).await;
+                sweep(&app, &folder).await;
+            }
             Err(problem) => tracing::warn!(?problem, "exports wait: the store does not answer"),
         }
         drop(app);
@@ -214,6 +217,20 @@ pub(crate) async fn run(shared: Weak<Shared>, exports: Arc<Exports>, stop: Cance
             () = exports.wake.notified() => {}
             () = tokio::time::sleep(SWEEP) => {}
         }
+    }
+}
+
+/// Names the head of the audit log in the day's signed manifest: whoever shortens the log afterwards, or writes it
+/// anew, contradicts every copy of a manifest that was kept outside.
+async fn anchor(app: &App) {
+    match app.services.store.audit_head().await {
+        Ok(Some((seq, hash))) => {
+            if let Err(error) = app.services.archive.anchor_audit(seq, hash).await {
+                tracing::warn!(%error, "the audit log could not be anchored in the manifest");
+            }
+        }
+        Ok(None) => {}
+        Err(error) => tracing::warn!(%error, "the audit log could not be read"),
     }
 }
 
@@ -292,7 +309,7 @@ async fn make(app: &App, export: &mut Export, folder: &Path) -> std::result::Res
     }
     remove(folder, export.id);
     let path = draft(folder, export.id);
-    let by = format!("{} · {}", export.who, export.who_detail);
+    let by = crate::audit::named(&[&export.who, &export.who_detail]);
     let purpose = Purpose {
         number: export.id.0.to_string(),
         by,

@@ -3,7 +3,7 @@
 use crate::{
     api::{limit, reason, snapshots::word},
     app::App,
-    audit::{Action, Deed},
+    audit::{self, Action, Deed},
     caller::Caller,
     exports::{self, Asked},
     problem::{Body, Path, Problem, Query, Result},
@@ -146,7 +146,7 @@ pub(crate) async fn ask(
         id: ExportId(0),
         created: now,
         who: caller.user.name.clone(),
-        who_detail: format!("{} · {}", caller.user.full_name, caller.user.unit),
+        who_detail: audit::named(&[&caller.user.full_name, &caller.user.unit]),
         address: caller.address.to_string(),
         reason: why.clone(),
         document: document.clone(),
@@ -198,7 +198,13 @@ async fn asked(app: &App, caller: &Caller, body: &NewExport) -> Result<Asked> {
                 asked.snapshots.push(id);
             }
         }
-        asked.words = format!("{} × snapshot 快照", asked.snapshots.len());
+        asked.words = match asked.snapshots.as_slice() {
+            [one] => {
+                let name = registry.camera(one.camera()).map_or(String::new(), |c| c.name.clone());
+                format!("{name} · {}", county_time(one.slot().0)?)
+            }
+            many => format!("快照 {} 张 · {0} snapshots", many.len()),
+        };
         return Ok(asked);
     }
     if let Some(id) = body.incident {
@@ -208,7 +214,7 @@ async fn asked(app: &App, caller: &Caller, body: &NewExport) -> Result<Asked> {
         asked.cameras = Some(incident.members.iter().map(|m| m.camera.0).collect());
         asked.from = Some(Wall(from.0.saturating_sub(around)));
         asked.until = Some(Wall(until.0.saturating_add(around)));
-        asked.words = format!("incident 事件 {id} · {} cameras 摄像机", incident.members.len());
+        asked.words = format!("事件 {id} · 摄像机 {} 台 · incident {id}, {0} cameras", incident.members.len());
         return Ok(asked);
     }
     let (Some(from), Some(until)) = (body.from, body.until) else {
@@ -236,15 +242,17 @@ async fn asked(app: &App, caller: &Caller, body: &NewExport) -> Result<Asked> {
         (_, Some(id), _) => registry.site(SiteId(id)).map(|s| s.name.clone()),
         (.., town) => town.and_then(|id| registry.town(TownId(id))).map(|t| t.name.clone()),
     };
-    let zone = jiff::tz::TimeZone::fixed(jiff::tz::offset(8));
-    let time = |ms| {
-        let at = jiff::Timestamp::from_millisecond(ms).map_err(|_| Problem::invalid("from, until: not a time"))?;
-        Ok::<_, Problem>(at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string())
-    };
-    asked.words = format!("{} · {} — {} (UTC+8)", name.unwrap_or_default(), time(from)?, time(until)?);
+    asked.words = format!("{} · {} — {}", name.unwrap_or_default(), county_time(from)?, county_time(until)?);
     asked.cameras = Some(cameras.into_iter().map(|c| c.0).collect());
     (asked.from, asked.until) = (Some(Wall(from)), Some(Wall(until)));
     Ok(asked)
+}
+
+/// An instant in the county's time.
+fn county_time(ms: i64) -> Result<String> {
+    let at = jiff::Timestamp::from_millisecond(ms).map_err(|_| Problem::invalid("from, until: not a time"))?;
+    let zone = jiff::tz::TimeZone::fixed(jiff::tz::offset(8));
+    Ok(at.to_zoned(zone).strftime("%Y-%m-%d %H:%M:%S").to_string())
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -316,7 +324,7 @@ pub(crate) async fn decide(
     };
     let state = if body.approve { ExportState::Queued } else { ExportState::Refused };
     exports::set(&mut export, state);
-    export.decided_by = Some(format!("{} · {} · {}", caller.user.name, caller.user.full_name, caller.user.unit));
+    export.decided_by = Some(audit::person(&caller.user));
     export.decision.clone_from(&why);
     let deed = Deed::of(&caller, Action::ExportDecided).on(exports::object(export.id)).because(why);
     app.audit(deed.detail(state.code())).await?;

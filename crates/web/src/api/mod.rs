@@ -6,6 +6,7 @@ pub(crate) mod cameras;
 pub(crate) mod demo;
 pub(crate) mod exports;
 pub(crate) mod fleet;
+pub(crate) mod holds;
 pub(crate) mod import;
 pub(crate) mod incidents;
 pub(crate) mod node;
@@ -66,6 +67,9 @@ pub(crate) fn router() -> OpenApiRouter<App> {
         .routes(routes!(snapshots::picture))
         .routes(routes!(snapshots::original))
         .routes(routes!(snapshots::proof))
+        .routes(routes!(snapshots::nearest))
+        .routes(routes!(holds::list, holds::place))
+        .routes(routes!(holds::release))
         .routes(routes!(exports::ask, exports::list))
         .routes(routes!(exports::verifier))
         .routes(routes!(exports::one, exports::remove))
@@ -75,6 +79,7 @@ pub(crate) fn router() -> OpenApiRouter<App> {
         .routes(routes!(users::change))
         .routes(routes!(users::reset_password))
         .routes(routes!(audit::log))
+        .routes(routes!(audit::verify))
         .routes(routes!(import::import).layer(DefaultBodyLimit::max(import::LARGEST)))
         .routes(routes!(node::own))
         .routes(routes!(demo::state))

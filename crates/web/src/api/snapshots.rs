@@ -252,6 +252,33 @@ pub(crate) struct ExaminationView {
     node: Option<String>,
 }
 
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Moment {
+    camera: u32,
+    at: i64,
+}
+
+/// The snapshot of a camera that was taken nearest to an instant
+#[utoipa::path(get, path = "/api/v1/snapshots/nearest", tag = "snapshots", params(Moment),
+    responses((status = 200, body = SnapshotView), (status = 404), (status = 428)))]
+pub(crate) async fn nearest(
+    State(app): State<App>,
+    caller: Caller,
+    Query(Moment { camera, at }): Query<Moment>,
+    headers: HeaderMap,
+) -> Result<Json<SnapshotView>> {
+    let registry = app.services.registry.load_full();
+    let camera = caller.camera(&registry, camera)?.id;
+    let reason = entitle(&app, &caller, &headers)?;
+    let found = app.services.archive.nearest(camera, Wall(at)).await.map_err(archive_problem)?;
+    let found = found.ok_or_else(Problem::not_found)?;
+    let deed = Deed::of(&caller, Action::SnapshotsSearched).because(reason);
+    app.audit(deed.detail(format!("nearest: camera={camera}&at={at}"))).await?;
+    Ok(Json(SnapshotView::from(&found)))
+}
+
 /// Every link that proves a snapshot, checked now
 #[utoipa::path(get, path = "/api/v1/snapshots/{id}/proof", tag = "snapshots", params(("id" = String, Path)),
     responses((status = 200, body = ExaminationView), (status = 404), (status = 428)))]

@@ -5,6 +5,7 @@ mod accounts;
 mod documented;
 mod exports;
 mod fleet_and_scope;
+mod holds;
 mod hostile;
 mod import;
 mod incidents;

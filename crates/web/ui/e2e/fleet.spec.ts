@@ -3,7 +3,7 @@
 //
 // SHARPEYES_URL, SHARPEYES_USER, SHARPEYES_PASSWORD (the one-time password, or the one chosen before),
 // SHARPEYES_NEW_PASSWORD (chosen if a new one is asked for), SHARPEYES_SHOTS (folder for pictures; none if unset).
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test, type Page } from '@playwright/test'
 
@@ -188,6 +188,42 @@ test('an outage of a village, from the first glance to the archive', async ({ pa
     .poll(() => page.locator('[data-test=viewer] img').evaluate((image) => (image as HTMLImageElement).naturalWidth))
     .toBeGreaterThan(600)
   await shot(page, 'snapshot')
+
+  // ---- what proves it, link by link, and taking it out ----
+  await page.locator('[data-test=examine]').click()
+  await expect(page.locator('[data-test=proof] li')).toHaveCount(7)
+  await expect(page.locator('[data-test=proof] [data-outcome=fails]')).toHaveCount(0)
+  await shot(page, 'proof')
+  const seen = Number(/\/cameras\/(\d+)/.exec((await page.locator('[data-test=viewer] a[href^="/cameras/"]').first().getAttribute('href')) ?? '')?.[1])
+  await page.locator('[data-test=export]').click()
+  await page.locator('[data-test=export-reason]').fill('端到端测试')
+  await page.locator('[data-test=export-document]').fill('测试〔2026〕1号')
+  await page.locator('[data-test=export-send]').click()
+  await expect(page.locator('[data-test=export-send]')).toBeHidden()
+  await page.goto('/exports')
+  await expect(page.locator('[data-test=exports] [data-state=done]').first()).toBeVisible({ timeout: 60_000 })
+  const [download] = await Promise.all([page.waitForEvent('download'), page.locator('[data-test=download]').first().click()])
+  expect(download.suggestedFilename()).toMatch(/^evidence-\d+\.zip$/)
+  expect(statSync(await download.path()).size).toBeGreaterThan(20_000)
+  await shot(page, 'exports')
+  await onPhone(page, 'exports')
+
+  // ---- a camera's day, two instants of it compared ----
+  await page.goto(`/snapshots/day?camera=${seen}`)
+  await expect.poll(() => page.locator('[data-test=shot]').count(), { timeout: 60_000, intervals: [1000] }).toBeGreaterThan(1)
+  for (const at of [0, 1]) await page.locator('[data-test=day] input[type=checkbox]').nth(at).check()
+  await shot(page, 'day')
+  await onPhone(page, 'day')
+  await page.locator('[data-test=compare-open]').click()
+  await expect
+    .poll(() => page.locator('[data-test=compare] img').evaluateAll((images) => images.filter((i) => (i as HTMLImageElement).naturalWidth > 600).length))
+    .toBe(2)
+  await shot(page, 'compare')
+
+  // ---- the log, computed again ----
+  await page.goto('/audit')
+  await page.locator('[data-test=verify-log]').click()
+  await expect(page.locator('[data-test=log-verified].s-online')).toBeVisible()
 
   // ---- the other pages, on the desk and on the phone ----
   for (const path of ['/sites', '/users', '/audit', '/self']) {

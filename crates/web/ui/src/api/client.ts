@@ -2,12 +2,14 @@
 import { Problem, request } from './http'
 import type {
   AuditRecord,
+  AuditVerification,
   CameraPage,
   DemoState,
   DemoTarget,
   EvidenceExport,
   Examination,
   FleetNames,
+  Hold,
   ImportReport,
   Incident,
   Ladder,
@@ -17,6 +19,7 @@ import type {
   SelfHealth,
   Session,
   SnapshotEntry,
+  SnapshotPicture,
   States,
   StatusInterval,
   User,
@@ -124,6 +127,24 @@ export const decideExport = (id: number, approve: boolean, reason: string) =>
 export const removeExport = (id: number) => request<void>('DELETE', `/exports/${id}`)
 export const exportFile = (id: number) => `/api/v1/exports/${id}/file`
 export const VERIFIER = '/api/v1/exports/verifier'
+
+export const nearest = (camera: number, at: number, reason: string) =>
+  request<SnapshotPicture>('GET', '/snapshots/nearest', { query: { camera, at }, ...because(reason) })
+
+export interface HoldRange {
+  camera?: number | null
+  site?: number | null
+  town?: number | null
+  from: number
+  until: number
+}
+export const holds = () => request<{ items: Hold[] }>('GET', '/holds')
+export const placeHold = (
+  hold: HoldRange & { kind: Hold['kind']; reason: string; document: string; expires: number | null },
+) => request<Hold>('POST', '/holds', { json: hold })
+export const releaseHold = (id: number, reason: string) =>
+  request<Hold>('POST', `/holds/${id}/release`, { json: { reason } })
+export const verifyAudit = () => request<AuditVerification>('GET', '/audit/verification', { limitMs: 60_000 })
 
 export interface NewUser {
   name: string

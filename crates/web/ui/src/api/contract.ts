@@ -21,6 +21,9 @@ type ImportRow = Omit<Ours.ImportRow, 'outcome'> & { outcome: string }
 
 type Examination = Omit<Ours.Examination, 'steps'> & { steps: { link: string; outcome: string; found: string }[] }
 
+type Nearest = Omit<Ours.SnapshotPicture, 'kind'>
+type Hold = Omit<Ours.Hold, 'kind'> & { kind: string }
+
 type Contract = {
   session: Fits<Theirs['SessionView'], Ours.Session>
   vocabulary: Fits<Theirs['Vocabulary'], Ours.Vocabulary>
@@ -35,6 +38,9 @@ type Contract = {
   snapshot: Fits<Theirs['Verified'], Ours.VerifiedSnapshot>
   examination: Fits<Theirs['ExaminationView'], Examination>
   export: Fits<Theirs['ExportView'], Ours.EvidenceExport>
+  nearest: Fits<Theirs['SnapshotView'], Nearest>
+  holds: Fits<Theirs['Holds'], { items: Hold[] }>
+  auditVerification: Fits<Theirs['AuditVerification'], Ours.AuditVerification>
   users: Fits<Theirs['Users'], { items: Ours.User[] }>
   audit: Fits<Theirs['AuditView'], Ours.AuditRecord>
   import: Fits<Theirs['ImportReport'], Omit<Ours.ImportReport, 'rows'> & { rows: ImportRow[] }>

@@ -44,6 +44,31 @@ export interface components {
             /** @description ok, full or failed. */
             state: string;
         };
+        /** @description Whether the log is as it was written. */
+        AuditVerification: {
+            /**
+             * Format: int64
+             * @description The newest day whose manifest names a record, and which.
+             */
+            anchored_to?: number | null;
+            /**
+             * Format: int32
+             * @description Manifests that name a record of the log.
+             */
+            anchors: number;
+            /** @description Days whose manifest names another hash than the log has. */
+            anchors_wrong: string[];
+            /**
+             * Format: int64
+             * @description Number of the first record that does not fit the one before; null if all do.
+             */
+            first_wrong?: number | null;
+            /**
+             * Format: int64
+             * @description Records in it.
+             */
+            records: number;
+        };
         /** @description One entry of the audit log. */
         AuditView: {
             action: string;
@@ -323,6 +348,35 @@ export interface components {
             detail: string;
             /** Format: int64 */
             slot: number;
+        };
+        /** @description A hold as the pages see it. */
+        HoldView: {
+            by: string;
+            /** @description Which cameras it is about; empty for all. */
+            cameras: number[];
+            document: string;
+            /** Format: int64 */
+            expires?: number | null;
+            /** Format: int64 */
+            from: number;
+            /** @description Whether it is in force. */
+            holds: boolean;
+            /** Format: int32 */
+            id: number;
+            /** @description legal or audit. */
+            kind: string;
+            /** Format: int64 */
+            placed: number;
+            reason: string;
+            release_reason?: string | null;
+            /** Format: int64 */
+            released?: number | null;
+            released_by?: string | null;
+            /** Format: int64 */
+            until: number;
+        };
+        Holds: {
+            items: components["schemas"]["HoldView"][];
         };
         ImportCounts: {
             added: number;

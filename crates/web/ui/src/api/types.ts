@@ -290,6 +290,30 @@ export interface Examination {
   node: string | null
 }
 
+export interface Hold {
+  id: number
+  kind: 'legal' | 'audit'
+  cameras: number[]
+  from: Millis
+  until: Millis
+  reason: string
+  document: string
+  by: string
+  placed: Millis
+  expires: Millis | null
+  holds: boolean
+  released: Millis | null
+  released_by: string | null
+  release_reason: string | null
+}
+export interface AuditVerification {
+  records: number
+  first_wrong: number | null
+  anchors: number
+  anchors_wrong: string[]
+  anchored_to: number | null
+}
+
 export type ExportState =
   | 'awaiting_approval'
   | 'queued'

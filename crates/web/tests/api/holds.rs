@@ -1,0 +1,86 @@
+//! Holds, the nearest snapshot, and the audit log held against the signed manifests.
+
+use crate::{
+    snapshots::{recent, store_one},
+    support::{County, code, until},
+};
+use fleet::Wall;
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use store::Role;
+
+#[tokio::test]
+async fn a_hold_is_placed_listed_and_ended_with_reasons_in_the_log() {
+    let county = County::start().await;
+    let auditor = county.signed_in(Role::Auditor).await;
+    let now = Wall::read().0;
+    let body = json!({ "kind": "legal", "site": 1, "from": now - 1000, "until": now, "reason": "案件核查",
+        "document": "调证〔2026〕3号" });
+    let placed = auditor.post("/api/v1/holds", &body).await;
+    assert_eq!(placed.status(), StatusCode::CREATED);
+    let placed: Value = placed.json().await.unwrap();
+    assert_eq!((&placed["cameras"], &placed["holds"]), (&json!([1, 2]), &json!(true)));
+    let with = |change: Value| {
+        let mut body = body.clone();
+        body.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+        body
+    };
+    for (change, expected) in [
+        (json!({ "kind": "whim" }), (400, "invalid")),
+        (json!({ "reason": "" }), (400, "invalid")),
+        (json!({ "document": " " }), (400, "invalid")),
+        (json!({ "until": now - 1000 }), (400, "invalid")),
+        (json!({ "expires": now - 1 }), (400, "invalid")),
+        (json!({ "site": 99 }), (404, "not_found")),
+    ] {
+        let refused = auditor.post("/api/v1/holds", &with(change.clone())).await;
+        assert_eq!(code(refused).await, (expected.0, expected.1.to_owned()), "{change}");
+    }
+    county.user("shen", Role::Auditor, &[2], &[]).await;
+    let shen = county.browser("shen").await;
+    assert_eq!(shen.json("/api/v1/holds").await["items"], json!([]));
+    let release = format!("/api/v1/holds/{}/release", placed["id"]);
+    let why = json!({ "reason": "结案" });
+    assert_eq!(code(shen.post(&release, &why).await).await, (404, "not_found".into()));
+    let ended: Value = auditor.post(&release, &why).await.json().await.unwrap();
+    assert_eq!((&ended["holds"], &ended["release_reason"]), (&json!(false), &json!("结案")));
+    assert_eq!(code(auditor.post(&release, &why).await).await, (400, "invalid".into()));
+    let log = county.audited().await;
+    assert!(log.iter().any(|(a, ..)| a == "hold_placed") && log.iter().any(|(a, ..)| a == "hold_released"));
+}
+
+#[tokio::test]
+async fn the_nearest_snapshot_is_found_within_the_scope() {
+    let county = County::with(|s| s.config.snapshots_need_reason = false).await;
+    let slot = recent();
+    let (early, late) = (store_one(&county, 1, slot - 60_000).await, store_one(&county, 1, slot).await);
+    county.user("an", Role::Operator, &[1], &[]).await;
+    let operator = county.browser("an").await;
+    for (at, expected) in [(slot - 50_000, &early), (slot - 10_000, &late), (0, &early), (i64::MAX, &late)] {
+        let found = operator.json(&format!("/api/v1/snapshots/nearest?camera=1&at={at}")).await;
+        assert_eq!(found["id"], expected.id.to_string(), "{at}");
+    }
+    for nothing in ["camera=2&at=5", "camera=4&at=5", "camera=99&at=5"] {
+        let path = format!("/api/v1/snapshots/nearest?{nothing}");
+        assert_eq!(code(operator.get(&path).await).await, (404, "not_found".into()), "{nothing}");
+    }
+    assert_eq!(code(operator.get("/api/v1/snapshots/nearest?camera=1").await).await, (400, "invalid".into()));
+}
+
+#[tokio::test]
+async fn the_log_is_anchored_in_the_signed_manifests() {
+    let county = County::start().await;
+    let auditor = county.signed_in(Role::Auditor).await;
+    // What starts the anchoring here is an export; else it happens every ten minutes.
+    let one = store_one(&county, 1, recent()).await;
+    let asked = json!({ "snapshots": [one.id], "reason": "案件核查", "document": "7" });
+    auditor.post("/api/v1/exports", &asked).await;
+    let path = "/api/v1/audit/verification";
+    until("an anchor", || async { auditor.json(path).await["anchored_to"].as_u64().is_some_and(|seq| seq >= 4) }).await;
+    let seen = auditor.json(path).await;
+    assert_eq!((&seen["first_wrong"], &seen["anchors"], &seen["anchors_wrong"]), (&Value::Null, &json!(1), &json!([])));
+    // The manifest names another hash than the log has: one of the two was written anew.
+    county.services.archive.anchor_audit(1_000_000, [7; 32]).await.unwrap();
+    let seen = auditor.json(path).await;
+    assert_eq!(seen["anchors_wrong"].as_array().unwrap().len(), 1, "{seen}");
+}
