@@ -24,6 +24,7 @@ pub(crate) struct Config {
     pub(crate) health: Health,
     pub(crate) picture: Picture,
     pub(crate) archive: Archive,
+    pub(crate) desk: Desk,
     pub(crate) log: Log,
 }
 
@@ -117,9 +118,51 @@ pub(crate) struct Archive {
 
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+pub(crate) struct Desk {
+    pub(crate) respond_critical: Span,
+    pub(crate) respond_major: Span,
+    pub(crate) respond_minor: Span,
+    pub(crate) repair_critical: Span,
+    pub(crate) repair_major: Span,
+    pub(crate) repair_minor: Span,
+    pub(crate) stable: Span,
+    pub(crate) order_after: Option<Span>,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub(crate) struct Log {
     pub(crate) level: String,
     pub(crate) json: bool,
+}
+
+impl Default for Desk {
+    fn default() -> Desk {
+        let desk = health::desk::Desk::default();
+        Desk {
+            respond_critical: Span(desk.critical.response),
+            respond_major: Span(desk.major.response),
+            respond_minor: Span(desk.minor.response),
+            repair_critical: Span(desk.critical.repair),
+            repair_major: Span(desk.major.repair),
+            repair_minor: Span(desk.minor.repair),
+            stable: Span(desk.stable),
+            order_after: None,
+        }
+    }
+}
+
+impl Desk {
+    /// As the state machine of work orders wants it.
+    pub(crate) fn agreed(&self) -> health::desk::Desk {
+        let terms = |response: Span, repair: Span| health::desk::Terms { response: response.0, repair: repair.0 };
+        health::desk::Desk {
+            critical: terms(self.respond_critical, self.repair_critical),
+            major: terms(self.respond_major, self.repair_major),
+            minor: terms(self.respond_minor, self.repair_minor),
+            stable: self.stable.0,
+        }
+    }
 }
 
 impl Default for Node {
@@ -225,11 +268,25 @@ impl Config {
     /// The first key with a value that cannot work, and what is expected.
     fn check(&self) -> Result<(), (&'static str, &'static str)> {
         let health = &self.health;
-        let rules: [(bool, &'static str, &'static str); 17] = [
+        let rules: [(bool, &'static str, &'static str); 20] = [
             (!self.node.name.trim().is_empty(), "node.name", "a name for this node"),
             ((1..=20_000).contains(&self.web.export_snapshots), "web.export_snapshots", "1 to 20000"),
             ((1..=2048).contains(&self.web.export_mib), "web.export_mib", "1 to 2048"),
             ((1..=365).contains(&self.web.exports_kept_days), "web.exports_kept_days", "1 to 365"),
+            (
+                [self.desk.respond_critical, self.desk.respond_major, self.desk.respond_minor]
+                    .iter()
+                    .chain(&[self.desk.repair_critical, self.desk.repair_major, self.desk.repair_minor])
+                    .all(|span| span.within(60_000, 366 * 24 * 3_600_000)),
+                "desk.respond_…, desk.repair_…",
+                "1m to 8784h",
+            ),
+            (self.desk.stable.within(0, 7 * 24 * 3_600_000), "desk.stable", "0s to 168h"),
+            (
+                self.desk.order_after.is_none_or(|span| span.within(0, 7 * 24 * 3_600_000)),
+                "desk.order_after",
+                "0s to 168h",
+            ),
             (self.ingest.connect.within(100, 60_000), "ingest.connect", "100ms to 60s"),
             (self.ingest.answer.within(100, 60_000), "ingest.answer", "100ms to 60s"),
             (self.ingest.first_packet.within(100, 60_000), "ingest.first_packet", "100ms to 60s"),

@@ -4,6 +4,7 @@
 //! store through the [`recorder`], pictures and snapshots are taken by short tasks ([`takes`]), our own machine
 //! is watched by [`own`]. Everybody else reads the published board.
 
+mod keeper;
 mod logging;
 mod own;
 mod owner;
@@ -14,7 +15,7 @@ pub(crate) use logging::start as start_logging;
 
 use crate::{config::Config, output::Failure};
 use arc_swap::ArcSwap;
-use fleet::{Now, Registry};
+use fleet::{Now, Registry, Wall};
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use store::Store;
 use tokio::{net::TcpListener, sync::watch};
@@ -103,7 +104,9 @@ impl Node {
             gallery: Arc::new(web::Gallery::default()),
             heartbeat: Arc::new(web::Heartbeat::new(now.mono)),
         });
+        let windows = store.windows(now.wall..Wall(i64::MAX)).await.map_err(Failure::setup)?;
         let recorder = recorder::Recorder::start(Arc::clone(&store));
+        tokio::spawn(keeper::Keeper::new(Arc::clone(&store), &shared, &config.desk).run(stop.clone()));
         let takes = takes::Takes::new(ingest.clone(), pool.clone(), archive.clone());
         let own_events = own::watch(archive.clone(), pool.clone(), recorder.watch(), reach);
 
@@ -129,7 +132,14 @@ impl Node {
             let _ = stop_web.wait_for(|stop| *stop).await;
         }));
 
-        let owner = owner::Owner { core, ingest: ingest.clone(), takes, recorder: recorder.clone(), shared };
+        let owner = owner::Owner {
+            core,
+            ingest: ingest.clone(),
+            takes,
+            recorder: recorder.clone(),
+            shared,
+            windows: windows.into(),
+        };
         let owned = tokio::spawn(owner.run(owner::Inputs { stream_events, commands, own_events, stop: stop.clone() }));
 
         let _ = stop.wait_for(|stop| *stop).await;
@@ -208,6 +218,7 @@ fn web_config(config: &Config) -> web::WebConfig {
         export_snapshots: config.web.export_snapshots as usize,
         export_bytes: u64::from(config.web.export_mib) << 20,
         exports_kept: Duration::from_secs(u64::from(config.web.exports_kept_days) * 86_400),
+        desk: config.desk.agreed(),
         ..web::WebConfig::default()
     }
 }

@@ -58,6 +58,8 @@ pub(super) struct Owner {
     pub(super) takes: takes::Takes,
     pub(super) recorder: Recorder,
     pub(super) shared: Arc<Shared>,
+    /// Planned maintenance as the store has it at the start.
+    pub(super) windows: Arc<[health::Window]>,
 }
 
 impl Owner {
@@ -78,6 +80,7 @@ impl Owner {
             looking: BTreeSet::new(),
         };
         let registry = desk.owner.shared.registry.load_full();
+        desk.handle(Event::Windows(Arc::clone(&desk.owner.windows)));
         desk.handle(Event::Registry(registry));
         let mut streams: Vec<(CameraId, StreamEvent)> = Vec::new();
         loop {

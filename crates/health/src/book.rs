@@ -228,6 +228,22 @@ impl Book {
         true
     }
 
+    /// Takes back acknowledgements that have run out, so that their incidents are looked at again. Says when the next
+    /// one runs out.
+    pub(crate) fn expire_acknowledgements(&mut self, now: Wall) -> Option<Wall> {
+        let mut next = None;
+        for (id, entry) in self.entries.iter_mut().filter(|(_, e)| e.over.is_none()) {
+            let Some(until) = entry.incident.acknowledged.as_ref().and_then(|a| a.until) else { continue };
+            if until <= now {
+                Arc::make_mut(&mut entry.incident).acknowledged = None;
+                self.urgent.insert(*id);
+            } else {
+                next = Some(next.map_or(until, |n: Wall| n.min(until)));
+            }
+        }
+        next
+    }
+
     /// Tells what must be told at once.
     pub(crate) fn tell(&mut self, effects: &mut Vec<Effect>) {
         for id in std::mem::take(&mut self.urgent) {

@@ -42,15 +42,17 @@ pub(crate) enum Link {
 pub(crate) enum Pause {
     /// The register says so.
     Register(LifeCycle),
-    /// A person planned it.
+    /// A person planned it, for this camera.
     Person,
+    /// A planned window covers it.
+    Window,
 }
 
 impl Pause {
     pub(crate) fn cause(self) -> Cause {
         match self {
             Pause::Register(LifeCycle::OutOfUse | LifeCycle::Dismantled) => Cause::OutOfUse,
-            Pause::Register(LifeCycle::InUse | LifeCycle::Repair) | Pause::Person => Cause::Maintenance,
+            Pause::Register(LifeCycle::InUse | LifeCycle::Repair) | Pause::Person | Pause::Window => Cause::Maintenance,
         }
     }
 }

@@ -67,6 +67,8 @@ pub enum Event {
         /// Why.
         reason: String,
     },
+    /// The planned windows that are not over; replaces the former list.
+    Windows(Arc<[crate::Window]>),
     /// Time has passed; sent at the latest at [`Fleet::next_deadline`](crate::Fleet::next_deadline).
     Tick,
 }

@@ -5,6 +5,7 @@
 
 use crate::{
     Acknowledgement, Board, CameraRow, Config, Counts, Effect, Event, Incident, IncidentId, StatusChange, StreamEvent,
+    Window,
     book::Book,
     camera::{Camera, Link},
     groups::Groups,
@@ -55,6 +56,8 @@ pub struct Fleet {
     /// What the store remembered of cameras that the register has not named yet.
     pub(crate) resumed: BTreeMap<CameraId, StatusChange>,
     pub(crate) effects: Vec<Effect>,
+    /// Planned maintenance that is not over.
+    pub(crate) windows: Arc<[Window]>,
     /// We come back from a time in which nothing was run: what did not answer could not.
     pub(crate) slept: bool,
 }
@@ -79,6 +82,7 @@ impl Fleet {
             counts: Counts::default(),
             resumed: resumed.statuses.into_iter().map(|s| (s.camera, s)).collect(),
             effects: Vec::new(),
+            windows: Arc::from([]),
             slept: false,
         }
     }
@@ -126,7 +130,12 @@ impl Fleet {
 
     fn take_in(&mut self, event: Event) {
         match event {
-            Event::Registry(registry) => self.register(registry),
+            Event::Registry(registry) => {
+                self.register(registry);
+                self.windows_follow();
+                self.acknowledgements_follow();
+            }
+            Event::Windows(windows) => self.plan(windows),
             Event::Stream { camera, event } => {
                 if let Some(ix) = self.find(camera) {
                     match event {
@@ -155,6 +164,7 @@ impl Fleet {
             Event::Acknowledge { incident, by, reason, until } => {
                 let at = self.now.wall;
                 self.book.acknowledge(incident, Acknowledgement { by, at, reason, until });
+                self.acknowledgements_follow();
             }
             Event::Pause { camera, until, by, reason } => {
                 if let Some(ix) = self.find(camera) {
@@ -174,6 +184,8 @@ impl Fleet {
         let stepped = wall_ran.saturating_sub(i64::try_from(ran.as_millis()).unwrap_or(i64::MAX));
         if stepped.abs() > 2_000 {
             self.wall_stepped();
+            self.windows_follow();
+            self.acknowledgements_follow();
         }
         if self.slept {
             self.wake();
@@ -200,6 +212,8 @@ impl Fleet {
                 Key::Group(group) => self.decide(group),
                 Key::Incident(id) => self.look_after_return(IncidentId(id)),
                 Key::Doubt => self.end_doubt(),
+                Key::Windows => self.windows_follow(),
+                Key::Acknowledgements => self.acknowledgements_follow(),
                 Key::Flush => self.book.tell_all(&mut self.effects),
             }
         }

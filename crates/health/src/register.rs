@@ -74,6 +74,8 @@ impl Fleet {
             self.cameras[ix.at()].paused = Some(Pause::Person);
             self.own.in_use -= 1;
             self.schedule.set(Key::Camera(ix, Timer::PauseEnd), self.now.mono + Duration::from_millis(left));
+        } else if let Some(detail) = self.planned(record.id) {
+            self.begin_pause(ix, Pause::Window, detail);
         } else {
             self.watch(ix, SHUFFLE);
         }
@@ -100,7 +102,7 @@ impl Fleet {
         });
         let refused = !reached_alike && std::mem::take(&mut self.cameras[ix.at()].parked);
         match (paused, record.life_cycle) {
-            (None | Some(Pause::Person), LifeCycle::InUse) => {}
+            (None | Some(Pause::Person | Pause::Window), LifeCycle::InUse) => {}
             (Some(Pause::Register(_)), LifeCycle::InUse) => {
                 self.end_pause(ix);
                 return;
@@ -227,7 +229,7 @@ impl Fleet {
         }
     }
 
-    fn begin_pause(&mut self, ix: CameraIx, why: Pause, detail: String) {
+    pub(crate) fn begin_pause(&mut self, ix: CameraIx, why: Pause, detail: String) {
         self.end_session(ix);
         let camera = &mut self.cameras[ix.at()];
         self.own.in_use -= u32::from(camera.paused.is_none());
@@ -250,8 +252,18 @@ impl Fleet {
         }
         self.own.in_use += 1;
         self.schedule.clear(Key::Camera(ix, Timer::PauseEnd));
+        if let Some(detail) = self.planned(self.cameras[ix.at()].id) {
+            // One pause gives way to another: nothing in between.
+            self.begin_pause(ix, Pause::Window, detail);
+            return;
+        }
         self.set_verdict(ix, Status::Unknown, Some(Cause::NotYetChecked), String::new());
         self.watch(ix, SHUFFLE);
+    }
+
+    /// A paused camera stays paused, for another reason.
+    pub(crate) fn retell_pause(&mut self, ix: CameraIx, detail: String) {
+        self.set_verdict(ix, Status::Paused, Some(Cause::Maintenance), detail);
     }
 }
 

@@ -50,6 +50,10 @@ pub(crate) enum Key {
     Doubt,
     /// Changed incidents are to be told.
     Flush,
+    /// A planned window begins or ends.
+    Windows,
+    /// An acknowledgement runs out.
+    Acknowledgements,
 }
 
 /// The heap and, per key, the time that counts.
@@ -59,7 +63,7 @@ pub(crate) struct Schedule {
     cameras: Vec<[Mono; TIMERS]>,
     groups: Vec<Mono>,
     incidents: BTreeMap<u64, Mono>,
-    single: [Option<Mono>; 3],
+    single: [Option<Mono>; 5],
     live: usize,
 }
 
@@ -95,6 +99,8 @@ impl Schedule {
             Key::Ramp => self.single[0],
             Key::Doubt => self.single[1],
             Key::Flush => self.single[2],
+            Key::Windows => self.single[3],
+            Key::Acknowledgements => self.single[4],
         }
     }
 
@@ -155,6 +161,8 @@ impl Schedule {
             Key::Ramp => self.single[0] = at,
             Key::Doubt => self.single[1] = at,
             Key::Flush => self.single[2] = at,
+            Key::Windows => self.single[3] = at,
+            Key::Acknowledgements => self.single[4] = at,
         }
         former
     }

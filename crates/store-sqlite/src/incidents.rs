@@ -4,6 +4,7 @@ use crate::{
     cursor::{Cursor, limit, page},
     error::Fault,
 };
+use fleet::{CameraId, Olt, SiteId, TownId, UplinkId};
 use health::{Incident, IncidentId, Scope};
 use sqlx::{SqliteConnection, SqlitePool};
 use store::{IncidentQuery, Page, StoreError};
@@ -148,12 +149,12 @@ pub(crate) async fn list(pool: &SqlitePool, query: &IncidentQuery) -> Result<Pag
     Ok(page(incidents, limit, |i| Cursor { major: i.opened.0, minor: key(i.id).unwrap_or(i64::MAX) }))
 }
 
-fn key(id: IncidentId) -> Result<i64, Fault> {
+pub(crate) fn key(id: IncidentId) -> Result<i64, Fault> {
     i64::try_from(id.0).map_err(|_| StoreError::Invalid(format!("{id} is no number of an incident")).into())
 }
 
 /// What an incident is about, as two columns.
-fn scope(scope: &Scope) -> (&'static str, String) {
+pub(crate) fn scope(scope: &Scope) -> (&'static str, String) {
     match scope {
         Scope::Camera(id) => ("camera", id.0.to_string()),
         Scope::Uplink(id) => ("uplink", id.0.to_string()),
@@ -163,4 +164,19 @@ fn scope(scope: &Scope) -> (&'static str, String) {
         Scope::County => ("county", String::new()),
         Scope::Own => ("own", String::new()),
     }
+}
+
+/// What those two columns say.
+pub(crate) fn scope_of(kind: &str, id: &str) -> Result<Scope, Fault> {
+    let number = || id.parse::<u32>().map_err(|_| Fault::Damaged("a scope's number cannot be read"));
+    Ok(match kind {
+        "camera" => Scope::Camera(CameraId(number()?)),
+        "uplink" => Scope::Uplink(UplinkId(number()?)),
+        "site" => Scope::Site(SiteId(number()?)),
+        "olt" => Scope::Olt(Olt(id.to_owned())),
+        "town" => Scope::Town(TownId(number()?)),
+        "county" => Scope::County,
+        "own" => Scope::Own,
+        _ => return Err(Fault::Damaged("an unknown kind of scope")),
+    })
 }

@@ -15,12 +15,14 @@ mod exports;
 mod folder;
 mod incidents;
 mod open;
+mod orders;
 mod register;
 mod resume;
 mod sessions;
 mod status;
 mod users;
 mod vault;
+mod windows;
 mod writer;
 
 use error::{Fault, limited};

@@ -5,9 +5,11 @@
 mod audit;
 mod exports;
 mod facts;
+mod orders;
 mod people;
 mod register;
 mod samples;
+mod windows;
 
 use crate::Store;
 use std::sync::Arc;
@@ -38,6 +40,12 @@ pub async fn run(make: impl AsyncFn() -> Arc<dyn Store>) {
         facts::history_pages_meet,
         facts::incidents_are_found_by_each_filter,
         facts::incident_pages_meet,
+        windows::are_found_by_when_they_hold_and_ended_once,
+        windows::have_a_limit,
+        orders::change_one_version_at_a_time,
+        orders::are_found_by_each_filter,
+        orders::pictures_are_kept_with_their_order,
+        orders::what_was_found_is_kept_on_the_incident,
         people::names_are_compared_without_case_and_never_taken_twice,
         people::users_change_and_lose_their_sessions,
         people::sessions_come_and_go,

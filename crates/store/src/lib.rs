@@ -6,12 +6,16 @@ pub mod conformance;
 mod error;
 mod exports;
 mod facts;
+pub mod orders;
 mod people;
+mod windows;
 
 pub use error::StoreError;
 pub use exports::{AuditLink, Export, ExportId, ExportQuery, ExportState, Exports};
 pub use facts::{Fact, HistoryQuery, IncidentQuery, Page, RegistryChange, StatusInterval, StatusSeconds};
+pub use orders::{Agreement, NewOrderPicture, OrderPicture, OrderQuery, OrderStore, PictureKind};
 pub use people::{AuditEntry, AuditQuery, AuditRecord, NewUser, Role, SessionRecord, User, UserId};
+pub use windows::{MOST_WINDOWS, WindowStore};
 
 use fleet::{CameraId, Registry, Wall};
 use health::{Incident, IncidentId, Resumed};
@@ -22,7 +26,7 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 
 /// Where facts are kept. Cheap to share behind an `Arc`; every method may be called from many tasks.
 #[async_trait::async_trait]
-pub trait Store: Exports + Send + Sync + 'static {
+pub trait Store: Exports + WindowStore + OrderStore + Send + Sync + 'static {
     // -- the register
 
     /// The whole register, credentials included.

@@ -44,6 +44,8 @@ pub(crate) struct Shared {
     pub(crate) meter: Meter,
     pub(crate) event_streams: Arc<Semaphore>,
     pub(crate) live_viewers: Arc<Semaphore>,
+    /// Photographs are decoded one at a time: each may need some hundred megabytes.
+    pub(crate) photographs: Semaphore,
     /// Changes of users and imports happen one after the other.
     pub(crate) administration: tokio::sync::Mutex<()>,
     stop: CancellationToken,
@@ -82,6 +84,7 @@ impl App {
             meter: Meter::default(),
             event_streams: Arc::new(Semaphore::new(config.event_streams)),
             live_viewers: Arc::new(Semaphore::new(config.live_viewers)),
+            photographs: Semaphore::new(1),
             administration: tokio::sync::Mutex::default(),
             services,
             _stop_at_the_end: stop.clone().drop_guard(),

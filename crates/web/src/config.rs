@@ -24,6 +24,8 @@ pub struct WebConfig {
     pub first_wait: Duration,
     /// Bearer token that opens `/metrics`, `/metrics/cameras` and `/readyz` to other machines than this one.
     pub metrics_token: Option<Secret>,
+    /// What was agreed on with those who repair.
+    pub desk: health::desk::Desk,
     /// An ordinary request is given up after this long.
     pub request_limit: Duration,
     /// Connections held at once.
@@ -62,6 +64,7 @@ impl Default for WebConfig {
             failures_per_address: 20,
             first_wait: Duration::from_secs(30),
             metrics_token: None,
+            desk: health::desk::Desk::default(),
             request_limit: Duration::from_secs(15),
             connections: 1024,
             event_streams: 256,

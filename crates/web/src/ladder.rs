@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 use serde::Serialize;
 use std::{
     collections::BTreeSet,
+    sync::Arc,
     time::{Duration, Instant},
 };
 use utoipa::{PartialSchema, ToSchema, openapi::schema::Schema};
@@ -50,8 +51,8 @@ enum Source {
 }
 
 /// One rung.
-#[derive(Debug, Serialize, ToSchema)]
-struct Rung {
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(crate) struct Rung {
     layer: LayerWord,
     outcome: OutcomeWord,
     ms: Option<u64>,
@@ -59,7 +60,7 @@ struct Rung {
     evidence: String,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize)]
 #[serde(transparent)]
 struct OutcomeWord(Outcome);
 
@@ -80,7 +81,24 @@ impl Rung {
     }
 }
 
+impl From<&ingest::Rung> for Rung {
+    fn from(r: &ingest::Rung) -> Rung {
+        Rung {
+            layer: r.layer.into(),
+            outcome: OutcomeWord(r.outcome),
+            ms: Some(millis(r.took)),
+            cause: r.cause.map(Into::into),
+            evidence: r.evidence.clone(),
+        }
+    }
+}
+
 impl Ladder {
+    /// The first failing rung and why; nothing if all is well.
+    pub(crate) fn verdict(&self) -> (Option<Layer>, Option<Cause>) {
+        (self.layer.map(|l| l.0), self.cause.map(|c| c.0))
+    }
+
     /// What is known without asking the camera anything.
     pub(crate) fn known(camera: &Camera, row: &CameraRow, transcript: Option<String>) -> Ladder {
         let failure = row.cause.map(|cause| Failure { cause, detail: row.detail.to_string() });
@@ -113,17 +131,7 @@ impl Ladder {
     }
 
     fn climbed(climb: Climb, above: Vec<Rung>) -> Ladder {
-        let mut rungs: Vec<Rung> = climb
-            .rungs
-            .into_iter()
-            .map(|r| Rung {
-                layer: r.layer.into(),
-                outcome: OutcomeWord(r.outcome),
-                ms: Some(millis(r.took)),
-                cause: r.cause.map(Into::into),
-                evidence: r.evidence,
-            })
-            .collect();
+        let mut rungs: Vec<Rung> = climb.rungs.iter().map(Rung::from).collect();
         rungs.extend(above);
         let climbed: BTreeSet<Layer> = rungs.iter().map(|r| r.layer.0).collect();
         let rest = Layer::ALL.into_iter().filter(|l| !climbed.contains(l));
@@ -210,12 +218,21 @@ impl Drop for Turn<'_> {
 impl App {
     /// Checks a camera now: by the next keyframe of its session if one runs, else by a climb of its own.
     pub(crate) async fn probe(&self, camera: &Camera) -> Result<Ladder> {
+        Ok(self.probe_telling(camera, &mut |_| ()).await?.0)
+    }
+
+    /// The same, telling each rung as it is decided; with the keyframe it rests on.
+    pub(crate) async fn probe_telling(
+        &self,
+        camera: &Camera,
+        tell: &mut (dyn FnMut(Rung) + Send),
+    ) -> Result<(Ladder, Option<Arc<Keyframe>>)> {
         let _turn = self.climbs.begin(camera.id)?;
         let services = &self.services;
         let asked = Instant::now();
-        match services.ingest.next_keyframe(camera.id, KEYFRAME).await {
-            Ok(keyframe) => self.by_session(camera, &keyframe).await,
-            Err(_) if asked.elapsed() < AT_ONCE => self.by_climb(camera).await,
+        let (ladder, keyframe) = match services.ingest.next_keyframe(camera.id, KEYFRAME).await {
+            Ok(keyframe) => (self.by_session(camera, &keyframe).await?, Some(keyframe)),
+            Err(_) if asked.elapsed() < AT_ONCE => return self.by_climb(camera, tell).await,
             Err(failure) => {
                 let rungs = Layer::ALL.map(|layer| match layer.cmp(&failure.layer()) {
                     std::cmp::Ordering::Less => Rung::new(layer, Outcome::Passed, ""),
@@ -223,9 +240,11 @@ impl App {
                     std::cmp::Ordering::Greater => Rung::new(layer, Outcome::Skipped, ""),
                 });
                 let transcript = services.ingest.transcript(camera.id);
-                Ok(Ladder::of_rungs(Source::Session, rungs.into(), transcript))
+                (Ladder::of_rungs(Source::Session, rungs.into(), transcript), None)
             }
-        }
+        };
+        ladder.rungs.iter().cloned().for_each(tell);
+        Ok((ladder, keyframe))
     }
 
     async fn by_session(&self, camera: &Camera, keyframe: &Keyframe) -> Result<Ladder> {
@@ -251,20 +270,24 @@ impl App {
         Ok(ladder)
     }
 
-    async fn by_climb(&self, camera: &Camera) -> Result<Ladder> {
+    async fn by_climb(
+        &self,
+        camera: &Camera,
+        tell: &mut (dyn FnMut(Rung) + Send),
+    ) -> Result<(Ladder, Option<Arc<Keyframe>>)> {
         let target = ingest::Target {
             url: camera.main.clone(),
             credentials: camera.credentials.clone(),
             transport: camera.transport,
         };
-        let climb = ingest::climb(&target, &self.services.ingest_config, &mut |_| ()).await;
-        let above = match &climb.keyframe {
-            Some(keyframe) if climb.failure.is_none() => {
-                self.above(camera.id, keyframe, climb.figures.as_ref()).await?
-            }
-            _ => Vec::new(),
+        let climb = ingest::climb(&target, &self.services.ingest_config, &mut |rung| tell(rung.into())).await;
+        let keyframe = climb.keyframe.clone().filter(|_| climb.failure.is_none()).map(Arc::new);
+        let above = match &keyframe {
+            Some(keyframe) => self.above(camera.id, keyframe, climb.figures.as_ref()).await?,
+            None => Vec::new(),
         };
-        Ok(Ladder::climbed(climb, above))
+        above.iter().cloned().for_each(tell);
+        Ok((Ladder::climbed(climb, above), keyframe))
     }
 
     /// The rungs above the flow, from one keyframe: decode, picture, clock.

@@ -246,6 +246,21 @@ enum ScopeId {
     Name(String),
 }
 
+impl From<&IncidentScope> for ScopeView {
+    fn from(scope: &IncidentScope) -> ScopeView {
+        let (kind, id) = match scope {
+            IncidentScope::Camera(id) => ("camera", Some(ScopeId::Number(id.0))),
+            IncidentScope::Uplink(id) => ("uplink", Some(ScopeId::Number(id.0))),
+            IncidentScope::Site(id) => ("site", Some(ScopeId::Number(id.0))),
+            IncidentScope::Olt(olt) => ("olt", Some(ScopeId::Name(olt.0.clone()))),
+            IncidentScope::Town(id) => ("town", Some(ScopeId::Number(id.0))),
+            IncidentScope::County => ("county", None),
+            IncidentScope::Own => ("own", None),
+        };
+        ScopeView { kind, id }
+    }
+}
+
 /// One reason of the rules.
 #[derive(Debug, Serialize, ToSchema)]
 struct EvidenceView {
@@ -274,18 +289,9 @@ struct AcknowledgementView {
 
 impl From<&Incident> for IncidentView {
     fn from(i: &Incident) -> IncidentView {
-        let (kind, id) = match &i.scope {
-            IncidentScope::Camera(id) => ("camera", Some(ScopeId::Number(id.0))),
-            IncidentScope::Uplink(id) => ("uplink", Some(ScopeId::Number(id.0))),
-            IncidentScope::Site(id) => ("site", Some(ScopeId::Number(id.0))),
-            IncidentScope::Olt(olt) => ("olt", Some(ScopeId::Name(olt.0.clone()))),
-            IncidentScope::Town(id) => ("town", Some(ScopeId::Number(id.0))),
-            IncidentScope::County => ("county", None),
-            IncidentScope::Own => ("own", None),
-        };
         IncidentView {
             id: i.id.0,
-            scope: ScopeView { kind, id },
+            scope: ScopeView::from(&i.scope),
             opened: i.opened.0,
             resolved: i.resolved.map(|t| t.0),
             severity: i.severity.into(),

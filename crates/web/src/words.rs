@@ -1,9 +1,12 @@
 //! The closed lists of the other floors as the API spells them, with their schemas and their texts.
 
 use fleet::{Cause, Codec, Layer, LifeCycle, SiteKind, Status, Transport};
-use health::{LikelyCause, OwnPart, Severity, SnapshotClass};
+use health::{
+    LikelyCause, OwnPart, Severity, SnapshotClass,
+    desk::{HoldReason, OrderState, Outcome},
+};
 use serde::{Deserialize, Serialize};
-use store::{ExportState, Role};
+use store::{ExportState, PictureKind, Role};
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
@@ -59,6 +62,14 @@ words! {
     /// In use, in repair, out of use, dismantled.
     LifeCycleWord(LifeCycle) =
         [LifeCycle::InUse, LifeCycle::Repair, LifeCycle::OutOfUse, LifeCycle::Dismantled].map(LifeCycle::code);
+    /// Where a work order stands.
+    OrderStateWord(OrderState) = OrderState::ALL.iter().map(code);
+    /// How a work order ended.
+    OrderOutcomeWord(Outcome) = [Outcome::Accepted, Outcome::FalseAlarm, Outcome::Merged].iter().map(code);
+    /// Why a work order waits.
+    HoldReasonWord(HoldReason) = HoldReason::ALL.iter().map(code);
+    /// What a picture of a work order shows.
+    PictureKindWord(PictureKind) = PictureKind::ALL.map(PictureKind::code);
     /// How RTP travels.
     TransportWord(Transport) = [Transport::Tcp, Transport::Udp].map(Transport::code);
 }
@@ -89,6 +100,36 @@ pub(crate) const PARTS: [(OwnPart, &str, &str); 6] = [
     (OwnPart::Decoder, "本机解码", "our decoder"),
     (OwnPart::Clock, "本机时钟", "our clock"),
     (OwnPart::Machine, "本机处理能力", "our processor"),
+];
+
+/// States of a work order: Chinese, English.
+pub(crate) const ORDER_STATES: [(OrderState, &str, &str); 8] = [
+    (OrderState::Reported, "待确认", "to be confirmed"),
+    (OrderState::Confirmed, "待派单", "to be assigned"),
+    (OrderState::Assigned, "已派单", "assigned"),
+    (OrderState::Accepted, "已接单", "accepted"),
+    (OrderState::Working, "处理中", "in progress"),
+    (OrderState::OnHold, "挂起", "on hold"),
+    (OrderState::Repaired, "待验收", "to be verified"),
+    (OrderState::Closed, "已关闭", "closed"),
+];
+
+/// How a work order ended: Chinese, English.
+pub(crate) const OUTCOMES: [(Outcome, &str, &str); 3] = [
+    (Outcome::Accepted, "验收通过", "repair accepted"),
+    (Outcome::FalseAlarm, "误报", "false alarm"),
+    (Outcome::Merged, "已合并", "merged"),
+];
+
+/// Why a work order waits: Chinese, English.
+pub(crate) const HOLD_REASONS: [(HoldReason, &str, &str); 7] = [
+    (HoldReason::PowerCut, "停电", "power cut"),
+    (HoldReason::RoadWorks, "修路施工", "road works"),
+    (HoldReason::Demolition, "拆迁", "demolition"),
+    (HoldReason::CarrierFibre, "运营商断缆", "carrier's fibre is cut"),
+    (HoldReason::Parts, "等待备件", "waiting for parts"),
+    (HoldReason::Weather, "天气原因", "weather"),
+    (HoldReason::NoAccess, "现场无法进入", "no access to the place"),
 ];
 
 /// Roles: Chinese, English.

@@ -15,7 +15,7 @@ use county::County;
 use fleet::{CameraId, Cause, Mono, Now, Registry, Wall};
 use health::{
     Config, Effect, Event, Failure, Fleet, Incident, IncidentId, OwnPart, Resumed, SnapshotOutcome, StatusChange,
-    StreamEvent,
+    StreamEvent, Window,
 };
 use ingest::{Step, Video};
 use rand::{Rng, SeedableRng};
@@ -68,6 +68,8 @@ pub enum Act {
     Sleep(Time),
     Pause(usize, Option<Time>),
     CheckNow(usize),
+    /// All the planned windows there are from now on.
+    Plan(Vec<Window>),
     /// The password in the register is corrected.
     Correct(usize),
 }
@@ -131,6 +133,7 @@ pub struct World {
     pub county: County,
     pub config: Config,
     pub registry: Arc<Registry>,
+    pub windows: Arc<[Window]>,
     versions: BTreeMap<usize, (u32, Wall)>,
     pub fleet: Fleet,
     pub t: Time,
@@ -178,6 +181,7 @@ impl World {
             fleet: Fleet::new(config.clone(), seed, Resumed::default(), started),
             config,
             registry,
+            windows: Arc::from([]),
             versions: BTreeMap::new(),
             t: 0,
             started: 0,
@@ -419,6 +423,10 @@ impl World {
                 self.tell(Event::Pause { camera, until, by: "zhang".into(), reason: "pole moved".into() });
             }
             Act::CheckNow(camera) => self.tell(Event::CheckNow { camera: CameraId(camera as u32 + 1) }),
+            Act::Plan(windows) => {
+                self.windows = windows.into();
+                self.tell(Event::Windows(self.windows.clone()));
+            }
             Act::Correct(camera) => {
                 self.cams[camera].credentials += 1;
                 let version = (self.cams[camera].credentials, self.now().wall);
@@ -478,6 +486,7 @@ impl World {
         if self.own_network_down {
             self.tell(own(OwnPart::Network, true));
         }
+        self.tell(Event::Windows(self.windows.clone()));
         self.tell(Event::Registry(self.registry.clone()));
     }
 

@@ -13,6 +13,7 @@ use crate::{
 };
 use axum::{
     Json,
+    body::{Body as Stream, Bytes},
     extract::State,
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
@@ -20,6 +21,7 @@ use axum::{
 use fleet::{Camera, CameraId, Registry, Wall};
 use health::Event;
 use serde::{Deserialize, Serialize};
+use std::convert::Infallible;
 use store::{HistoryQuery, Role};
 use utoipa::{IntoParams, ToSchema};
 
@@ -178,6 +180,40 @@ pub(crate) async fn probe(State(app): State<App>, caller: Caller, Path(id): Path
     let camera = caller.camera(&registry, id)?;
     app.audit(Deed::of(&caller, Action::CameraProbed).on(camera.id)).await?;
     Ok(Json(app.probe(camera).await?))
+}
+
+/// Climb the ladder now, told rung by rung
+///
+/// Each line is a JSON object: `{"rung": …}` as it is decided, at the end `{"ladder": …}` with all of it, or
+/// `{"problem": "…"}` if it could not be climbed.
+#[utoipa::path(post, path = "/api/v1/cameras/{id}/climb", tag = "cameras", params(("id" = u32, Path)),
+    responses((status = 200, content_type = "application/x-ndjson", body = String), (status = 404)))]
+pub(crate) async fn climb(State(app): State<App>, caller: Caller, Path(id): Path<u32>) -> Result<Response> {
+    let registry = app.services.registry.load_full();
+    let camera = caller.camera(&registry, id)?.clone();
+    app.audit(Deed::of(&caller, Action::CameraProbed).on(camera.id)).await?;
+    // More lines than a ladder has rungs: nothing waits for a slow reader, and nothing is lost.
+    let (tell, lines) = tokio::sync::mpsc::channel::<std::result::Result<Bytes, Infallible>>(64);
+    tokio::spawn(async move {
+        let line = |value: serde_json::Value| Ok(Bytes::from(format!("{value}\n")));
+        let rungs = tell.clone();
+        let mut on_rung = move |rung: crate::ladder::Rung| {
+            let _ = rungs.try_send(line(serde_json::json!({ "rung": rung })));
+        };
+        let last = match app.probe_telling(&camera, &mut on_rung).await {
+            Ok((ladder, _)) => serde_json::json!({ "ladder": ladder }),
+            Err(problem) => serde_json::json!({ "problem": problem.detail() }),
+        };
+        let _ = tell.send(line(last)).await;
+    });
+    // Said to be coded already, so that no compression holds lines back.
+    let headers = [
+        (header::CONTENT_TYPE, "application/x-ndjson"),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::CONTENT_ENCODING, "identity"),
+    ];
+    let body = Stream::from_stream(tokio_stream::wrappers::ReceiverStream::new(lines));
+    Ok((headers, [("x-accel-buffering", "no")], body).into_response())
 }
 
 /// Ask the running watch to check it now

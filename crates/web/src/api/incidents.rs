@@ -11,7 +11,7 @@ use crate::{
 };
 use axum::{Json, extract::State, http::StatusCode};
 use fleet::{CameraId, Registry, Wall};
-use health::{Event, Incident, IncidentId};
+use health::{Event, Incident};
 use serde::Deserialize;
 use std::sync::Arc;
 use store::IncidentQuery;
@@ -112,7 +112,7 @@ fn open_now(
 #[utoipa::path(get, path = "/api/v1/incidents/{id}", tag = "incidents", params(("id" = u64, Path)),
     responses((status = 200, body = IncidentView), (status = 404)))]
 pub(crate) async fn one(State(app): State<App>, caller: Caller, Path(id): Path<u64>) -> Result<Json<IncidentView>> {
-    let incident = find(&app, &caller, id).await?;
+    let incident = app.incident(&caller, id).await?;
     Ok(Json(IncidentView::from(&incident)))
 }
 
@@ -134,7 +134,7 @@ pub(crate) async fn acknowledge(
     Path(id): Path<u64>,
     Body(body): Body<Acknowledge>,
 ) -> Result<StatusCode> {
-    let incident = find(&app, &caller, id).await?;
+    let incident = app.incident(&caller, id).await?;
     if !incident.is_open() {
         return Err(Problem::new(StatusCode::CONFLICT, "resolved", "this incident is over already"));
     }
@@ -152,17 +152,5 @@ pub(crate) async fn acknowledge(
 
 /// An incident as far as it is in the caller's scope.
 pub(crate) async fn find(app: &App, caller: &Caller, id: u64) -> Result<Incident> {
-    let registry = app.services.registry.load_full();
-    let board = app.services.board.load_full();
-    let id = IncidentId(id);
-    let open = board.incidents.iter().find(|i| i.id == id).map(|i| Incident::clone(i));
-    let found = match open {
-        Some(incident) => Some(incident),
-        // Numbers beyond what a database can hold name nothing.
-        None if id.0 > i64::MAX as u64 => None,
-        None => app.services.store.incident(id).await?,
-    };
-    let found = found.ok_or_else(Problem::not_found)?;
-    let seen = caller.scope.incident(&registry, &found).map(std::borrow::Cow::into_owned);
-    seen.ok_or_else(Problem::not_found)
+    app.incident(caller, id).await
 }

@@ -10,11 +10,14 @@ pub(crate) mod holds;
 pub(crate) mod import;
 pub(crate) mod incidents;
 pub(crate) mod node;
+pub(crate) mod order_pictures;
+pub(crate) mod orders;
 pub(crate) mod overview;
 pub(crate) mod session;
 pub(crate) mod snapshots;
 pub(crate) mod users;
 pub(crate) mod vocabulary;
+pub(crate) mod windows;
 
 use crate::{app::App, events, live, problem::ProblemBody};
 use axum::{Json, extract::DefaultBodyLimit, response::IntoResponse};
@@ -54,6 +57,7 @@ pub(crate) fn router() -> OpenApiRouter<App> {
         .routes(routes!(cameras::camera))
         .routes(routes!(cameras::ladder))
         .routes(routes!(cameras::probe))
+        .routes(routes!(cameras::climb))
         .routes(routes!(cameras::check))
         .routes(routes!(cameras::pause))
         .routes(routes!(cameras::history))
@@ -62,6 +66,17 @@ pub(crate) fn router() -> OpenApiRouter<App> {
         .routes(routes!(incidents::list))
         .routes(routes!(incidents::one))
         .routes(routes!(incidents::acknowledge))
+        .routes(routes!(windows::list, windows::plan))
+        .routes(routes!(windows::end))
+        .routes(routes!(orders::list, orders::open))
+        .routes(routes!(orders::figures))
+        .routes(routes!(orders::assignees))
+        .routes(routes!(orders::of_incident))
+        .routes(routes!(orders::one))
+        .routes(routes!(orders::act))
+        .routes(routes!(order_pictures::verify))
+        .routes(routes!(order_pictures::add).layer(DefaultBodyLimit::max(order_pictures::LARGEST)))
+        .routes(routes!(order_pictures::picture))
         .routes(routes!(snapshots::search))
         .routes(routes!(snapshots::one))
         .routes(routes!(snapshots::picture))
@@ -130,6 +145,16 @@ fn limit(asked: Option<u32>) -> crate::problem::Result<u32> {
         None => Ok(100),
         Some(n @ 1..=MOST) => Ok(n),
         Some(_) => Err(crate::problem::Problem::invalid("limit: expected 1 to 1000")),
+    }
+}
+
+/// Something said by a person in some lines, at most 1,000 characters; may be empty.
+fn note(text: Option<&str>) -> crate::problem::Result<String> {
+    let text = text.unwrap_or_default().trim();
+    if text.chars().count() <= 1000 && !text.chars().any(|c| c.is_control() && c != '\n') {
+        Ok(text.to_owned())
+    } else {
+        Err(crate::problem::Problem::invalid("note: expected at most 1000 characters"))
     }
 }
 

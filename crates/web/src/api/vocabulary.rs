@@ -1,6 +1,6 @@
 //! Every closed list with its words in Chinese and English, so that pages need no copy of them.
 
-use crate::words::{self, CauseWord, LayerWord, StatusWord};
+use crate::words::{self, CauseWord, LayerWord, LikelyWord, StatusWord};
 use axum::{Json, http::header, response::IntoResponse};
 use fleet::{Cause, Layer, Status};
 use serde::Serialize;
@@ -33,6 +33,16 @@ struct CauseText {
     next_en: &'static str,
 }
 
+/// A rule that infers a cause: its sentence, with names in braces where figures are filled in.
+#[derive(Serialize, ToSchema)]
+struct RuleText {
+    code: &'static str,
+    likely: LikelyWord,
+    confidence: u8,
+    zh: &'static str,
+    en: &'static str,
+}
+
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Vocabulary {
     statuses: Vec<Word>,
@@ -43,6 +53,10 @@ pub(crate) struct Vocabulary {
     classes: Vec<Word>,
     roles: Vec<Word>,
     parts: Vec<Word>,
+    order_states: Vec<Word>,
+    order_outcomes: Vec<Word>,
+    hold_reasons: Vec<Word>,
+    rules: Vec<RuleText>,
 }
 
 fn list<T: Serialize>(words: &[(T, &str, &str)]) -> Vec<Word> {
@@ -75,6 +89,19 @@ pub(crate) async fn vocabulary() -> impl IntoResponse {
         classes: list(&words::CLASSES),
         roles: Role::ALL.iter().map(|r| Word::new(r.code(), words::role_text(*r))).collect(),
         parts: list(&words::PARTS),
+        order_states: list(&words::ORDER_STATES),
+        order_outcomes: list(&words::OUTCOMES),
+        hold_reasons: list(&words::HOLD_REASONS),
+        rules: health::rules()
+            .iter()
+            .map(|rule| RuleText {
+                code: rule.name,
+                likely: rule.likely.into(),
+                confidence: rule.confidence,
+                zh: rule.zh,
+                en: rule.en,
+            })
+            .collect(),
     };
     ([(header::CACHE_CONTROL, "private, max-age=300")], Json(vocabulary))
 }

@@ -110,6 +110,7 @@ async fn answers_are_what_the_document_says() {
     county.publish_with(&[(1, fleet::Cause::NoAnswer)], vec![crate::incidents::outage(1, &[1, 2])]);
     let admin = county.signed_in(Role::Administrator).await;
     let document = admin.json("/api/v1/openapi.json").await;
+    assert_eq!(admin.post("/api/v1/orders", &serde_json::json!({ "incident": 1 })).await.status(), 200);
     for (path, documented) in [
         ("/api/v1/session", "/api/v1/session"),
         ("/api/v1/vocabulary", "/api/v1/vocabulary"),
@@ -121,6 +122,12 @@ async fn answers_are_what_the_document_says() {
         ("/api/v1/cameras/1/history", "/api/v1/cameras/{id}/history"),
         ("/api/v1/incidents?open=true", "/api/v1/incidents"),
         ("/api/v1/incidents/1", "/api/v1/incidents/{id}"),
+        ("/api/v1/windows", "/api/v1/windows"),
+        ("/api/v1/orders", "/api/v1/orders"),
+        ("/api/v1/orders/1", "/api/v1/orders/{id}"),
+        ("/api/v1/orders/figures", "/api/v1/orders/figures"),
+        ("/api/v1/orders/assignees", "/api/v1/orders/assignees"),
+        ("/api/v1/incidents/1/orders", "/api/v1/incidents/{id}/orders"),
         ("/api/v1/users", "/api/v1/users"),
         ("/api/v1/audit", "/api/v1/audit"),
         ("/api/v1/self", "/api/v1/self"),

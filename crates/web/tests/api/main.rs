@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod accounts;
+mod desk;
 mod documented;
 mod exports;
 mod fleet_and_scope;

@@ -1,5 +1,5 @@
 // Makes src/api/schema.ts, the types of the service's answers, from its OpenAPI document:
-//   npm run schema -- openapi.json
+//   cargo run -p sharpeyes-web --example openapi > openapi.json && npm run schema -- openapi.json
 // The routes are left out: client.ts names them, and the service's tests hold them against its handlers.
 import { readFileSync, writeFileSync } from 'node:fs'
 import openapiTS, { astToString } from 'openapi-typescript'

@@ -2,8 +2,8 @@
 import { computed, shallowRef } from 'vue'
 import * as api from '@/api/client'
 import { Problem, whenSignedOut } from '@/api/http'
-import type { CauseWord, Incident, RoleCode, Session, Vocabulary, Word } from '@/api/types'
-import { language } from '@/i18n'
+import type { CauseWord, Incident, RoleCode, RuleWord, Scope, Session, Vocabulary, Word } from '@/api/types'
+import { language, t } from '@/i18n'
 import { Board } from '@/live/board'
 import { connect } from '@/live/link'
 import { Names } from '@/live/names'
@@ -68,7 +68,7 @@ function pick(word: Word | undefined, code: string): string {
   return language.value === 'en' ? word.en.charAt(0).toUpperCase() + word.en.slice(1) : word.zh
 }
 
-type List = 'statuses' | 'layers' | 'likely' | 'severities' | 'classes' | 'roles'
+type List = 'statuses' | 'layers' | 'likely' | 'severities' | 'classes' | 'roles' | 'order_states' | 'order_outcomes' | 'hold_reasons'
 /** The word for a code of a closed list; the code itself if the list does not know it. */
 export function word(list: List, code: string | null | undefined): string {
   if (!code) return ''
@@ -78,6 +78,10 @@ export function word(list: List, code: string | null | undefined): string {
   )
 }
 
+/** The rules that infer causes, with their sentences. */
+export const rules = computed<readonly RuleWord[]>(() => vocabulary.value?.rules ?? [])
+/** Everything that may lie behind an incident. */
+export const likelyWords = computed<readonly Word[]>(() => vocabulary.value?.likely ?? [])
 const causesByCode = computed(() => new Map((vocabulary.value?.causes ?? []).map((cause) => [cause.code, cause])))
 export const causes = computed<readonly CauseWord[]>(() => vocabulary.value?.causes ?? [])
 export function cause(code: string | null | undefined): string {
@@ -104,7 +108,13 @@ export const openIncidents = computed<Incident[]>(() =>
 )
 /** What an incident is about, by name. */
 export function scopeName(incident: Incident): string {
-  const { kind, id } = incident.scope
+  return nameOf(incident.scope)
+}
+/** What a place is called; what kind of place it is where it has no name. */
+export function placeName(scope: Scope): string {
+  return nameOf(scope) || t(`scope.${scope.kind}`)
+}
+function nameOf({ kind, id }: Scope): string {
   const known = names.value
   if (kind === 'camera') return known.camera(Number(id))
   if (kind === 'site') return known.site(Number(id))

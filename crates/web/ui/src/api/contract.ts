@@ -1,6 +1,7 @@
 // Holds our words (types.ts) against the service's OpenAPI document (schema.ts): what it answers must fit what the
 // pages expect. Compiled, never run: a drift between the two fails the type check.
 import type { components } from './schema'
+import type * as Desk from './desk'
 import type * as Ours from './types'
 
 type Theirs = components['schemas']
@@ -20,6 +21,7 @@ type Incident = Omit<Ours.Incident, 'scope'> & { scope: { kind: string; id?: num
 type ImportRow = Omit<Ours.ImportRow, 'outcome'> & { outcome: string }
 
 type Examination = Omit<Ours.Examination, 'steps'> & { steps: { link: string; outcome: string; found: string }[] }
+type Placed<T> = Omit<T, 'scope'> & { scope: Incident['scope'] }
 
 type Nearest = Omit<Ours.SnapshotPicture, 'kind'>
 type Hold = Omit<Ours.Hold, 'kind'> & { kind: string }
@@ -44,6 +46,12 @@ type Contract = {
   users: Fits<Theirs['Users'], { items: Ours.User[] }>
   audit: Fits<Theirs['AuditView'], Ours.AuditRecord>
   import: Fits<Theirs['ImportReport'], Omit<Ours.ImportReport, 'rows'> & { rows: ImportRow[] }>
+  windows: Fits<Theirs['WindowView'], Placed<Desk.Window>>
+  orders: Fits<Theirs['OrderView'], Desk.Order>
+  order: Fits<Theirs['OrderPage'], Omit<Desk.OrderPage, 'incident'> & { incident: Incident | null }>
+  orderFigures: Fits<Theirs['OrderFiguresView'], Desk.OrderFigures>
+  assignees: Fits<Theirs['Assignees'], Desk.Assignees>
+  incidentOrders: Fits<Theirs['IncidentOrders'], { orders: Desk.Order[]; confirmed: Desk.Confirmed | null }>
   demo: Fits<Theirs['DemoState'], Ours.DemoState>
 }
 

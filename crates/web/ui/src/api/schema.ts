@@ -31,6 +31,13 @@ export interface components {
             password: string;
             user: components["schemas"]["User"];
         };
+        /** @description How often a suggested cause was found to be this one. */
+        AgreementView: {
+            /** Format: int32 */
+            count: number;
+            found: components["schemas"]["LikelyWord"];
+            suggested: components["schemas"]["LikelyWord"];
+        };
         /** @description The archive in short. */
         ArchiveView: {
             /** Format: int64 */
@@ -43,6 +50,34 @@ export interface components {
             records: number;
             /** @description ok, full or failed. */
             state: string;
+        };
+        /** @description A technician to whom orders may be given. */
+        AssignableView: {
+            /** Format: int32 */
+            id: number;
+            name: string;
+            /**
+             * Format: int32
+             * @description Open orders that he has.
+             */
+            open: number;
+            unit: string;
+        };
+        /** @description Who is to do it. */
+        AssigneeView: {
+            /** @description technician or contractor. */
+            kind: string;
+            /** @description His name, or the contractor's. */
+            name: string;
+            /**
+             * Format: int32
+             * @description The technician's number.
+             */
+            user?: number | null;
+        };
+        Assignees: {
+            contractors: string[];
+            technicians: components["schemas"]["AssignableView"][];
         };
         /** @description Whether the log is as it was written. */
         AuditVerification: {
@@ -177,6 +212,15 @@ export interface components {
         ClassWord: "routine" | "status_change" | "incident";
         /** @enum {string} */
         CodecWord: "h264" | "h265" | "jpeg";
+        /** @description What the technician found. */
+        ConfirmedView: {
+            /** Format: int64 */
+            at: number;
+            by: string;
+            found: components["schemas"]["LikelyWord"];
+            note: string;
+            suggested: components["schemas"]["LikelyWord"];
+        };
         /** @description WGS-84. */
         CoordinatesView: {
             /** Format: double */
@@ -230,6 +274,9 @@ export interface components {
             model?: string | null;
             serial?: string | null;
             vendor?: string | null;
+        };
+        EndWindow: {
+            reason: string;
         };
         /** @description One reason of the rules. */
         EvidenceView: {
@@ -296,7 +343,7 @@ export interface components {
             who: string;
             who_detail: string;
         };
-        /** @description How far an export is. */
+        /** @enum {string} */
         ExportWord: "awaiting_approval" | "queued" | "running" | "done" | "failed" | "refused" | "cancelled" | "expired";
         FaultRequest: {
             fault: string;
@@ -349,6 +396,8 @@ export interface components {
             /** Format: int64 */
             slot: number;
         };
+        /** @enum {string} */
+        HoldReasonWord: "power_cut" | "road_works" | "demolition" | "carrier_fibre" | "parts" | "weather" | "no_access";
         /** @description A hold as the pages see it. */
         HoldView: {
             by: string;
@@ -410,6 +459,11 @@ export interface components {
             /** @description added, changed, unchanged or rejected. */
             outcome: string;
             warnings: string[];
+        };
+        /** @description What was agreed upon for an incident. */
+        IncidentOrders: {
+            confirmed?: null | components["schemas"]["ConfirmedView"];
+            orders: components["schemas"]["OrderView"][];
         };
         /** @description One disturbance. */
         IncidentView: {
@@ -482,6 +536,36 @@ export interface components {
             /** Format: int64 */
             left?: number | null;
         };
+        /** @description What to take out: named snapshots, an incident's, or those of a range. */
+        NewExport: {
+            /** Format: int32 */
+            camera?: number | null;
+            cause?: string | null;
+            class?: string | null;
+            /** @description Number of the approval document 审批文号. */
+            document: string;
+            /**
+             * Format: int64
+             * @description Slots at or after.
+             */
+            from?: number | null;
+            /** Format: int64 */
+            incident?: number | null;
+            /** @description Why 事由. */
+            reason: string;
+            /** Format: int32 */
+            site?: number | null;
+            /** @description Ids of snapshots. */
+            snapshots?: string[];
+            status?: string | null;
+            /** Format: int32 */
+            town?: number | null;
+            /**
+             * Format: int64
+             * @description Slots before.
+             */
+            until?: number | null;
+        };
         NewUser: {
             /** Format: int64 */
             expires?: number | null;
@@ -495,6 +579,194 @@ export interface components {
         OneTime: {
             /** @description To be used once; shown only here. */
             password: string;
+        };
+        OpenOrder: {
+            /** Format: int64 */
+            incident: number;
+            note?: string | null;
+            /** @description Not sure yet that somebody must go: it begins as 待确认. */
+            to_be_confirmed?: boolean;
+        };
+        OrderAct: {
+            act: components["schemas"]["OrderActWord"];
+            /** @description … or to this contractor. */
+            contractor?: string | null;
+            /**
+             * Format: int64
+             * @description assign: to be repaired by then; as agreed on for its severity if absent.
+             */
+            due?: number | null;
+            found?: null | components["schemas"]["LikelyWord"];
+            note?: string | null;
+            /**
+             * Format: int64
+             * @description merge: under which order.
+             */
+            parent?: number | null;
+            reason?: null | components["schemas"]["HoldReasonWord"];
+            /**
+             * Format: int32
+             * @description assign: to this technician …
+             */
+            technician?: number | null;
+            /**
+             * Format: int64
+             * @description hold: until when.
+             */
+            until?: number | null;
+            /**
+             * Format: int32
+             * @description The version looked at.
+             */
+            version: number;
+        };
+        /**
+         * @description What can be done to an order.
+         * @enum {string}
+         */
+        OrderActWord: "confirm" | "assign" | "accept" | "decline" | "start" | "hold" | "approve_hold" | "resume" | "finish" | "diagnose" | "accept_repair" | "reject" | "false_alarm" | "merge" | "note";
+        OrderFiguresView: {
+            agreement: components["schemas"]["AgreementView"][];
+            /**
+             * Format: double
+             * @description Share of the findings that agree with what the rules had said; null if there are none.
+             */
+            agreement_rate?: number | null;
+            all: components["schemas"]["OrderShareView"];
+            by_assignee: components["schemas"]["OrderShareView"][];
+            by_town: components["schemas"]["OrderShareView"][];
+            /** Format: int64 */
+            from: number;
+            /** Format: int64 */
+            until: number;
+        };
+        /** @description While it waits. */
+        OrderHoldView: {
+            /** @description A third party is to blame and somebody approved it: the repair clock stands still. */
+            approved_by?: string | null;
+            reason: components["schemas"]["HoldReasonWord"];
+            /** Format: int64 */
+            since: number;
+            third_party: boolean;
+            /** Format: int64 */
+            until: number;
+        };
+        /** @enum {string} */
+        OrderOutcomeWord: "accepted" | "false_alarm" | "merged";
+        /** @description An order with what belongs to it. */
+        OrderPage: {
+            incident?: null | components["schemas"]["IncidentView"];
+            order: components["schemas"]["OrderView"];
+            pictures: components["schemas"]["OrderPictureView"][];
+        };
+        /** @description A picture of an order, without its bytes. */
+        OrderPictureView: {
+            /**
+             * Format: int64
+             * @description When it was taken; a photograph: when it was handed in.
+             */
+            at: number;
+            by: string;
+            /** Format: int32 */
+            camera?: number | null;
+            /** Format: int64 */
+            id: number;
+            kind: components["schemas"]["PictureKindWord"];
+            note: string;
+        };
+        /** @description OrderFiguresView of some orders; times are means in milliseconds. */
+        OrderShareView: {
+            /** Format: int32 */
+            accepted: number;
+            /** Format: int32 */
+            in_time: number;
+            /** Format: int32 */
+            open: number;
+            /** Format: int32 */
+            orders: number;
+            /** Format: int32 */
+            overdue: number;
+            /** Format: int64 */
+            repair_ms?: number | null;
+            /** Format: int32 */
+            repaired: number;
+            /** Format: int64 */
+            response_ms?: number | null;
+            /** Format: int32 */
+            town?: number | null;
+            who?: null | components["schemas"]["AssigneeView"];
+        };
+        /** @enum {string} */
+        OrderStateWord: "reported" | "confirmed" | "assigned" | "accepted" | "working" | "on_hold" | "repaired" | "closed";
+        /** @description One thing that happened to it. */
+        OrderStepView: {
+            /** @description A stable word such as `assign`. */
+            act: string;
+            /** Format: int64 */
+            at: number;
+            by: string;
+            from: components["schemas"]["OrderStateWord"];
+            note: string;
+            to: components["schemas"]["OrderStateWord"];
+        };
+        /** @description A work order. */
+        OrderView: {
+            /**
+             * Format: int64
+             * @description From when on the repair may be accepted, as to the stable time.
+             */
+            acceptable?: number | null;
+            /** Format: int64 */
+            accepted?: number | null;
+            /** Format: int64 */
+            assigned?: number | null;
+            assignee?: null | components["schemas"]["AssigneeView"];
+            cameras: number[];
+            /** Format: int64 */
+            closed?: number | null;
+            confirmed?: null | components["schemas"]["ConfirmedView"];
+            history: components["schemas"]["OrderStepView"][];
+            hold?: null | components["schemas"]["OrderHoldView"];
+            /** Format: int64 */
+            id: number;
+            /** Format: int64 */
+            incident: number;
+            /** @description What the caller may do to it now, as to his part in it. */
+            mine: boolean;
+            /** Format: int64 */
+            opened: number;
+            outcome?: null | components["schemas"]["OrderOutcomeWord"];
+            overdue: boolean;
+            /**
+             * Format: int64
+             * @description The order under which it is dealt with.
+             */
+            parent?: number | null;
+            /** Format: int64 */
+            recovered?: number | null;
+            /**
+             * Format: int64
+             * @description As approved holds have moved it on.
+             */
+            repair_due?: number | null;
+            /** Format: int64 */
+            repair_ms?: number | null;
+            /** Format: int64 */
+            response_due?: number | null;
+            /** Format: int64 */
+            response_ms?: number | null;
+            severity: components["schemas"]["SeverityWord"];
+            state: components["schemas"]["OrderStateWord"];
+            /** @description Cameras whose ladders must be climbed before the repair is accepted. */
+            to_verify: number[];
+            /** Format: int32 */
+            town?: number | null;
+            verifications: components["schemas"]["VerificationView"][];
+            /**
+             * Format: int32
+             * @description To be sent with each act: whoever looked at an older one is refused.
+             */
+            version: number;
         };
         /** @enum {string} */
         OutcomeWord: "passed" | "failed" | "skipped";
@@ -542,6 +814,53 @@ export interface components {
                 /** Format: int64 */
                 seq: number;
                 success: boolean;
+                who: string;
+                who_detail: string;
+            }[];
+            /** @description Ask again with this as `cursor` to continue; null at the end. */
+            next?: string | null;
+        };
+        /** @description A page of a longer list. */
+        Paged_ExportView: {
+            items: {
+                /** @description What was asked for, in words. */
+                asked: string;
+                /** Format: int64 */
+                bytes: number;
+                /**
+                 * Format: int64
+                 * @description When it came to its present state.
+                 */
+                changed: number;
+                /** Format: int64 */
+                created: number;
+                decided_by?: string | null;
+                decision: string;
+                document: string;
+                /**
+                 * Format: int32
+                 * @description Snapshots done and in all, while it is being made.
+                 */
+                done?: number | null;
+                error: string;
+                /**
+                 * Format: int64
+                 * @description When the package is removed.
+                 */
+                expires?: number | null;
+                /** Format: int64 */
+                gaps: number;
+                /** Format: int32 */
+                id: number;
+                /** Format: int64 */
+                left_out: number;
+                reason: string;
+                sha256: string;
+                /** Format: int64 */
+                snapshots: number;
+                state: components["schemas"]["ExportWord"];
+                /** Format: int32 */
+                total?: number | null;
                 who: string;
                 who_detail: string;
             }[];
@@ -599,6 +918,69 @@ export interface components {
             next?: string | null;
         };
         /** @description A page of a longer list. */
+        Paged_OrderView: {
+            items: {
+                /**
+                 * Format: int64
+                 * @description From when on the repair may be accepted, as to the stable time.
+                 */
+                acceptable?: number | null;
+                /** Format: int64 */
+                accepted?: number | null;
+                /** Format: int64 */
+                assigned?: number | null;
+                assignee?: null | components["schemas"]["AssigneeView"];
+                cameras: number[];
+                /** Format: int64 */
+                closed?: number | null;
+                confirmed?: null | components["schemas"]["ConfirmedView"];
+                history: components["schemas"]["OrderStepView"][];
+                hold?: null | components["schemas"]["OrderHoldView"];
+                /** Format: int64 */
+                id: number;
+                /** Format: int64 */
+                incident: number;
+                /** @description What the caller may do to it now, as to his part in it. */
+                mine: boolean;
+                /** Format: int64 */
+                opened: number;
+                outcome?: null | components["schemas"]["OrderOutcomeWord"];
+                overdue: boolean;
+                /**
+                 * Format: int64
+                 * @description The order under which it is dealt with.
+                 */
+                parent?: number | null;
+                /** Format: int64 */
+                recovered?: number | null;
+                /**
+                 * Format: int64
+                 * @description As approved holds have moved it on.
+                 */
+                repair_due?: number | null;
+                /** Format: int64 */
+                repair_ms?: number | null;
+                /** Format: int64 */
+                response_due?: number | null;
+                /** Format: int64 */
+                response_ms?: number | null;
+                severity: components["schemas"]["SeverityWord"];
+                state: components["schemas"]["OrderStateWord"];
+                /** @description Cameras whose ladders must be climbed before the repair is accepted. */
+                to_verify: number[];
+                /** Format: int32 */
+                town?: number | null;
+                verifications: components["schemas"]["VerificationView"][];
+                /**
+                 * Format: int32
+                 * @description To be sent with each act: whoever looked at an older one is refused.
+                 */
+                version: number;
+            }[];
+            /** @description Ask again with this as `cursor` to continue; null at the end. */
+            next?: string | null;
+        };
+        /** @description A page of a longer list. */
         Paged_SnapshotEntry: {
             items: ((components["schemas"]["SnapshotView"] & {
                 /** @enum {string} */
@@ -623,12 +1005,31 @@ export interface components {
              */
             until?: number | null;
         };
+        /** @enum {string} */
+        PictureKindWord: "before" | "after" | "photo";
+        /** @description What maintenance is about. */
+        Place: {
+            /** @description A number; the name for an olt; absent for the county. */
+            id?: unknown;
+            /** @description camera, uplink, site, olt, town or county. */
+            kind: string;
+        };
         PlaceView: {
             address?: string | null;
             code?: string | null;
             coordinates?: null | components["schemas"]["CoordinatesView"];
             onu_serial?: string | null;
             power: components["schemas"]["PowerView"];
+        };
+        PlanWindow: {
+            /** @description Taken out of the denominators of published rates. */
+            excused: boolean;
+            /** Format: int64 */
+            from: number;
+            reason: string;
+            scope: components["schemas"]["Place"];
+            /** Format: int64 */
+            until: number;
         };
         PowerView: {
             contact?: string | null;
@@ -653,6 +1054,15 @@ export interface components {
         };
         /** @enum {string} */
         RoleWord: "operator" | "technician" | "auditor" | "administrator";
+        /** @description A rule that infers a cause: its sentence, with names in braces where figures are filled in. */
+        RuleText: {
+            code: string;
+            /** Format: int32 */
+            confidence: number;
+            en: string;
+            likely: components["schemas"]["LikelyWord"];
+            zh: string;
+        };
         /** @description One rung. */
         Rung: {
             cause?: null | components["schemas"]["CauseWord"];
@@ -876,6 +1286,19 @@ export interface components {
         Users: {
             items: components["schemas"]["User"][];
         };
+        /** @description A fresh climb of one camera's ladder. */
+        VerificationView: {
+            /** Format: int64 */
+            at: number;
+            by: string;
+            /** Format: int32 */
+            camera: number;
+            cause?: null | components["schemas"]["CauseWord"];
+            layer?: null | components["schemas"]["LayerWord"];
+            passed: boolean;
+            /** Format: int64 */
+            picture?: number | null;
+        };
         /** @description A snapshot and whether its stored bytes still are what was written. */
         Verified: components["schemas"]["SnapshotView"] & {
             verified: boolean;
@@ -883,15 +1306,61 @@ export interface components {
             /** @enum {string} */
             kind: "snapshot";
         };
+        /** @description How a verification went. */
+        VerifiedOrder: {
+            ladder: components["schemas"]["Ladder"];
+            order: components["schemas"]["OrderView"];
+        };
+        VerifyOrder: {
+            /** Format: int32 */
+            camera: number;
+        };
         Vocabulary: {
             causes: components["schemas"]["CauseText"][];
             classes: components["schemas"]["Word"][];
+            hold_reasons: components["schemas"]["Word"][];
             layers: components["schemas"]["Word"][];
             likely: components["schemas"]["Word"][];
+            order_outcomes: components["schemas"]["Word"][];
+            order_states: components["schemas"]["Word"][];
             parts: components["schemas"]["Word"][];
             roles: components["schemas"]["Word"][];
+            rules: components["schemas"]["RuleText"][];
             severities: components["schemas"]["Word"][];
             statuses: components["schemas"]["Word"][];
+        };
+        /** @description Planned maintenance. */
+        WindowView: {
+            by: string;
+            /**
+             * Format: int32
+             * @description How many cameras it covers now.
+             */
+            cameras: number;
+            /** Format: int64 */
+            created: number;
+            /**
+             * Format: int64
+             * @description Ended early; before `from`: called off.
+             */
+            ended?: number | null;
+            ended_by?: string | null;
+            /** @description Taken out of the denominators of published rates. */
+            excused: boolean;
+            /** Format: int64 */
+            from: number;
+            /** Format: int64 */
+            id: number;
+            reason: string;
+            scope: components["schemas"]["ScopeView"];
+            /**
+             * Format: int64
+             * @description As planned.
+             */
+            until: number;
+        };
+        Windows: {
+            items: components["schemas"]["WindowView"][];
         };
         /** @description A code word and what it is called. */
         Word: {

@@ -71,6 +71,11 @@ export interface CauseWord extends Word {
   next_en: string
 }
 
+export interface RuleWord extends Word {
+  likely: string
+  confidence: number
+}
+
 export interface Vocabulary {
   statuses: Word[]
   layers: Word[]
@@ -79,6 +84,10 @@ export interface Vocabulary {
   severities: Word[]
   classes: Word[]
   roles: Word[]
+  order_states: Word[]
+  order_outcomes: Word[]
+  hold_reasons: Word[]
+  rules: RuleWord[]
 }
 
 export interface Town {

@@ -2,6 +2,7 @@
 export {
   Bell,
   Box,
+  Calendar,
   Camera,
   DataLine,
   Files,
@@ -15,6 +16,7 @@ export {
   Moon,
   Sunny,
   SwitchButton,
+  Tickets,
   Upload,
   User,
   VideoCamera,

@@ -1,0 +1,808 @@
+//! Work orders: listed, opened, acted upon. What may be done when is decided by [`health::desk`]; here is decided who
+//! the caller is to an order, and whether it exists for him.
+
+use crate::{
+    api::{limit, note},
+    app::App,
+    audit::{Action, Deed},
+    caller::Caller,
+    problem::{Body, Path, Problem, Query, Result},
+    views::{IncidentView, Paged},
+    words::{HoldReasonWord, LikelyWord, OrderOutcomeWord, OrderStateWord, PictureKindWord, SeverityWord},
+};
+use axum::{Json, extract::State, http::StatusCode};
+use fleet::{CameraId, Registry, TownId, Wall};
+use health::{
+    Incident, IncidentId,
+    desk::{self, Act, Actor, Assignee, NewOrder, Order, OrderFault, OrderId, OrderState, Share},
+};
+use serde::{Deserialize, Serialize};
+use std::{collections::BTreeMap, time::Duration};
+use store::{OrderPicture, OrderQuery, Role, UserId};
+use utoipa::{IntoParams, ToSchema};
+
+/// Pages of the store looked through for one page of a user with a narrow scope, and for figures.
+const PAGES: usize = 20;
+/// Longest time that figures may be asked for.
+const LONGEST_MS: i64 = 400 * 24 * 3600 * 1000;
+
+/// Who is to do it.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(crate) struct AssigneeView {
+    /// technician or contractor.
+    kind: &'static str,
+    /// The technician's number.
+    user: Option<u32>,
+    /// His name, or the contractor's.
+    name: String,
+}
+
+/// While it waits.
+#[derive(Debug, Serialize, ToSchema)]
+struct OrderHoldView {
+    reason: HoldReasonWord,
+    since: i64,
+    until: i64,
+    /// A third party is to blame and somebody approved it: the repair clock stands still.
+    approved_by: Option<String>,
+    third_party: bool,
+}
+
+/// What the technician found.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ConfirmedView {
+    suggested: LikelyWord,
+    found: LikelyWord,
+    note: String,
+    by: String,
+    at: i64,
+}
+
+impl From<&desk::Confirmed> for ConfirmedView {
+    fn from(c: &desk::Confirmed) -> ConfirmedView {
+        ConfirmedView {
+            suggested: c.suggested.into(),
+            found: c.found.into(),
+            note: c.note.clone(),
+            by: c.by.clone(),
+            at: c.at.0,
+        }
+    }
+}
+
+/// A fresh climb of one camera's ladder.
+#[derive(Debug, Serialize, ToSchema)]
+struct VerificationView {
+    camera: u32,
+    at: i64,
+    by: String,
+    passed: bool,
+    layer: Option<crate::words::LayerWord>,
+    cause: Option<crate::words::CauseWord>,
+    picture: Option<u64>,
+}
+
+/// One thing that happened to it.
+#[derive(Debug, Serialize, ToSchema)]
+struct OrderStepView {
+    at: i64,
+    by: String,
+    /// A stable word such as `assign`.
+    act: String,
+    from: OrderStateWord,
+    to: OrderStateWord,
+    note: String,
+}
+
+/// A work order.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct OrderView {
+    id: u64,
+    /// To be sent with each act: whoever looked at an older one is refused.
+    version: u32,
+    incident: u64,
+    cameras: Vec<u32>,
+    town: Option<u32>,
+    severity: SeverityWord,
+    state: OrderStateWord,
+    opened: i64,
+    assignee: Option<AssigneeView>,
+    assigned: Option<i64>,
+    accepted: Option<i64>,
+    response_due: Option<i64>,
+    /// As approved holds have moved it on.
+    repair_due: Option<i64>,
+    overdue: bool,
+    recovered: Option<i64>,
+    /// From when on the repair may be accepted, as to the stable time.
+    acceptable: Option<i64>,
+    hold: Option<OrderHoldView>,
+    response_ms: Option<u64>,
+    repair_ms: Option<u64>,
+    closed: Option<i64>,
+    outcome: Option<OrderOutcomeWord>,
+    /// The order under which it is dealt with.
+    parent: Option<u64>,
+    confirmed: Option<ConfirmedView>,
+    /// Cameras whose ladders must be climbed before the repair is accepted.
+    to_verify: Vec<u32>,
+    verifications: Vec<VerificationView>,
+    history: Vec<OrderStepView>,
+    /// What the caller may do to it now, as to his part in it.
+    mine: bool,
+}
+
+/// Names of technicians by number.
+pub(crate) type Names = BTreeMap<u32, String>;
+
+impl OrderView {
+    pub(crate) fn of(app: &App, caller: &Caller, names: &Names, order: &Order) -> OrderView {
+        let now = Wall::read();
+        let millis = |d: Duration| u64::try_from(d.as_millis()).unwrap_or(u64::MAX);
+        OrderView {
+            id: order.id.0,
+            version: order.version,
+            incident: order.incident.0,
+            cameras: order.cameras.iter().map(|c| c.0).collect(),
+            town: order.town.map(|t| t.0),
+            severity: order.severity.into(),
+            state: order.state.into(),
+            opened: order.opened.0,
+            assignee: order.assignee.as_ref().map(|a| assignee_view(a, names)),
+            assigned: order.assigned.map(|t| t.0),
+            accepted: order.accepted.map(|t| t.0),
+            response_due: order.response_due.map(|t| t.0),
+            repair_due: order.due(now).map(|t| t.0),
+            overdue: order.is_overdue(now),
+            recovered: order.recovered.map(|t| t.0),
+            acceptable: order.recovered.map(|t| (t + app.services.config.desk.stable).0),
+            hold: order.hold.as_ref().map(|h| OrderHoldView {
+                reason: h.reason.into(),
+                since: h.since.0,
+                until: h.until.0,
+                approved_by: h.approved_by.clone(),
+                third_party: h.reason.third_party(),
+            }),
+            response_ms: order.response_time(now).map(millis),
+            repair_ms: order.repair_time(now).map(millis),
+            closed: order.closed.map(|t| t.0),
+            outcome: order.outcome.map(Into::into),
+            parent: order.parent.map(|p| p.0),
+            confirmed: order.confirmed.as_ref().map(Into::into),
+            to_verify: order.to_verify().iter().map(|c| c.0).collect(),
+            verifications: order
+                .verifications
+                .iter()
+                .map(|v| VerificationView {
+                    camera: v.camera.0,
+                    at: v.at.0,
+                    by: v.by.clone(),
+                    passed: v.layer.is_none() && v.cause.is_none(),
+                    layer: v.layer.map(Into::into),
+                    cause: v.cause.map(Into::into),
+                    picture: v.picture,
+                })
+                .collect(),
+            history: order
+                .history
+                .iter()
+                .map(|s| OrderStepView {
+                    at: s.at.0,
+                    by: s.by.clone(),
+                    act: s.act.clone(),
+                    from: s.from.into(),
+                    to: s.to.into(),
+                    note: s.note.clone(),
+                })
+                .collect(),
+            mine: actor(caller, order) == Actor::Assigned,
+        }
+    }
+}
+
+fn assignee_view(assignee: &Assignee, names: &Names) -> AssigneeView {
+    match assignee {
+        Assignee::Technician(user) => {
+            AssigneeView { kind: "technician", user: Some(*user), name: names.get(user).cloned().unwrap_or_default() }
+        }
+        Assignee::Contractor(unit) => AssigneeView { kind: "contractor", user: None, name: unit.clone() },
+    }
+}
+
+/// Who the caller is to an order.
+pub(crate) fn actor(caller: &Caller, order: &Order) -> Actor {
+    match caller.user.role {
+        Role::Operator | Role::Administrator => Actor::Desk,
+        // An auditor reads, and no route that changes anything admits him.
+        Role::Auditor => Actor::Technician,
+        Role::Technician => match &order.assignee {
+            Some(assignee) if his(caller).contains(assignee) => Actor::Assigned,
+            _ => Actor::Technician,
+        },
+    }
+}
+
+/// As whom orders may be given to a technician: himself and his unit.
+fn his(caller: &Caller) -> Vec<Assignee> {
+    let mut his = vec![Assignee::Technician(caller.user.id.0)];
+    if !caller.user.unit.trim().is_empty() {
+        his.push(Assignee::Contractor(caller.user.unit.trim().to_owned()));
+    }
+    his
+}
+
+/// Whether an order exists for the caller: given to him, or about a camera in his scope.
+fn sees(caller: &Caller, registry: &Registry, order: &Order) -> bool {
+    if caller.user.role == Role::Technician {
+        return actor(caller, order) == Actor::Assigned;
+    }
+    caller.scope.is_everything() || order.cameras.iter().any(|c| caller.scope.sees_camera(registry, *c))
+}
+
+impl App {
+    /// Names of those to whom orders may be given.
+    pub(crate) async fn names(&self) -> Result<Names> {
+        let users = self.services.store.users().await?;
+        Ok(users.into_iter().map(|u| (u.id.0, if u.full_name.is_empty() { u.name } else { u.full_name })).collect())
+    }
+
+    /// An order, if it exists for the caller.
+    pub(crate) async fn order(&self, caller: &Caller, id: u64) -> Result<Order> {
+        let order = self.services.store.order(OrderId(id)).await?.ok_or_else(Problem::not_found)?;
+        let registry = self.services.registry.load_full();
+        if sees(caller, &registry, &order) { Ok(order) } else { Err(Problem::not_found()) }
+    }
+
+    /// Does something to an order and writes it down; tries again if ourselves was quicker.
+    pub(crate) async fn act(&self, caller: &Caller, order: &Order, act: Act) -> Result<Order> {
+        let who = actor(caller, order);
+        let word = act.word();
+        let next = self.services.config.desk.act(order, who, &caller.user.name, act, Wall::read())?;
+        let said = next.history.last().map(|s| s.note.clone()).unwrap_or_default();
+        let detail = format!("{word}: {} → {}", crate::words::code(&order.state), crate::words::code(&next.state));
+        self.audit(Deed::of(caller, Action::OrderChanged).on(order.id).because(said).detail(detail)).await?;
+        self.services.store.update_order(&next).await?;
+        Ok(next)
+    }
+}
+
+impl From<OrderFault> for Problem {
+    fn from(fault: OrderFault) -> Problem {
+        let text = fault.to_string();
+        match fault {
+            OrderFault::NotYours => Problem::new(StatusCode::FORBIDDEN, "not_yours", text),
+            OrderFault::WrongState(_) => Problem::new(StatusCode::CONFLICT, "wrong_state", text),
+            OrderFault::Note | OrderFault::Time => Problem::invalid(text),
+            OrderFault::NotThirdParty => Problem::new(StatusCode::CONFLICT, "not_third_party", text),
+            OrderFault::NotStable(_) => Problem::new(StatusCode::CONFLICT, "not_stable", text),
+            OrderFault::NotVerified(_) | OrderFault::NoPicture(_) => {
+                Problem::new(StatusCode::CONFLICT, "not_verified", text)
+            }
+            OrderFault::NoParent => Problem::new(StatusCode::CONFLICT, "no_parent", text),
+            OrderFault::Full => Problem::new(StatusCode::CONFLICT, "full", text),
+        }
+    }
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Filter {
+    /// Only open (true) or closed (false) ones. Open ones come overdue first, then by when they are due.
+    open: Option<bool>,
+    /// Only in this state.
+    #[param(value_type = Option<OrderStateWord>)]
+    state: Option<OrderStateWord>,
+    /// Only with this camera.
+    camera: Option<u32>,
+    /// Opened at or after.
+    from: Option<i64>,
+    /// Opened before.
+    until: Option<i64>,
+    limit: Option<u32>,
+    cursor: Option<String>,
+}
+
+/// Work orders in scope; a technician sees those given to him or his unit
+#[utoipa::path(get, path = "/api/v1/orders", tag = "orders", params(Filter),
+    responses((status = 200, body = Paged<OrderView>)))]
+pub(crate) async fn list(
+    State(app): State<App>,
+    caller: Caller,
+    Query(filter): Query<Filter>,
+) -> Result<Json<Paged<OrderView>>> {
+    let registry = app.services.registry.load_full();
+    if let Some(camera) = filter.camera {
+        caller.camera(&registry, camera)?;
+    }
+    let names = app.names().await?;
+    let limit = limit(filter.limit)?;
+    let about = |o: &Order| filter.camera.is_none_or(|c| o.cameras.contains(&CameraId(c)));
+    if filter.open == Some(true) && filter.cursor.is_none() {
+        let now = Wall::read();
+        let mut open = app.services.store.open_orders().await?;
+        open.retain(|o| {
+            sees(&caller, &registry, o)
+                && about(o)
+                && filter.state.is_none_or(|s| s.0 == o.state)
+                && filter.from.is_none_or(|t| o.opened.0 >= t)
+                && filter.until.is_none_or(|t| o.opened.0 < t)
+        });
+        open.sort_by_key(|o| (!o.is_overdue(now), o.due(now).map_or(i64::MAX, |t| t.0), o.id));
+        open.truncate(limit as usize);
+        let items = open.iter().map(|o| OrderView::of(&app, &caller, &names, o)).collect();
+        return Ok(Json(Paged { items, next: None }));
+    }
+    let mut query = OrderQuery {
+        open: filter.open,
+        state: filter.state.map(|s| s.0),
+        assignees: if caller.user.role == Role::Technician { his(&caller) } else { Vec::new() },
+        from: filter.from.map(Wall),
+        until: filter.until.map(Wall),
+        limit,
+        cursor: filter.cursor.clone(),
+    };
+    let mut items = Vec::new();
+    for _ in 0..PAGES {
+        query.limit = limit - u32::try_from(items.len()).unwrap_or(limit);
+        let page = app.services.store.orders(&query).await?;
+        let seen = page.items.iter().filter(|o| sees(&caller, &registry, o) && about(o));
+        items.extend(seen.map(|o| OrderView::of(&app, &caller, &names, o)));
+        query.cursor = page.next;
+        if query.cursor.is_none() || items.len() >= limit as usize {
+            break;
+        }
+    }
+    Ok(Json(Paged { items, next: query.cursor }))
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OpenOrder {
+    incident: u64,
+    note: Option<String>,
+    /// Not sure yet that somebody must go: it begins as 待确认.
+    #[serde(default)]
+    to_be_confirmed: bool,
+}
+
+/// Open a work order for an incident
+#[utoipa::path(post, path = "/api/v1/orders", tag = "orders", request_body = OpenOrder,
+    responses((status = 200, body = OrderView), (status = 404), (status = 409, description = "it has an open one")))]
+pub(crate) async fn open(
+    State(app): State<App>,
+    caller: Caller,
+    Body(body): Body<OpenOrder>,
+) -> Result<Json<OrderView>> {
+    let registry = app.services.registry.load_full();
+    let incident = app.incident(&caller, body.incident).await?;
+    if incident.scope == health::Scope::Own {
+        return Err(Problem::new(
+            StatusCode::CONFLICT,
+            "own",
+            "this is a fault of our own machine; nobody at a pole can repair it",
+        ));
+    }
+    let note = note(body.note.as_deref())?;
+    let new = NewOrder {
+        incident: incident.id,
+        cameras: incident
+            .members
+            .iter()
+            .filter(|m| m.left.is_none() || !incident.is_open())
+            .map(|m| m.camera)
+            .collect(),
+        town: town_of(&registry, &incident),
+        severity: incident.severity,
+        by: caller.user.name.clone(),
+        at: Wall::read(),
+        state: if body.to_be_confirmed { OrderState::Reported } else { OrderState::Confirmed },
+        note: note.clone(),
+    };
+    if new.cameras.is_empty() {
+        return Err(Problem::new(StatusCode::CONFLICT, "no_cameras", "no camera of this incident is still affected"));
+    }
+    app.audit(Deed::of(&caller, Action::OrderOpened).on(incident.id).because(note)).await?;
+    let order = app.services.store.add_order(new).await?;
+    app.keep_before(&order).await;
+    let names = app.names().await?;
+    Ok(Json(OrderView::of(&app, &caller, &names, &order)))
+}
+
+/// The town of most members.
+pub(crate) fn town_of(registry: &Registry, incident: &Incident) -> Option<TownId> {
+    let mut towns: BTreeMap<TownId, usize> = BTreeMap::new();
+    let sites = incident.members.iter().filter_map(|m| registry.camera(m.camera)).filter_map(|c| registry.site(c.site));
+    sites.for_each(|s| *towns.entry(s.town).or_default() += 1);
+    towns.into_iter().max_by_key(|(_, n)| *n).map(|(town, _)| town)
+}
+
+/// A picture of an order, without its bytes.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct OrderPictureView {
+    id: u64,
+    kind: PictureKindWord,
+    camera: Option<u32>,
+    /// When it was taken; a photograph: when it was handed in.
+    at: i64,
+    by: String,
+    note: String,
+}
+
+impl From<OrderPicture> for OrderPictureView {
+    fn from(p: OrderPicture) -> OrderPictureView {
+        OrderPictureView {
+            id: p.id,
+            kind: p.kind.into(),
+            camera: p.camera.map(|c| c.0),
+            at: p.at.0,
+            by: p.by,
+            note: p.note,
+        }
+    }
+}
+
+/// An order with what belongs to it.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct OrderPage {
+    order: OrderView,
+    /// Null if the incident is not in the caller's scope.
+    incident: Option<IncidentView>,
+    pictures: Vec<OrderPictureView>,
+}
+
+/// One work order with its incident and pictures
+#[utoipa::path(get, path = "/api/v1/orders/{id}", tag = "orders", params(("id" = u64, Path)),
+    responses((status = 200, body = OrderPage), (status = 404)))]
+pub(crate) async fn one(State(app): State<App>, caller: Caller, Path(id): Path<u64>) -> Result<Json<OrderPage>> {
+    let order = app.order(&caller, id).await?;
+    let names = app.names().await?;
+    let pictures = app.services.store.order_pictures(order.id).await?;
+    Ok(Json(OrderPage {
+        incident: app.any_incident(order.incident.0).await?.as_ref().map(IncidentView::from),
+        order: OrderView::of(&app, &caller, &names, &order),
+        pictures: pictures.into_iter().map(Into::into).collect(),
+    }))
+}
+
+/// What can be done to an order.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum OrderActWord {
+    Confirm,
+    Assign,
+    Accept,
+    Decline,
+    Start,
+    Hold,
+    ApproveHold,
+    Resume,
+    Finish,
+    Diagnose,
+    AcceptRepair,
+    Reject,
+    FalseAlarm,
+    Merge,
+    Note,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OrderAct {
+    act: OrderActWord,
+    /// The version looked at.
+    version: u32,
+    note: Option<String>,
+    /// assign: to this technician …
+    technician: Option<u32>,
+    /// … or to this contractor.
+    contractor: Option<String>,
+    /// assign: to be repaired by then; as agreed on for its severity if absent.
+    due: Option<i64>,
+    /// hold: why.
+    reason: Option<HoldReasonWord>,
+    /// hold: until when.
+    until: Option<i64>,
+    /// diagnose: what it was.
+    found: Option<LikelyWord>,
+    /// merge: under which order.
+    parent: Option<u64>,
+}
+
+/// Do something to a work order
+#[utoipa::path(post, path = "/api/v1/orders/{id}/act", tag = "orders", params(("id" = u64, Path)), request_body = OrderAct,
+    responses((status = 200, body = OrderView), (status = 400), (status = 403), (status = 404),
+        (status = 409, description = "codes conflict (somebody was quicker), wrong_state, not_stable, not_verified, …")))]
+pub(crate) async fn act(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<u64>,
+    Body(body): Body<OrderAct>,
+) -> Result<Json<OrderView>> {
+    let order = app.order(&caller, id).await?;
+    if order.version != body.version {
+        return Err(Problem::new(
+            StatusCode::CONFLICT,
+            "conflict",
+            "somebody has changed this order meanwhile; load it anew and see",
+        ));
+    }
+    let act = meant(&app, &caller, &order, body).await?;
+    let assigns = matches!(act, Act::Assign(..));
+    let next = app.act(&caller, &order, act).await?;
+    if assigns {
+        app.keep_before(&next).await;
+    }
+    let names = app.names().await?;
+    Ok(Json(OrderView::of(&app, &caller, &names, &next)))
+}
+
+/// What the caller wants done, with everything that belongs to it.
+async fn meant(app: &App, caller: &Caller, order: &Order, body: OrderAct) -> Result<Act> {
+    let missing = |what: &'static str| Problem::invalid(format!("{what}: expected with this act"));
+    let said = note(body.note.as_deref())?;
+    Ok(match body.act {
+        OrderActWord::Confirm => Act::Confirm,
+        OrderActWord::Assign => Act::Assign(assignee(app, body.technician, body.contractor).await?, body.due.map(Wall)),
+        OrderActWord::Accept => Act::Accept,
+        OrderActWord::Decline => Act::Decline(said),
+        OrderActWord::Start => Act::Start,
+        OrderActWord::Hold => {
+            let reason = body.reason.ok_or_else(|| missing("reason"))?.0;
+            Act::Hold(reason, Wall(body.until.ok_or_else(|| missing("until"))?), said)
+        }
+        OrderActWord::ApproveHold => Act::ApproveHold,
+        OrderActWord::Resume => Act::Resume,
+        OrderActWord::Finish => Act::Finish(said),
+        OrderActWord::Diagnose => {
+            let found = body.found.ok_or_else(|| missing("found"))?.0;
+            let incident = app.any_incident(order.incident.0).await?.ok_or_else(Problem::not_found)?;
+            Act::Diagnose(found, incident.likely, said)
+        }
+        OrderActWord::AcceptRepair => Act::AcceptRepair,
+        OrderActWord::Reject => Act::Reject(said),
+        OrderActWord::FalseAlarm => Act::FalseAlarm(said),
+        OrderActWord::Merge => {
+            let parent = app.order(caller, body.parent.ok_or_else(|| missing("parent"))?).await?;
+            if !parent.is_open() {
+                return Err(OrderFault::NoParent.into());
+            }
+            Act::Merge(parent.id)
+        }
+        OrderActWord::Note => Act::Note(said),
+    })
+}
+
+async fn assignee(app: &App, technician: Option<u32>, contractor: Option<String>) -> Result<Assignee> {
+    match (technician, contractor) {
+        (Some(user), None) => {
+            let known = app.services.store.user(UserId(user)).await?;
+            let good = known.is_some_and(|u| u.role == Role::Technician && u.active);
+            good.then_some(Assignee::Technician(user))
+                .ok_or_else(|| Problem::invalid("technician: expected an active technician"))
+        }
+        (None, Some(unit)) => {
+            let unit = unit.trim().to_owned();
+            let known = contractors(app).await?;
+            known.contains(&unit).then_some(Assignee::Contractor(unit)).ok_or_else(|| {
+                Problem::invalid(
+                    "contractor: expected the unit of an active technician, so that somebody sees the order",
+                )
+            })
+        }
+        _ => Err(Problem::invalid("technician, contractor: expected one of both")),
+    }
+}
+
+/// Units with technicians who can sign in.
+async fn contractors(app: &App) -> Result<Vec<String>> {
+    let now = Wall::read();
+    let users = app.services.store.users().await?;
+    let active =
+        users.into_iter().filter(|u| u.role == Role::Technician && u.active && u.expires.is_none_or(|e| e > now));
+    let mut units: Vec<String> = active.map(|u| u.unit.trim().to_owned()).filter(|u| !u.is_empty()).collect();
+    units.sort();
+    units.dedup();
+    Ok(units)
+}
+
+/// A technician to whom orders may be given.
+#[derive(Serialize, ToSchema)]
+struct AssignableView {
+    id: u32,
+    name: String,
+    unit: String,
+    /// Open orders that he has.
+    open: u32,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Assignees {
+    technicians: Vec<AssignableView>,
+    contractors: Vec<String>,
+}
+
+/// Those to whom work orders may be given
+#[utoipa::path(get, path = "/api/v1/orders/assignees", tag = "orders", responses((status = 200, body = Assignees)))]
+pub(crate) async fn assignees(State(app): State<App>, _: Caller) -> Result<Json<Assignees>> {
+    let open = app.services.store.open_orders().await?;
+    let users = app.services.store.users().await?;
+    let technicians = users
+        .iter()
+        .filter(|u| u.role == Role::Technician && u.active)
+        .map(|u| AssignableView {
+            id: u.id.0,
+            name: if u.full_name.is_empty() { u.name.clone() } else { u.full_name.clone() },
+            unit: u.unit.clone(),
+            open: u32::try_from(open.iter().filter(|o| o.assignee == Some(Assignee::Technician(u.id.0))).count())
+                .unwrap_or(u32::MAX),
+        })
+        .collect();
+    Ok(Json(Assignees { technicians, contractors: contractors(&app).await? }))
+}
+
+/// What was agreed upon for an incident.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct IncidentOrders {
+    orders: Vec<OrderView>,
+    /// What technicians found to be its cause.
+    confirmed: Option<ConfirmedView>,
+}
+
+/// The work orders of an incident, and what was found to be its cause
+#[utoipa::path(get, path = "/api/v1/incidents/{id}/orders", tag = "orders", params(("id" = u64, Path)),
+    responses((status = 200, body = IncidentOrders), (status = 404)))]
+pub(crate) async fn of_incident(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<u64>,
+) -> Result<Json<IncidentOrders>> {
+    let incident = app.incident(&caller, id).await?;
+    let registry = app.services.registry.load_full();
+    let names = app.names().await?;
+    let orders = app.services.store.orders_of(incident.id).await?;
+    let confirmed = app.services.store.confirmed_cause(incident.id).await?;
+    Ok(Json(IncidentOrders {
+        orders: orders
+            .iter()
+            .filter(|o| sees(&caller, &registry, o))
+            .map(|o| OrderView::of(&app, &caller, &names, o))
+            .collect(),
+        confirmed: confirmed.as_ref().map(Into::into),
+    }))
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Range {
+    /// Opened at or after; 30 days ago if absent.
+    from: Option<i64>,
+    /// Opened before; now if absent.
+    until: Option<i64>,
+}
+
+/// OrderFiguresView of some orders; times are means in milliseconds.
+#[derive(Serialize, ToSchema)]
+struct OrderShareView {
+    /// Whose; null for those that nobody has, and for the sum of all.
+    who: Option<AssigneeView>,
+    town: Option<u32>,
+    orders: u32,
+    accepted: u32,
+    open: u32,
+    overdue: u32,
+    response_ms: Option<u64>,
+    repair_ms: Option<u64>,
+    repaired: u32,
+    in_time: u32,
+}
+
+fn share_view(who: Option<AssigneeView>, town: Option<TownId>, share: &Share) -> OrderShareView {
+    let millis = |d: Duration| u64::try_from(d.as_millis()).unwrap_or(u64::MAX);
+    OrderShareView {
+        who,
+        town: town.map(|t| t.0),
+        orders: share.orders,
+        accepted: share.accepted,
+        open: share.open,
+        overdue: share.overdue,
+        response_ms: share.response.map(millis),
+        repair_ms: share.repair.map(millis),
+        repaired: share.repaired,
+        in_time: share.in_time,
+    }
+}
+
+/// How often a suggested cause was found to be this one.
+#[derive(Serialize, ToSchema)]
+struct AgreementView {
+    suggested: LikelyWord,
+    found: LikelyWord,
+    count: u32,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct OrderFiguresView {
+    from: i64,
+    until: i64,
+    all: OrderShareView,
+    by_assignee: Vec<OrderShareView>,
+    by_town: Vec<OrderShareView>,
+    agreement: Vec<AgreementView>,
+    /// Share of the findings that agree with what the rules had said; null if there are none.
+    agreement_rate: Option<f64>,
+}
+
+/// How quickly orders are answered and repaired, by contractor and town, and how often the suggested cause was right
+#[utoipa::path(get, path = "/api/v1/orders/figures", tag = "orders", params(Range),
+    responses((status = 200, body = OrderFiguresView), (status = 400)))]
+pub(crate) async fn figures(
+    State(app): State<App>,
+    caller: Caller,
+    Query(range): Query<Range>,
+) -> Result<Json<OrderFiguresView>> {
+    let now = Wall::read();
+    let until = range.until.unwrap_or(now.0);
+    let from = range.from.unwrap_or_else(|| until.saturating_sub(30 * 24 * 3600 * 1000));
+    if from >= until || until.saturating_sub(from) > LONGEST_MS {
+        return Err(Problem::invalid("from, until: expected a range of at most 400 days"));
+    }
+    let registry = app.services.registry.load_full();
+    let mut query =
+        OrderQuery { from: Some(Wall(from)), until: Some(Wall(until)), limit: 1000, ..OrderQuery::default() };
+    let mut orders = Vec::new();
+    for _ in 0..PAGES {
+        let page = app.services.store.orders(&query).await?;
+        orders.extend(page.items.into_iter().filter(|o| sees(&caller, &registry, o)));
+        query.cursor = page.next;
+        if query.cursor.is_none() {
+            break;
+        }
+    }
+    let told = desk::figures(&orders, now);
+    let agreement = app.services.store.agreement(Wall(from)).await?;
+    let (right, found) = agreement
+        .iter()
+        .fold((0, 0), |(right, found), a| (right + if a.suggested == a.found { a.count } else { 0 }, found + a.count));
+    let names = app.names().await?;
+    Ok(Json(OrderFiguresView {
+        from,
+        until,
+        all: share_view(None, None, &told.all),
+        by_assignee: told
+            .by_assignee
+            .iter()
+            .map(|(who, share)| share_view(who.as_ref().map(|w| assignee_view(w, &names)), None, share))
+            .collect(),
+        by_town: told.by_town.iter().map(|(town, share)| share_view(None, *town, share)).collect(),
+        agreement: agreement
+            .iter()
+            .map(|a| AgreementView { suggested: a.suggested.into(), found: a.found.into(), count: a.count })
+            .collect(),
+        agreement_rate: (found > 0).then(|| f64::from(right) / f64::from(found)),
+    }))
+}
+
+impl App {
+    /// An incident as far as it is in the caller's scope.
+    pub(crate) async fn incident(&self, caller: &Caller, id: u64) -> Result<Incident> {
+        let registry = self.services.registry.load_full();
+        let found = self.any_incident(id).await?.ok_or_else(Problem::not_found)?;
+        let seen = caller.scope.incident(&registry, &found).map(std::borrow::Cow::into_owned);
+        seen.ok_or_else(Problem::not_found)
+    }
+
+    /// An incident, whoever asks: from the board while it is open, from the store after that.
+    pub(crate) async fn any_incident(&self, id: u64) -> Result<Option<Incident>> {
+        let board = self.services.board.load_full();
+        if let Some(open) = board.incidents.iter().find(|i| i.id.0 == id) {
+            return Ok(Some(Incident::clone(open)));
+        }
+        // Numbers beyond what a database can hold name nothing.
+        if i64::try_from(id).is_err() {
+            return Ok(None);
+        }
+        Ok(self.services.store.incident(IncidentId(id)).await?)
+    }
+}

@@ -1,0 +1,162 @@
+//! Looks after work orders: what recovers goes to acceptance, what relapses goes back to work, a hold whose time is
+//! over ends; and, where the config says so, an incident that lasts gets an order of its own.
+//!
+//! It works from what is stored, not from what it has heard: a restart or a lost message delays it, nothing more. Two
+//! changes of one order at once are settled by its version; who comes second looks again at the next turn.
+
+use super::owner::Shared;
+use crate::config::Desk as Settings;
+use fleet::Wall;
+use health::{
+    Incident, IncidentId, Scope, Severity,
+    desk::{Actor, Desk, NewOrder, Order, OrderState},
+};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use store::{Store, StoreError};
+use tokio::sync::{broadcast, watch};
+
+/// Looks at all orders at least so often.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// After news of an incident: time for it to reach the store.
+const AFTER_NEWS: Duration = Duration::from_millis(700);
+/// An incident is told within another, and that within another, at most so deep.
+const DEEPEST_FOLD: usize = 8;
+
+pub(super) struct Keeper {
+    store: Arc<dyn Store>,
+    shared: Arc<Shared>,
+    desk: Desk,
+    order_after: Option<Duration>,
+    /// Incidents that have, or once had, an order; asked of the store once.
+    ordered: BTreeSet<IncidentId>,
+}
+
+impl Keeper {
+    pub(super) fn new(store: Arc<dyn Store>, shared: &Arc<Shared>, settings: &Settings) -> Keeper {
+        Keeper {
+            store,
+            shared: Arc::clone(shared),
+            desk: settings.agreed(),
+            order_after: settings.order_after.map(|span| span.0),
+            ordered: BTreeSet::new(),
+        }
+    }
+
+    /// Runs until stopped.
+    pub(super) async fn run(mut self, mut stop: watch::Receiver<bool>) {
+        let mut changes = self.shared.changes.subscribe();
+        loop {
+            let turn = tokio::select! {
+                biased;
+                _ = stop.wait_for(|stop| *stop) => Turn::Stop,
+                () = tokio::time::sleep(LOOK_EVERY) => Turn::Look,
+                () = news(&mut changes) => Turn::News,
+            };
+            match turn {
+                Turn::Stop => return,
+                Turn::Look => {}
+                Turn::News => tokio::time::sleep(AFTER_NEWS).await,
+            }
+            if let Err(error) = self.look().await {
+                tracing::warn!(%error, "cannot look after work orders; trying again");
+            }
+        }
+    }
+
+    async fn look(&mut self) -> Result<(), StoreError> {
+        for order in self.store.open_orders().await? {
+            self.follow(&order).await?;
+        }
+        self.open_for_what_lasts().await
+    }
+
+    async fn follow(&self, order: &Order) -> Result<(), StoreError> {
+        let now = Wall::read();
+        let over = self.over(order.incident).await?;
+        let Some(act) = order.follow(over, now) else { return Ok(()) };
+        let word = act.word();
+        match self.desk.act(order, Actor::System, "system", act, now) {
+            Ok(next) => match self.store.update_order(&next).await {
+                Ok(()) => {
+                    tracing::info!(order = %order.id, what = word, "work order moved on by itself");
+                    Ok(())
+                }
+                // Somebody was quicker; the next turn looks at what he made of it.
+                Err(StoreError::Conflict(_)) => Ok(()),
+                Err(error) => Err(error),
+            },
+            Err(fault) => {
+                tracing::warn!(order = %order.id, what = word, %fault, "work order cannot be moved on");
+                Ok(())
+            }
+        }
+    }
+
+    /// Since when an incident, or the one it is told in, has been over; `None` while it lasts.
+    async fn over(&self, mut id: IncidentId) -> Result<Option<Wall>, StoreError> {
+        for _ in 0..DEEPEST_FOLD {
+            let Some(incident) = self.store.incident(id).await? else { return Ok(None) };
+            match incident.folded_into {
+                Some(into) => id = into,
+                None => return Ok(incident.resolved),
+            }
+        }
+        Ok(None)
+    }
+
+    /// An order, to be confirmed by somebody, for each serious incident that has lasted long enough.
+    async fn open_for_what_lasts(&mut self) -> Result<(), StoreError> {
+        let Some(after) = self.order_after else { return Ok(()) };
+        let now = Wall::read();
+        let board = self.shared.board.load_full();
+        for incident in board.incidents.iter().filter(|i| i.severity >= Severity::Major && i.scope != Scope::Own) {
+            if incident.opened + after > now || self.ordered.contains(&incident.id) {
+                continue;
+            }
+            if self.store.orders_of(incident.id).await?.is_empty() {
+                match self.store.add_order(self.order_for(incident, now)).await {
+                    Ok(order) => tracing::info!(order = %order.id, incident = %incident.id, "work order opened"),
+                    Err(StoreError::Conflict(_)) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            self.ordered.insert(incident.id);
+        }
+        self.ordered.retain(|id| board.incidents.iter().any(|i| i.id == *id));
+        Ok(())
+    }
+
+    fn order_for(&self, incident: &Incident, at: Wall) -> NewOrder {
+        let registry = self.shared.registry.load_full();
+        let first = incident.members.first().and_then(|m| registry.camera(m.camera));
+        NewOrder {
+            incident: incident.id,
+            cameras: incident.members.iter().filter(|m| m.left.is_none()).map(|m| m.camera).collect(),
+            town: first.and_then(|c| registry.site(c.site)).map(|s| s.town),
+            severity: incident.severity,
+            by: "system".to_owned(),
+            at,
+            state: OrderState::Reported,
+            note: String::new(),
+        }
+    }
+}
+
+/// Why it looks.
+enum Turn {
+    Stop,
+    Look,
+    News,
+}
+
+/// Returns when something happened to an incident.
+async fn news(changes: &mut broadcast::Receiver<web::Change>) {
+    loop {
+        match changes.recv().await {
+            Ok(web::Change::Incident(_)) | Err(broadcast::error::RecvError::Lagged(_)) => return,
+            Ok(_) => {}
+            // The node ends; the stop signal says so too.
+            Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
+        }
+    }
+}
