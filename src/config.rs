@@ -114,6 +114,7 @@ pub(crate) struct Archive {
     pub(crate) keep_days: u32,
     pub(crate) most_gib: Option<u64>,
     pub(crate) high_water_percent: u8,
+    pub(crate) verify_every_days: u32,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -241,6 +242,7 @@ impl Default for Archive {
             keep_days: 30,
             most_gib: None,
             high_water_percent: 90,
+            verify_every_days: 30,
         }
     }
 }

@@ -9,6 +9,7 @@ mod logging;
 mod own;
 mod owner;
 mod recorder;
+mod reverify;
 mod takes;
 
 pub(crate) use logging::start as start_logging;
@@ -108,6 +109,10 @@ impl Node {
         let recorder = recorder::Recorder::start(Arc::clone(&store));
         tokio::spawn(keeper::Keeper::new(Arc::clone(&store), &shared, &config.desk).run(stop.clone()));
         let takes = takes::Takes::new(ingest.clone(), pool.clone(), archive.clone());
+        if config.archive.verify_every_days > 0 {
+            let every = Duration::from_secs(u64::from(config.archive.verify_every_days) * 86_400);
+            tokio::spawn(reverify::run(archive.clone(), every));
+        }
         let own_events = own::watch(archive.clone(), pool.clone(), recorder.watch(), reach);
 
         let services = web::Services {

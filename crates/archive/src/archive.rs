@@ -1,8 +1,8 @@
 //! The handle that everyone else holds.
 
 use crate::{
-    ArchiveError, CheckReport, Config, Gap, Hold, NewHold, NewSnapshot, Page, Progress, RebuildReport, Snapshot,
-    SnapshotId, SnapshotQuery, SnapshotRef, Stats,
+    ArchiveError, CheckReport, Config, Gap, Hold, LastCheck, NewHold, NewSnapshot, Page, Progress, RebuildReport,
+    Snapshot, SnapshotId, SnapshotQuery, SnapshotRef, Stats,
     check::{self, Checked, SegmentRead},
     command::{Command, Index, Shared, Store},
     custody::AuditHead,
@@ -212,12 +212,36 @@ impl Archive {
     ///
     /// # Errors
     /// [`ArchiveError::Io`] if the folder itself cannot be read.
-    pub async fn check(&self, mut progress: impl FnMut(Progress)) -> Result<CheckReport, ArchiveError> {
+    pub async fn check(&self, progress: impl FnMut(Progress)) -> Result<CheckReport, ArchiveError> {
+        self.check_at(u64::MAX, progress).await
+    }
+
+    /// As [`check`](Archive::check), reading at most so many bytes a second on average: beside everything else, from
+    /// time to time. What it found is kept ([`Stats::last_check`]).
+    ///
+    /// # Errors
+    /// As [`check`](Archive::check).
+    pub async fn check_slowly(&self, bytes_per_second: u64) -> Result<CheckReport, ArchiveError> {
+        let report = self.check_at(bytes_per_second, |_| ()).await?;
+        let found = LastCheck { at: Wall::read(), records: report.records, damaged: report.damaged.len() as u64 };
+        found.keep(&self.shared.folder)?;
+        self.shared.stats().last_check = Some(found);
+        Ok(report)
+    }
+
+    async fn check_at(
+        &self,
+        bytes_per_second: u64,
+        mut progress: impl FnMut(Progress),
+    ) -> Result<CheckReport, ArchiveError> {
+        let began = tokio::time::Instant::now();
         self.seal().await?;
         let folder = self.shared.folder.clone();
         let mut run = blocking(move || check::Run::begin(&folder)).await??;
         loop {
             progress(run.progress());
+            let due = began + Duration::from_secs_f64(run.progress().bytes as f64 / bytes_per_second.max(1) as f64);
+            tokio::time::sleep_until(due).await;
             let (next, more) = blocking(move || {
                 let more = run.next();
                 (run, more)

@@ -89,6 +89,10 @@ impl Folder {
         self.index().join(format!("{day}.db"))
     }
 
+    pub(crate) fn last_check(&self) -> PathBuf {
+        self.root.join("last-check.json")
+    }
+
     pub(crate) fn holds(&self) -> PathBuf {
         self.root.join("holds.json")
     }

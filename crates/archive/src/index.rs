@@ -30,8 +30,8 @@ use std::{
     time::Duration,
 };
 
-/// Version of the tables. An index of an older version is thrown away and made anew.
-const VERSION: i64 = 1;
+/// Version of the tables. A file of the version before lacks only ways in, and gets them when it is opened for writing.
+const VERSION: i64 = 2;
 /// Rows of one statement: few enough for SQLite's limit of 32,766 values.
 const ROWS_AT_ONCE: usize = 32_766 / WIDTH / 4;
 /// Day files that the writer keeps open: today's, and those around midnight and of late records.
@@ -44,7 +44,13 @@ const DAY_TABLES: &str = "CREATE TABLE IF NOT EXISTS entry (
     detail TEXT,
     PRIMARY KEY (slot, camera)
 ) STRICT, WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS durable (segment INTEGER PRIMARY KEY) STRICT;";
+CREATE TABLE IF NOT EXISTS durable (segment INTEGER PRIMARY KEY) STRICT;
+-- Ways in other than by time: one camera, and what is rare. What is common needs none: by time a page soon is full.
+CREATE INDEX IF NOT EXISTS entry_camera ON entry (camera, slot);
+CREATE INDEX IF NOT EXISTS entry_gap ON entry (slot) WHERE kind = 2;
+CREATE INDEX IF NOT EXISTS entry_class ON entry (class, slot) WHERE class > 1;
+CREATE INDEX IF NOT EXISTS entry_status ON entry (status, slot) WHERE status > 1;
+CREATE INDEX IF NOT EXISTS entry_cause ON entry (cause, slot) WHERE cause IS NOT NULL;";
 
 const CATALOG_TABLES: &str = "CREATE TABLE IF NOT EXISTS segment (
     number INTEGER PRIMARY KEY, file TEXT NOT NULL, bytes INTEGER NOT NULL, records INTEGER NOT NULL,
@@ -366,9 +372,9 @@ async fn open_database(path: &Path, tables: &'static str) -> Result<SqliteConnec
         .disable_statement_logging();
     let mut connection = options.connect().await?;
     let version: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut connection).await?;
-    if version == 0 {
+    if (0..VERSION).contains(&version) {
         sqlx::raw_sql(tables).execute(&mut connection).await?;
-        sqlx::raw_sql("PRAGMA user_version = 1").execute(&mut connection).await?;
+        sqlx::raw_sql("PRAGMA user_version = 2").execute(&mut connection).await?;
     } else if version != VERSION {
         let _ = connection.close().await;
         return Err(sqlx::Error::Protocol(format!("tables of version {version}")));

@@ -41,6 +41,8 @@ mod recover;
 mod retention;
 mod row;
 mod seal;
+#[cfg(test)]
+mod search_speed;
 mod segment;
 mod stats;
 mod writer;
@@ -54,4 +56,4 @@ pub use manifests::{ManifestText, compare_manifest, manifests};
 pub use model::{Entry, Gap, NewSnapshot, Snapshot, SnapshotId, SnapshotIdError, SnapshotRef};
 pub use proof::{Proof, ProofFault, Proven};
 pub use query::{Cursor, CursorError, Kind, Page, SnapshotQuery};
-pub use stats::{CheckReport, Damage, Progress, RebuildReport, State, Stats};
+pub use stats::{CheckReport, Damage, LastCheck, Progress, RebuildReport, State, Stats};

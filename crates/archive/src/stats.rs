@@ -1,7 +1,11 @@
 //! What the archive says about itself.
 
+use crate::{
+    ArchiveError,
+    folder::{Folder, replace_file},
+};
 use fleet::{CameraId, Wall};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Whether new snapshots are taken.
@@ -43,6 +47,31 @@ pub struct Stats {
     pub commits: u64,
     /// Days until the disk is full at the average rate of what is stored; `None` if there is not a day of it yet.
     pub full_in_days: Option<u32>,
+    /// The last time that everything was read again in the background.
+    pub last_check: Option<LastCheck>,
+}
+
+/// What the last background check found. Kept over restarts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct LastCheck {
+    /// When it ended.
+    pub at: Wall,
+    /// Records read and verified.
+    pub records: u64,
+    /// Things that are not as they were written.
+    pub damaged: u64,
+}
+
+impl LastCheck {
+    /// The one on record; one that cannot be read counts as none.
+    pub(crate) fn read(folder: &Folder) -> Option<LastCheck> {
+        serde_json::from_slice(&std::fs::read(folder.last_check()).ok()?).ok()
+    }
+
+    pub(crate) fn keep(self, folder: &Folder) -> Result<(), ArchiveError> {
+        let text = serde_json::to_vec(&self).expect("numbers always serialize");
+        replace_file(&folder.last_check(), &text, 0o640).map_err(ArchiveError::io("write", folder.last_check()))
+    }
 }
 
 /// How far a check is.

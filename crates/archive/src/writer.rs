@@ -86,6 +86,7 @@ impl Writer {
         let stats = Stats {
             records: catalog.values().map(|c| c.records).sum(),
             segments: catalog.len() as u64,
+            last_check: crate::LastCheck::read(&folder),
             ..Stats::default()
         };
         let shared = Arc::new(Shared {

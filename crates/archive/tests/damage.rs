@@ -201,6 +201,25 @@ async fn a_torn_tail_that_nobody_was_told_of_is_cut() {
 }
 
 #[tokio::test]
+async fn the_background_check_keeps_its_pace_and_what_it_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let archive = Archive::open(folder.path(), config()).await.unwrap();
+    for slot in 0..4 {
+        archive.append(snapshot(1, MIDNIGHT + slot, 50_000)).await.unwrap();
+    }
+    assert_eq!(archive.stats().last_check, None);
+    let began = std::time::Instant::now();
+    let report = archive.check_slowly(400_000).await.unwrap();
+    assert_eq!((report.records, report.damaged.len()), (4, 0));
+    assert!(began.elapsed() >= std::time::Duration::from_millis(450), "200 kB at 400 kB a second");
+    archive.close().await;
+    let archive = Archive::open(folder.path(), config()).await.unwrap();
+    let last = archive.stats().last_check.unwrap();
+    assert_eq!((last.records, last.damaged), (4, 0));
+    archive.close().await;
+}
+
+#[tokio::test]
 async fn an_index_that_is_lost_or_overwritten_is_made_anew() {
     let sample = sample(true).await;
     for ruin in ["catalog.db", "2026-11-24.db"] {

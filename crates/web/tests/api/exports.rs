@@ -245,3 +245,21 @@ async fn the_offline_page_judges_as_the_command_does() {
     }
     assert_eq!(said["asked"], json!([]), "the page asks nobody anything");
 }
+
+#[tokio::test]
+async fn an_incident_leaves_with_all_its_members() {
+    let county = County::start().await;
+    let slot = recent();
+    for camera in [1, 2, 4] {
+        store_one(&county, camera, slot).await;
+    }
+    county.publish_with(&[], vec![crate::incidents::outage(7, &[1, 2])]);
+    let auditor = county.signed_in(Role::Auditor).await;
+    let export = asked(&auditor, json!({ "incident": 7 })).await;
+    let done = in_state(&auditor, &export["id"], "done").await;
+    assert!(done["asked"].as_str().unwrap().contains("incident 7, 2 cameras"), "{done}");
+    let (_, verdict) = package(&auditor, &export["id"]).await;
+    assert!(verdict.authentic);
+    let cameras: Vec<u32> = verdict.snapshots.iter().map(|s| s.camera.0).collect();
+    assert_eq!(cameras, [1, 2], "not the village beside it");
+}

@@ -529,6 +529,7 @@ const en: Messages = {
   exports: {
     ask: 'Export evidence',
     askRange: 'Export this range',
+    incident: 'Incident {id}, {n} cameras',
     askText: 'A signed package is made in the background: the original pictures, a proof for each, and who took it out on which document.',
     document: 'Approval document number',
     documentHint: 'for example 2026-17',
@@ -772,6 +773,9 @@ const en: Messages = {
       appended_bytes: 'Bytes since start',
       commits: 'Batches',
       full_in_days: 'Days until full',
+      last_check: 'Last full check',
+      at: 'ended',
+      damaged: 'damaged',
       detail: 'Detail',
     },
   },

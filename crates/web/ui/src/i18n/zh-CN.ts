@@ -527,6 +527,7 @@ const zhCN = {
   exports: {
     ask: '导出证据',
     askRange: '导出此范围',
+    incident: '事件 {id}，摄像机 {n} 台',
     askText: '在后台生成签名的证据包：原始码流、逐张证明，以及由谁、凭哪份文件导出。',
     document: '审批文号',
     documentHint: '例如 公视调〔2026〕17号',
@@ -770,6 +771,9 @@ const zhCN = {
       appended_bytes: '启动后入库量',
       commits: '提交批次',
       full_in_days: '预计可用天数',
+      last_check: '上次全量校验',
+      at: '完成时间',
+      damaged: '损坏',
       detail: '说明',
     },
   },
