@@ -11,6 +11,7 @@ const PERMITTED: &[&str] = &[
     "BSD-2-Clause",
     "BSD-3-Clause",
     "ISC",
+    "0BSD",
     "Zlib",
     "Unicode-3.0",
     "Unlicense",

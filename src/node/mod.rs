@@ -6,6 +6,7 @@
 
 mod keeper;
 mod logging;
+mod notifier;
 mod own;
 mod owner;
 mod recorder;
@@ -107,6 +108,11 @@ impl Node {
         });
         let windows = store.windows(now.wall..Wall(i64::MAX)).await.map_err(Failure::setup)?;
         let recorder = recorder::Recorder::start(Arc::clone(&store));
+        let permitted = ingest_config.clone();
+        let courier = notify::Courier::new(config.node.name.clone(), move |ip| permitted.permits(ip));
+        let notifier =
+            notifier::Notifier { store: Arc::clone(&store), shared: Arc::clone(&shared), courier: courier.clone() };
+        tokio::spawn(notifier.run(stop.clone()));
         tokio::spawn(keeper::Keeper::new(Arc::clone(&store), &shared, &config.desk).run(stop.clone()));
         let takes = takes::Takes::new(ingest.clone(), pool.clone(), archive.clone());
         if config.archive.verify_every_days > 0 {
@@ -120,6 +126,7 @@ impl Node {
             archive: archive.clone(),
             pool: pool.clone(),
             ingest: ingest.clone(),
+            courier,
             ingest_config,
             board: Arc::clone(&shared.board),
             registry: Arc::clone(&shared.registry),

@@ -125,6 +125,14 @@ async fn resolve(name: &str, port: u16, limits: &Limits) -> Result<Vec<IpAddr>, 
     }
 }
 
+impl Config {
+    /// Whether anything of ours may connect to this address: cameras, and the targets of notifications by the same rule.
+    #[must_use]
+    pub fn permits(&self, address: IpAddr) -> bool {
+        permitted(address, self)
+    }
+}
+
 /// Whether a camera may be at this address.
 fn permitted(ip: IpAddr, config: &Config) -> bool {
     let ip = ip.to_canonical();

@@ -75,7 +75,7 @@ impl Vault {
         self.unseal(proof, context).is_some()
     }
 
-    fn seal(&self, plain: &[u8], context: &[u8]) -> Result<Vec<u8>, Fault> {
+    pub(crate) fn seal(&self, plain: &[u8], context: &[u8]) -> Result<Vec<u8>, Fault> {
         let mut nonce = [0; NONCE];
         OsRng.try_fill_bytes(&mut nonce).map_err(|_| Fault::Damaged("the system gives no random numbers"))?;
         let sealed = self
@@ -85,7 +85,7 @@ impl Vault {
         Ok([&nonce[..], &sealed].concat())
     }
 
-    fn unseal(&self, sealed: &[u8], context: &[u8]) -> Option<Vec<u8>> {
+    pub(crate) fn unseal(&self, sealed: &[u8], context: &[u8]) -> Option<Vec<u8>> {
         let (nonce, sealed) = sealed.split_first_chunk::<NONCE>()?;
         self.0.decrypt(Nonce::from_slice(nonce), Payload { msg: sealed, aad: context }).ok()
     }

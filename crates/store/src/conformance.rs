@@ -5,6 +5,7 @@
 mod audit;
 mod exports;
 mod facts;
+mod notices;
 mod orders;
 mod people;
 mod register;
@@ -42,6 +43,8 @@ pub async fn run(make: impl AsyncFn() -> Arc<dyn Store>) {
         facts::incident_pages_meet,
         windows::are_found_by_when_they_hold_and_ended_once,
         windows::have_a_limit,
+        notices::channels_come_change_and_go,
+        notices::messages_and_marks_are_kept_together_and_in_order,
         orders::change_one_version_at_a_time,
         orders::are_found_by_each_filter,
         orders::pictures_are_kept_with_their_order,

@@ -6,6 +6,7 @@ pub mod conformance;
 mod error;
 mod exports;
 mod facts;
+mod notices;
 pub mod orders;
 mod people;
 mod windows;
@@ -13,6 +14,7 @@ mod windows;
 pub use error::StoreError;
 pub use exports::{AuditLink, Export, ExportId, ExportQuery, ExportState, Exports};
 pub use facts::{Fact, HistoryQuery, IncidentQuery, Page, RegistryChange, StatusInterval, StatusSeconds};
+pub use notices::{Channel, Delivery, DeliveryState, MOST_CHANNELS, NewDelivery, NoticeStore, Tried};
 pub use orders::{Agreement, NewOrderPicture, OrderPicture, OrderQuery, OrderStore, PictureKind};
 pub use people::{AuditEntry, AuditQuery, AuditRecord, NewUser, Role, SessionRecord, User, UserId};
 pub use windows::{MOST_WINDOWS, WindowStore};
@@ -26,7 +28,7 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 
 /// Where facts are kept. Cheap to share behind an `Arc`; every method may be called from many tasks.
 #[async_trait::async_trait]
-pub trait Store: Exports + WindowStore + OrderStore + Send + Sync + 'static {
+pub trait Store: Exports + WindowStore + OrderStore + NoticeStore + Send + Sync + 'static {
     // -- the register
 
     /// The whole register, credentials included.

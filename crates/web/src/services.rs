@@ -26,6 +26,8 @@ pub struct Services {
     pub pool: picture::Pool,
     /// Camera sessions.
     pub ingest: ingest::Ingest,
+    /// Delivers notifications.
+    pub courier: notify::Courier,
     /// Limits a probe works with.
     pub ingest_config: ingest::Config,
     /// The fleet as last published.

@@ -3,6 +3,7 @@
 
 pub(crate) mod audit;
 pub(crate) mod cameras;
+pub(crate) mod channels;
 pub(crate) mod demo;
 pub(crate) mod exports;
 pub(crate) mod fleet;
@@ -66,6 +67,10 @@ pub(crate) fn router() -> OpenApiRouter<App> {
         .routes(routes!(incidents::list))
         .routes(routes!(incidents::one))
         .routes(routes!(incidents::acknowledge))
+        .routes(routes!(channels::list, channels::add))
+        .routes(routes!(channels::change, channels::remove))
+        .routes(routes!(channels::test))
+        .routes(routes!(channels::deliveries))
         .routes(routes!(windows::list, windows::plan))
         .routes(routes!(windows::end))
         .routes(routes!(orders::list, orders::open))

@@ -122,6 +122,8 @@ async fn answers_are_what_the_document_says() {
         ("/api/v1/cameras/1/history", "/api/v1/cameras/{id}/history"),
         ("/api/v1/incidents?open=true", "/api/v1/incidents"),
         ("/api/v1/incidents/1", "/api/v1/incidents/{id}"),
+        ("/api/v1/channels", "/api/v1/channels"),
+        ("/api/v1/channels/deliveries", "/api/v1/channels/deliveries"),
         ("/api/v1/windows", "/api/v1/windows"),
         ("/api/v1/orders", "/api/v1/orders"),
         ("/api/v1/orders/1", "/api/v1/orders/{id}"),

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod accounts;
+mod channels;
 mod desk;
 mod documented;
 mod exports;

@@ -65,6 +65,7 @@ impl County {
             archive,
             pool,
             ingest: ingest::Ingest::start(ingest::Config::default(), events),
+            courier: notify::Courier::new("node-1".into(), |ip| ip.is_loopback()),
             ingest_config: ingest::Config::default(),
             board: Arc::new(ArcSwap::from_pointee(Board::default())),
             registry: Arc::new(ArcSwap::from_pointee(registry)),

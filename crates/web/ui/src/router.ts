@@ -28,6 +28,7 @@ const routes: RouteRecordRaw[] = [
   { path: '/snapshots/day', name: 'day', component: () => import('@/pages/Day.vue'), meta: { title: 'nav.day', power: 'snapshots' } },
   { path: '/exports', name: 'exports', component: () => import('@/pages/Exports.vue'), meta: { title: 'nav.exports', power: 'export' } },
   { path: '/users', name: 'users', component: () => import('@/pages/Users.vue'), meta: { title: 'nav.users', power: 'users' } },
+  { path: '/channels', name: 'channels', component: () => import('@/pages/Channels.vue'), meta: { title: 'nav.channels', power: 'channels' } },
   { path: '/audit', name: 'audit', component: () => import('@/pages/Audit.vue'), meta: { title: 'nav.audit', power: 'audit' } },
   { path: '/import', name: 'import', component: () => import('@/pages/Import.vue'), meta: { title: 'nav.import', power: 'import' } },
   { path: '/self', name: 'self', component: () => import('@/pages/SelfHealth.vue'), meta: { title: 'nav.self', power: 'self' } },

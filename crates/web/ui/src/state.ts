@@ -34,6 +34,7 @@ export type Power =
   | 'probe'
   | 'pause'
   | 'users'
+  | 'channels'
   | 'audit'
   | 'import'
   | 'self'
@@ -49,6 +50,7 @@ const POWERS: Record<Exclude<Power, 'demo'>, readonly RoleCode[]> = {
   probe: ['technician', 'operator', 'administrator'],
   pause: ['operator', 'administrator'],
   users: ['administrator'],
+  channels: ['administrator'],
   audit: ['auditor', 'administrator'],
   import: ['administrator'],
   self: ['administrator', 'operator'],

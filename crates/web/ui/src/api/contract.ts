@@ -1,6 +1,7 @@
 // Holds our words (types.ts) against the service's OpenAPI document (schema.ts): what it answers must fit what the
 // pages expect. Compiled, never run: a drift between the two fails the type check.
 import type { components } from './schema'
+import type * as Channels from './channels'
 import type * as Desk from './desk'
 import type * as Ours from './types'
 
@@ -52,6 +53,8 @@ type Contract = {
   orderFigures: Fits<Theirs['OrderFiguresView'], Desk.OrderFigures>
   assignees: Fits<Theirs['Assignees'], Desk.Assignees>
   incidentOrders: Fits<Theirs['IncidentOrders'], { orders: Desk.Order[]; confirmed: Desk.Confirmed | null }>
+  channels: Fits<Theirs['Channels'], { items: Channels.Channel[] }>
+  deliveries: Fits<Theirs['DeliveryView'], Channels.Delivery>
   demo: Fits<Theirs['DemoState'], Ours.DemoState>
 }
 

@@ -208,6 +208,31 @@ export interface components {
         };
         /** @enum {string} */
         CauseWord: "address_invalid" | "address_forbidden" | "name_unresolved" | "host_unreachable" | "no_answer" | "port_closed" | "rtsp_no_answer" | "not_rtsp" | "rtsp_error" | "connection_lost" | "tls_failed" | "redirect_refused" | "stream_not_found" | "session_limit" | "password_refused" | "access_forbidden" | "account_locked" | "auth_unsupported" | "no_video" | "sdp_malformed" | "unsupported_codec" | "setup_refused" | "play_refused" | "no_rtp" | "stalled" | "stream_ended" | "packet_loss" | "low_frame_rate" | "no_keyframe" | "bad_rtp" | "decode_failed" | "decoder_crashed" | "picture_black" | "picture_frozen" | "picture_too_dark" | "picture_too_bright" | "picture_blurred" | "picture_covered" | "picture_colour_cast" | "picture_noise" | "picture_stripes" | "scene_moved" | "same_picture" | "clock_wrong" | "own_network" | "own_disk" | "own_database" | "own_decoder" | "own_clock" | "own_machine" | "implausible_change" | "not_yet_checked" | "maintenance" | "out_of_use";
+        ChannelInput: {
+            enabled: boolean;
+            /** @description zh-CN or en. */
+            language: string;
+            name: string;
+            route: components["schemas"]["RouteView"];
+            /** @description Where messages go: `kind` and what belongs to it. Null when changing: as before. */
+            target?: unknown;
+        };
+        /** @description A channel. Addresses beyond the server's name, tokens and passwords never leave the service. */
+        ChannelView: {
+            enabled: boolean;
+            /** Format: int32 */
+            id: number;
+            /** @description webhook, email, dingtalk, wecom, feishu or alertmanager. */
+            kind: string;
+            language: string;
+            name: string;
+            route: components["schemas"]["RouteView"];
+            /** @description What may be shown of its target. */
+            shown: string;
+        };
+        Channels: {
+            items: components["schemas"]["ChannelView"][];
+        };
         /** @enum {string} */
         ClassWord: "routine" | "status_change" | "incident";
         /** @enum {string} */
@@ -262,6 +287,29 @@ export interface components {
             restarts: number;
             sandbox: components["schemas"]["SandboxLayer"][];
             workers: number;
+        };
+        /** @description A message on its way, or at its end. */
+        DeliveryView: {
+            /** Format: int64 */
+            at: number;
+            /** Format: int32 */
+            attempts: number;
+            /** Format: int32 */
+            channel: number;
+            /** Format: int64 */
+            ended?: number | null;
+            error: string;
+            /** Format: int64 */
+            id: number;
+            incidents: number[];
+            /**
+             * Format: int64
+             * @description When it is tried next, if it waits.
+             */
+            next?: number | null;
+            /** @description waiting, trying, delivered or failed. */
+            state: string;
+            title: string;
         };
         DemoState: {
             active: components["schemas"]["ActiveView"][];
@@ -566,6 +614,36 @@ export interface components {
              */
             until?: number | null;
         };
+        /** @description A range to be kept. */
+        NewHoldBody: {
+            /** Format: int32 */
+            camera?: number | null;
+            /** @description Number of the document that asks for it. */
+            document: string;
+            /**
+             * Format: int64
+             * @description When it ends by itself; until somebody ends it if null.
+             */
+            expires?: number | null;
+            /**
+             * Format: int64
+             * @description Slots at or after.
+             */
+            from: number;
+            /** @description legal or audit. */
+            kind: string;
+            /** @description Why 事由. */
+            reason: string;
+            /** Format: int32 */
+            site?: number | null;
+            /** Format: int32 */
+            town?: number | null;
+            /**
+             * Format: int64
+             * @description Slots before.
+             */
+            until: number;
+        };
         NewUser: {
             /** Format: int64 */
             expires?: number | null;
@@ -821,6 +899,33 @@ export interface components {
             next?: string | null;
         };
         /** @description A page of a longer list. */
+        Paged_DeliveryView: {
+            items: {
+                /** Format: int64 */
+                at: number;
+                /** Format: int32 */
+                attempts: number;
+                /** Format: int32 */
+                channel: number;
+                /** Format: int64 */
+                ended?: number | null;
+                error: string;
+                /** Format: int64 */
+                id: number;
+                incidents: number[];
+                /**
+                 * Format: int64
+                 * @description When it is tried next, if it waits.
+                 */
+                next?: number | null;
+                /** @description waiting, trying, delivered or failed. */
+                state: string;
+                title: string;
+            }[];
+            /** @description Ask again with this as `cursor` to continue; null at the end. */
+            next?: string | null;
+        };
+        /** @description A page of a longer list. */
         Paged_ExportView: {
             items: {
                 /** @description What was asked for, in words. */
@@ -1052,8 +1157,41 @@ export interface components {
             /** @description A URN made of the code. */
             type: string;
         };
+        ReleaseBody: {
+            /** @description Why it may end. */
+            reason: string;
+        };
         /** @enum {string} */
         RoleWord: "operator" | "technician" | "auditor" | "administrator";
+        /** @description Of what a channel is told. */
+        RouteView: {
+            /**
+             * Format: int32
+             * @description Collected and told at most once in so many minutes; 0: each at once.
+             */
+            digest_minutes: number;
+            /** @description Minutes of the county's day from and until which it is told; what is not critical waits. Null: always. */
+            hours?: number[] | null;
+            /** @description Only incidents at least so urgent. */
+            least: components["schemas"]["SeverityWord"];
+            /** @description Faults of our own machine too. */
+            own: boolean;
+            /**
+             * Format: int32
+             * @description At most so many messages an hour.
+             */
+            per_hour: number;
+            /** @description Told too when it is over. */
+            resolved: boolean;
+            /**
+             * Format: int32
+             * @description What is over within so many seconds is not told.
+             */
+            settle_s: number;
+            sites: number[];
+            /** @description Only of these towns and sites; of everywhere if both are empty. */
+            towns: number[];
+        };
         /** @description A rule that infers a cause: its sentence, with names in braces where figures are filled in. */
         RuleText: {
             code: string;
@@ -1241,6 +1379,12 @@ export interface components {
         };
         /** @enum {string} */
         TransportWord: "tcp" | "udp";
+        /** @description How a try-out went. */
+        Trial: {
+            delivered: boolean;
+            /** @description Why not. */
+            error?: string | null;
+        };
         UpkeepView: {
             phone?: string | null;
             unit?: string | null;

@@ -8,6 +8,7 @@ export {
   Files,
   Grid,
   MagicStick as Magic,
+  Message,
   Monitor,
   MoreFilled,
   OfficeBuilding,

@@ -1,0 +1,203 @@
+//! What is said: one incident or several, in Chinese or English, as text and as data. No address of a camera and no
+//! account is ever in it.
+
+use fleet::{Registry, Wall};
+use health::{Incident, Scope, Severity, desk::News};
+use serde::{Deserialize, Serialize};
+
+/// Language of a channel.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub enum Language {
+    /// Simplified Chinese.
+    #[default]
+    #[serde(rename = "zh-CN")]
+    Chinese,
+    /// English.
+    #[serde(rename = "en")]
+    English,
+}
+
+/// One incident in a letter.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Item {
+    /// Number of the incident.
+    pub incident: u64,
+    /// What is said of it.
+    pub news: News,
+    /// How urgent.
+    pub severity: Severity,
+    /// Where, in words.
+    pub place: String,
+    /// Code of the dominant cause.
+    pub cause: String,
+    /// The cause in words.
+    pub cause_text: String,
+    /// What it rests on, in words.
+    pub evidence: String,
+    /// Cameras still affected.
+    pub cameras: usize,
+    /// When it began, in milliseconds.
+    pub opened: i64,
+    /// When it was over.
+    pub resolved: Option<i64>,
+}
+
+/// A message as it is kept and delivered.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Letter {
+    /// The same for each try of one message, so that a reader can tell a repeated one.
+    pub key: String,
+    /// When it was made, in milliseconds.
+    pub at: i64,
+    /// Its language.
+    pub language: Language,
+    /// The node that speaks.
+    pub node: String,
+    /// A try-out of the channel: no incident.
+    pub test: bool,
+    /// What it tells.
+    pub items: Vec<Item>,
+}
+
+impl Item {
+    /// What is said of an incident.
+    #[must_use]
+    pub fn of(incident: &Incident, news: News, registry: &Registry, language: Language) -> Item {
+        let chinese = language == Language::Chinese;
+        let evidence = incident.evidence.first().map(|e| if chinese { e.zh.clone() } else { e.en.clone() });
+        let (zh, en) = incident.cause.text();
+        Item {
+            incident: incident.id.0,
+            news,
+            severity: incident.severity,
+            place: place(&incident.scope, registry, chinese),
+            cause: incident.cause.code().to_owned(),
+            cause_text: if chinese { zh } else { en }.to_owned(),
+            evidence: evidence.unwrap_or_default(),
+            cameras: incident.members.iter().filter(|m| m.left.is_none()).count(),
+            opened: incident.opened.0,
+            resolved: incident.resolved.map(|t| t.0),
+        }
+    }
+}
+
+fn place(scope: &Scope, registry: &Registry, chinese: bool) -> String {
+    let site = |id| {
+        registry.site(id).map_or_else(String::new, |s| {
+            let town = registry.town(s.town).map_or("", |t| t.name.as_str());
+            format!("{town} · {}", s.name)
+        })
+    };
+    match scope {
+        Scope::Camera(id) => {
+            registry.camera(*id).map_or_else(|| id.to_string(), |c| format!("{} · {}", site(c.site), c.name))
+        }
+        Scope::Uplink(id) => registry.uplink(*id).map_or_else(|| id.to_string(), |u| u.name.clone()),
+        Scope::Site(id) => site(*id),
+        Scope::Olt(olt) => olt.0.clone(),
+        Scope::Town(id) => registry.town(*id).map_or_else(|| id.to_string(), |t| t.name.clone()),
+        Scope::County => if chinese { "全县" } else { "the whole county" }.to_owned(),
+        Scope::Own => if chinese { "本系统" } else { "our own machine" }.to_owned(),
+    }
+}
+
+/// A time as the county's clocks show it.
+fn time(at: i64) -> String {
+    let zone = jiff::tz::TimeZone::fixed(jiff::tz::offset(8));
+    jiff::Timestamp::from_millisecond(at)
+        .map(|t| t.to_zoned(zone).strftime("%m-%d %H:%M").to_string())
+        .unwrap_or_default()
+}
+
+impl Letter {
+    /// One line that says most.
+    #[must_use]
+    pub fn title(&self) -> String {
+        let chinese = self.language == Language::Chinese;
+        if self.test {
+            return if chinese { "雪亮视频运维：通道测试" } else { "SharpEyes: test of this channel" }.to_owned();
+        }
+        match self.items.as_slice() {
+            [one] => self.line(one),
+            many if chinese => format!("{} 条事件消息", many.len()),
+            many => format!("{} incidents", many.len()),
+        }
+    }
+
+    /// The whole, a line each.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        if self.test {
+            return vec![match self.language {
+                Language::Chinese => format!("收到本消息说明通道可用。节点 {}，{}", self.node, time(self.at)),
+                Language::English => {
+                    format!("If you read this, the channel works. Node {}, {}", self.node, time(self.at))
+                }
+            }];
+        }
+        let mut lines = Vec::new();
+        for item in &self.items {
+            lines.push(self.line(item));
+            if self.items.len() == 1 && !item.evidence.is_empty() && item.news != News::Over {
+                lines.push(item.evidence.clone());
+            }
+        }
+        lines
+    }
+
+    fn line(&self, item: &Item) -> String {
+        let Item { place, cause_text, cameras, incident, .. } = item;
+        let since = time(item.opened);
+        match self.language {
+            Language::Chinese => {
+                let severity = match item.severity {
+                    Severity::Critical => "紧急",
+                    Severity::Major => "重要",
+                    Severity::Minor => "一般",
+                };
+                let what = match item.news {
+                    News::Opened => "",
+                    News::Reopened => "再次发生：",
+                    News::Worse => "升级：",
+                    News::Still => "仍未恢复：",
+                    News::Over => {
+                        let over = item.resolved.map(time).unwrap_or_default();
+                        return format!("【已恢复】{place}：{cause_text}，{since} 至 {over}（E{incident}）");
+                    }
+                };
+                format!("【{severity}】{what}{place}：{cause_text}，{cameras} 路，始于 {since}（E{incident}）")
+            }
+            Language::English => {
+                let severity = match item.severity {
+                    Severity::Critical => "CRITICAL",
+                    Severity::Major => "MAJOR",
+                    Severity::Minor => "MINOR",
+                };
+                let what = match item.news {
+                    News::Opened => "",
+                    News::Reopened => "again: ",
+                    News::Worse => "worse: ",
+                    News::Still => "still: ",
+                    News::Over => {
+                        let over = item.resolved.map(time).unwrap_or_default();
+                        return format!("[RESOLVED] {place}: {cause_text}, {since} to {over} (E{incident})");
+                    }
+                };
+                format!("[{severity}] {what}{place}: {cause_text}, {cameras} cameras, since {since} (E{incident})")
+            }
+        }
+    }
+
+    /// A try-out of a channel.
+    #[must_use]
+    pub fn trial(node: &str, language: Language, at: Wall) -> Letter {
+        Letter {
+            key: format!("{node}-test-{}", at.0),
+            at: at.0,
+            language,
+            node: node.to_owned(),
+            test: true,
+            items: Vec::new(),
+        }
+    }
+}

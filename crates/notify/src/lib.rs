@@ -1,0 +1,100 @@
+//! Delivers what is to be told: signed webhooks, e-mail, the robots of DingTalk, WeCom and Feishu, Alertmanager.
+//!
+//! One try, with a limit: it arrives, or there is a reason. It connects only to addresses that the node permits, to
+//! exactly the address that was checked, and follows no redirect. Never decides what is told, to whom or when, never
+//! tries again by itself, never puts an address, a token or a password into an error.
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod letter;
+mod mail;
+mod post;
+mod robots;
+mod target;
+
+pub use letter::{Item, Language, Letter};
+pub use target::{Envelope, Security, Target};
+
+use std::{net::IpAddr, sync::Arc, time::Duration};
+
+/// Longest try in all.
+const LIMIT: Duration = Duration::from_secs(15);
+
+/// Why a delivery did not arrive. Fit to be shown.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum Refusal {
+    /// The target's settings cannot be used.
+    #[error("{0}")]
+    Settings(&'static str),
+    /// The name of the target does not resolve.
+    #[error("the name of the server does not resolve")]
+    Unresolved,
+    /// The target lies outside the permitted networks.
+    #[error("{0} is not in a permitted network (ingest.allow_networks)")]
+    Forbidden(IpAddr),
+    /// No connection, or no answer in time.
+    #[error("{0}")]
+    Unreachable(String),
+    /// The server answered, and refused.
+    #[error("the server refused: {0}")]
+    Refused(String),
+}
+
+/// Delivers letters. Cheap to clone.
+#[derive(Clone)]
+pub struct Courier {
+    permits: Arc<dyn Fn(IpAddr) -> bool + Send + Sync>,
+    node: String,
+}
+
+impl std::fmt::Debug for Courier {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Courier").field("node", &self.node).finish_non_exhaustive()
+    }
+}
+
+impl Courier {
+    /// A courier of this node that goes only where `permits` says.
+    #[must_use]
+    pub fn new(node: String, permits: impl Fn(IpAddr) -> bool + Send + Sync + 'static) -> Courier {
+        Courier { permits: Arc::new(permits), node }
+    }
+
+    /// Which node speaks.
+    #[must_use]
+    pub fn node(&self) -> &str {
+        &self.node
+    }
+
+    /// Tries once.
+    ///
+    /// # Errors
+    /// Why it did not arrive.
+    pub async fn deliver(&self, target: &Target, letter: &Letter) -> Result<(), Refusal> {
+        let trying = async {
+            match target {
+                Target::Email { .. } => mail::send(self, target, letter).await,
+                Target::Webhook { url, secret } => post::webhook(self, url, secret, letter).await,
+                Target::DingTalk { url, secret } => robots::dingtalk(self, url, secret.as_deref(), letter).await,
+                Target::WeCom { url } => robots::wecom(self, url, letter).await,
+                Target::Feishu { url, secret } => robots::feishu(self, url, secret.as_deref(), letter).await,
+                Target::Alertmanager { url, token } => post::alertmanager(self, url, token.as_deref(), letter).await,
+            }
+        };
+        match tokio::time::timeout(LIMIT, trying).await {
+            Ok(done) => done,
+            Err(_) => Err(Refusal::Unreachable(format!("no answer within {} s", LIMIT.as_secs()))),
+        }
+    }
+
+    /// The address to connect to: resolved once, and permitted.
+    async fn locate(&self, host: &str, port: u16) -> Result<std::net::SocketAddr, Refusal> {
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let found: Vec<_> = match host.parse::<IpAddr>() {
+            Ok(ip) => vec![std::net::SocketAddr::new(ip, port)],
+            Err(_) => tokio::net::lookup_host((host, port)).await.map_err(|_| Refusal::Unresolved)?.take(16).collect(),
+        };
+        let first = found.first().ok_or(Refusal::Unresolved)?.ip();
+        found.into_iter().find(|a| (self.permits)(a.ip())).ok_or(Refusal::Forbidden(first))
+    }
+}

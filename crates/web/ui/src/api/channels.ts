@@ -1,0 +1,54 @@
+// Channels of notification: their words and their routes.
+import { request } from './http'
+import type { Millis, Page, SeverityCode } from './types'
+
+export const CHANNEL_KINDS = ['webhook', 'email', 'dingtalk', 'wecom', 'feishu', 'alertmanager'] as const
+export type ChannelKind = (typeof CHANNEL_KINDS)[number]
+export interface Route {
+  least: SeverityCode
+  towns: number[]
+  sites: number[]
+  own: boolean
+  settle_s: number
+  hours: number[] | null
+  digest_minutes: number
+  per_hour: number
+  resolved: boolean
+}
+export interface Channel {
+  id: number
+  name: string
+  kind: string
+  enabled: boolean
+  language: string
+  route: Route
+  shown: string
+}
+export interface ChannelInput {
+  name: string
+  enabled: boolean
+  language: string
+  route: Route
+  target: Record<string, unknown> | null
+}
+export interface Delivery {
+  id: number
+  channel: number
+  at: Millis
+  title: string
+  incidents: number[]
+  state: string
+  attempts: number
+  next: Millis | null
+  error: string
+  ended: Millis | null
+}
+export const channels = () => request<{ items: Channel[] }>('GET', '/channels')
+export const addChannel = (channel: ChannelInput) => request<Channel>('POST', '/channels', { json: channel })
+export const changeChannel = (id: number, channel: ChannelInput) =>
+  request<Channel>('PUT', `/channels/${id}`, { json: channel })
+export const removeChannel = (id: number) => request<void>('DELETE', `/channels/${id}`)
+export const testChannel = (id: number) =>
+  request<{ delivered: boolean; error: string | null }>('POST', `/channels/${id}/test`)
+export const deliveries = (channel: number | null, cursor: string | null) =>
+  request<Page<Delivery>>('GET', '/channels/deliveries', { query: { channel, cursor, limit: 50 } })
