@@ -25,6 +25,7 @@ pub(crate) struct Config {
     pub(crate) picture: Picture,
     pub(crate) archive: Archive,
     pub(crate) desk: Desk,
+    pub(crate) reports: Reports,
     pub(crate) log: Log,
 }
 
@@ -128,6 +129,13 @@ pub(crate) struct Desk {
     pub(crate) repair_minor: Span,
     pub(crate) stable: Span,
     pub(crate) order_after: Option<Span>,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Reports {
+    pub(crate) repair_within: Span,
+    pub(crate) repeat_within: Span,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -247,6 +255,13 @@ impl Default for Archive {
     }
 }
 
+impl Default for Reports {
+    fn default() -> Reports {
+        let rules = health::ledger::Rules::default();
+        Reports { repair_within: Span(rules.repair_within), repeat_within: Span(rules.repeat_within) }
+    }
+}
+
 impl Default for Log {
     fn default() -> Log {
         Log { level: "info".into(), json: false }
@@ -270,7 +285,7 @@ impl Config {
     /// The first key with a value that cannot work, and what is expected.
     fn check(&self) -> Result<(), (&'static str, &'static str)> {
         let health = &self.health;
-        let rules: [(bool, &'static str, &'static str); 20] = [
+        let rules: [(bool, &'static str, &'static str); 22] = [
             (!self.node.name.trim().is_empty(), "node.name", "a name for this node"),
             ((1..=20_000).contains(&self.web.export_snapshots), "web.export_snapshots", "1 to 20000"),
             ((1..=2048).contains(&self.web.export_mib), "web.export_mib", "1 to 2048"),
@@ -301,6 +316,8 @@ impl Config {
             (health.opening_per_uplink > 0, "health.opening_per_uplink", "at least 1"),
             ((1..=64).contains(&self.picture.workers), "picture.workers", "1 to 64"),
             ((1..=4096).contains(&self.archive.segment_mib), "archive.segment_mib", "1 to 4096"),
+            (self.reports.repair_within.within(60_000, 2_678_400_000), "reports.repair_within", "1m to 744h"),
+            (self.reports.repeat_within.within(60_000, 31_622_400_000), "reports.repeat_within", "1m to 8784h"),
             ((50..=99).contains(&self.archive.high_water_percent), "archive.high_water_percent", "50 to 99"),
         ];
         rules.into_iter().find(|(good, ..)| !good).map_or(Ok(()), |(_, key, expected)| Err((key, expected)))
@@ -314,6 +331,13 @@ impl Config {
     /// Where the register, history and accounts are kept.
     pub(crate) fn store_folder(&self) -> PathBuf {
         self.node.data.join("store")
+    }
+}
+
+impl Reports {
+    /// What the figures go by.
+    pub(crate) fn rules(&self) -> health::ledger::Rules {
+        health::ledger::Rules { repair_within: self.repair_within.0, repeat_within: self.repeat_within.0 }
     }
 }
 

@@ -5,6 +5,7 @@
 //! is watched by [`own`]. Everybody else reads the published board.
 
 mod keeper;
+mod ledger;
 mod logging;
 mod notifier;
 mod own;
@@ -121,6 +122,9 @@ impl Node {
         }
         let own_events = own::watch(archive.clone(), pool.clone(), recorder.watch(), reach);
 
+        let ledger =
+            tokio::spawn(ledger::run(Arc::clone(&store), archive.clone(), config.reports.rules(), stop.clone()));
+
         let services = web::Services {
             store: Arc::clone(&store),
             archive: archive.clone(),
@@ -160,6 +164,7 @@ impl Node {
             ingest.shutdown(Duration::from_millis(1200)).await;
             let _ = owned.await;
             recorder.close().await;
+            let _ = ledger.await;
             archive.close().await;
             pool.shutdown().await;
             store.close().await;

@@ -21,6 +21,7 @@ mod groups;
 mod incident;
 mod index;
 mod invariants;
+pub mod ledger;
 mod members;
 mod opener;
 mod own;

@@ -137,6 +137,7 @@ fn thousands_of_counties() {
         f.unrelated,
         percent(f.unrelated, f.incidents.max(1))
     );
+    println!("ledger against truth: {} outages, off by at most {:.1} s", f.books, secs(f.books_worst));
     println!("impairments {}: missed {}; slots {}", f.impairments, f.impairments_missed, f.slots);
 
     let mut failed = failed.into_inner().unwrap();

@@ -14,6 +14,7 @@ mod error;
 mod exports;
 mod folder;
 mod incidents;
+mod ledger;
 mod notices;
 mod open;
 mod orders;

@@ -8,6 +8,7 @@
 use crate::{
     cursor::{Cursor, limit, page},
     error::{Fault, number, word},
+    ledger,
 };
 use fleet::{CameraId, Cause, Layer, Status, Wall};
 use health::StatusChange;
@@ -48,6 +49,7 @@ pub(crate) async fn append(tx: &mut SqliteConnection, change: &StatusChange) -> 
             }
             from = open.saturating_add(1);
         }
+        ledger::reopen(&mut *tx, camera, from).await?;
         sqlx::query!("UPDATE status_interval SET until_ms = ? WHERE from_ms = ? AND camera = ?", from, open, camera)
             .execute(&mut *tx)
             .await?;
@@ -163,18 +165,18 @@ pub(crate) async fn seconds(pool: &SqlitePool, range: Range<Wall>) -> Result<Vec
     Ok(table.into_iter().map(|(camera, millis)| StatusSeconds { camera, millis }).collect())
 }
 
-struct Row {
-    from_ms: i64,
-    camera: i64,
-    until_ms: Option<i64>,
-    status: String,
-    layer: Option<String>,
-    cause: Option<String>,
-    detail: String,
+pub(crate) struct Row {
+    pub(crate) from_ms: i64,
+    pub(crate) camera: i64,
+    pub(crate) until_ms: Option<i64>,
+    pub(crate) status: String,
+    pub(crate) layer: Option<String>,
+    pub(crate) cause: Option<String>,
+    pub(crate) detail: String,
 }
 
 impl Row {
-    fn interval(self) -> Result<StatusInterval, Fault> {
+    pub(crate) fn interval(self) -> Result<StatusInterval, Fault> {
         Ok(StatusInterval {
             camera: CameraId(number(self.camera)?),
             from: Wall(self.from_ms),

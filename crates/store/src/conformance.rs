@@ -5,6 +5,7 @@
 mod audit;
 mod exports;
 mod facts;
+mod ledger;
 mod notices;
 mod orders;
 mod people;
@@ -49,6 +50,12 @@ pub async fn run(make: impl AsyncFn() -> Arc<dyn Store>) {
         orders::are_found_by_each_filter,
         orders::pictures_are_kept_with_their_order,
         orders::what_was_found_is_kept_on_the_incident,
+        ledger::roll_ups_say_what_the_intervals_say,
+        ledger::a_changed_past_is_counted_again,
+        ledger::snapshots_are_counted_by_hour,
+        ledger::trends_add_up,
+        ledger::frozen_months_stay,
+        ledger::histories_explain_the_figures,
         people::names_are_compared_without_case_and_never_taken_twice,
         people::users_change_and_lose_their_sessions,
         people::sessions_come_and_go,

@@ -6,6 +6,7 @@ pub mod conformance;
 mod error;
 mod exports;
 mod facts;
+mod ledger;
 mod notices;
 pub mod orders;
 mod people;
@@ -14,6 +15,10 @@ mod windows;
 pub use error::StoreError;
 pub use exports::{AuditLink, Export, ExportId, ExportQuery, ExportState, Exports};
 pub use facts::{Fact, HistoryQuery, IncidentQuery, Page, RegistryChange, StatusInterval, StatusSeconds};
+pub use ledger::{
+    FREEZE_AFTER_DAYS, Frozen, FrozenPlace, HOURS_KEPT_DAYS, Ledger, LedgerHistory, LedgerLine, LedgerStore, RollUp,
+    RolledUp, SnapshotCount, Step,
+};
 pub use notices::{Channel, Delivery, DeliveryState, MOST_CHANNELS, NewDelivery, NoticeStore, Tried};
 pub use orders::{Agreement, NewOrderPicture, OrderPicture, OrderQuery, OrderStore, PictureKind};
 pub use people::{AuditEntry, AuditQuery, AuditRecord, NewUser, Role, SessionRecord, User, UserId};
@@ -28,7 +33,7 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 
 /// Where facts are kept. Cheap to share behind an `Arc`; every method may be called from many tasks.
 #[async_trait::async_trait]
-pub trait Store: Exports + WindowStore + OrderStore + NoticeStore + Send + Sync + 'static {
+pub trait Store: Exports + WindowStore + OrderStore + NoticeStore + LedgerStore + Send + Sync + 'static {
     // -- the register
 
     /// The whole register, credentials included.

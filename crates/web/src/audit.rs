@@ -44,6 +44,7 @@ pub(crate) enum Action {
     OrderPictureAdded,
     OrderPictureViewed,
     Imported,
+    ReportExported,
     DemoFault,
 }
 
@@ -86,6 +87,7 @@ impl Action {
             Action::OrderPictureAdded => "order_picture_added",
             Action::OrderPictureViewed => "order_picture_viewed",
             Action::Imported => "imported",
+            Action::ReportExported => "report_exported",
             Action::DemoFault => "demo_fault",
         }
     }

@@ -28,6 +28,7 @@ mod metrics;
 mod password;
 mod pictures;
 mod problem;
+mod reports;
 mod scope;
 mod server;
 mod services;

@@ -4,8 +4,11 @@ use super::{
     Fault, S, Time, World,
     script::{Plan, QUIET, What},
 };
-use fleet::{CameraId, Cause, Status};
-use health::{IncidentId, Scope};
+use fleet::{CameraId, Cause, Status, Wall};
+use health::{
+    IncidentId, Scope,
+    ledger::{Kind, Rules, Stretch, total},
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Longest time from the loss of video to `offline`.
@@ -35,6 +38,8 @@ pub struct Figures {
     pub impairments: u64,
     pub impairments_missed: u64,
     pub ledger_worst: Time,
+    pub books: u64,
+    pub books_worst: Time,
     pub wrong: Vec<String>,
 }
 
@@ -57,6 +62,8 @@ impl Figures {
         self.impairments += other.impairments;
         self.impairments_missed += other.impairments_missed;
         self.ledger_worst = self.ledger_worst.max(other.ledger_worst);
+        self.books += other.books;
+        self.books_worst = self.books_worst.max(other.books_worst);
         self.wrong.extend(other.wrong);
     }
 }
@@ -199,8 +206,54 @@ impl Judge<'_> {
                     let took = (back - until) as f64 / S as f64;
                     self.say(until, format!("camera {camera} came back, told only after {took:.1} s"));
                 }
+                self.books(camera, from, until, back);
             }
             None => self.say(until, format!("camera {camera} came back and was never told")),
+        }
+    }
+
+    /// What the availability ledger counts of this outage, from the intervals as the store would keep them.
+    fn books(&mut self, camera: usize, from: Time, until: Time, back: Time) {
+        let during = |t: Time| (from.saturating_sub(S)..=back).contains(&t);
+        let unclear = |i: &super::script::Item| match i.what {
+            // The length of what lasts while the clock is set is not known by that clock, and what happens in a time
+            // that the books have already is entered right after it.
+            What::WallStep(ms) => {
+                let behind = ms.unsigned_abs() * super::MS;
+                during(i.from)
+                    || during(i.until)
+                    || (ms < 0 && i.from <= from && from < i.until)
+                    || (ms > 0 && i.until <= from && from < i.until + behind)
+            }
+            _ => false,
+        };
+        if self.plan.items.iter().any(unclear) {
+            return;
+        }
+        let wall = |t: Time| {
+            let skew = self.plan.items.iter().filter(|i| i.from <= t && t < i.until).map(|i| match i.what {
+                What::WallStep(ms) => ms,
+                _ => 0,
+            });
+            Wall(super::WALL_START + (t / super::MS) as i64 + skew.sum::<i64>())
+        };
+        let mut history: Vec<Stretch> = Vec::new();
+        for (_, change) in &self.world.log.statuses[camera] {
+            let mut from = change.at;
+            if let Some(last) = history.last_mut() {
+                from = from.max(Wall(last.from.0 + 1));
+                last.until = Some(from);
+            }
+            history.push(Stretch { from, until: None, status: change.status, cause: change.cause });
+        }
+        let range = wall(from.saturating_sub(S))..Wall(wall(back).0 + 1);
+        let counted = total(&history, &[], &range, &Rules::default());
+        let differs = (counted.of(Kind::Offline) - ((until - from) / super::MS) as i64).unsigned_abs() * super::MS;
+        self.figures.books += 1;
+        self.figures.books_worst = self.figures.books_worst.max(differs);
+        if differs > 80 * S || counted.began + counted.standing != 1 {
+            let off = differs as f64 / S as f64;
+            self.say(from, format!("camera {camera}: the ledger is off by {off:.1} s, {counted:?}"));
         }
     }
 

@@ -14,6 +14,7 @@ pub(crate) mod node;
 pub(crate) mod order_pictures;
 pub(crate) mod orders;
 pub(crate) mod overview;
+pub(crate) mod reports;
 pub(crate) mod session;
 pub(crate) mod snapshots;
 pub(crate) mod users;
@@ -102,6 +103,9 @@ pub(crate) fn router() -> OpenApiRouter<App> {
         .routes(routes!(audit::verify))
         .routes(routes!(import::import).layer(DefaultBodyLimit::max(import::LARGEST)))
         .routes(routes!(node::own))
+        .routes(routes!(reports::report))
+        .routes(routes!(reports::file))
+        .routes(routes!(reports::intervals))
         .routes(routes!(demo::state))
         .routes(routes!(demo::fault))
 }

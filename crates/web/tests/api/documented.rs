@@ -130,6 +130,7 @@ async fn answers_are_what_the_document_says() {
         ("/api/v1/orders/figures", "/api/v1/orders/figures"),
         ("/api/v1/orders/assignees", "/api/v1/orders/assignees"),
         ("/api/v1/incidents/1/orders", "/api/v1/incidents/{id}/orders"),
+        ("/api/v1/reports?period=day&date=2026-01-05", "/api/v1/reports"),
         ("/api/v1/users", "/api/v1/users"),
         ("/api/v1/audit", "/api/v1/audit"),
         ("/api/v1/self", "/api/v1/self"),

@@ -27,6 +27,7 @@ const routes: RouteRecordRaw[] = [
   { path: '/snapshots', name: 'snapshots', component: () => import('@/pages/Snapshots.vue'), meta: { title: 'nav.snapshots', power: 'snapshots' } },
   { path: '/snapshots/day', name: 'day', component: () => import('@/pages/Day.vue'), meta: { title: 'nav.day', power: 'snapshots' } },
   { path: '/exports', name: 'exports', component: () => import('@/pages/Exports.vue'), meta: { title: 'nav.exports', power: 'export' } },
+  { path: '/reports', name: 'reports', component: () => import('@/pages/Reports.vue'), meta: { title: 'nav.reports' } },
   { path: '/users', name: 'users', component: () => import('@/pages/Users.vue'), meta: { title: 'nav.users', power: 'users' } },
   { path: '/channels', name: 'channels', component: () => import('@/pages/Channels.vue'), meta: { title: 'nav.channels', power: 'channels' } },
   { path: '/audit', name: 'audit', component: () => import('@/pages/Audit.vue'), meta: { title: 'nav.audit', power: 'audit' } },

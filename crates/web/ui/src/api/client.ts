@@ -1,5 +1,5 @@
 // Every route of the API that the pages use, one function each.
-import { Problem, request } from './http'
+import { Problem, query, request } from './http'
 import type {
   AuditRecord,
   AuditVerification,
@@ -14,7 +14,9 @@ import type {
   Incident,
   Ladder,
   Overview,
+  GroupCode,
   Page,
+  Report,
   RoleCode,
   SelfHealth,
   Session,
@@ -178,6 +180,27 @@ export const importCameras = (file: Blob, dryRun: boolean, allOrNothing: boolean
     query: { dry_run: dryRun, all_or_nothing: allOrNothing },
     limitMs: 180_000,
   })
+
+export interface ReportQuestion {
+  period?: 'day' | 'week' | 'month'
+  date?: string
+  from?: number | null
+  until?: number | null
+  group?: GroupCode
+  town?: number | null
+  site?: number | null
+  /** Empty: cameras without one. */
+  contractor?: string | null
+  camera?: number | null
+}
+/** An empty contractor means something, so it is put in by hand. */
+const asked = (question: ReportQuestion, more: Record<string, string> = {}) =>
+  query({ ...question, ...more }) + (question.contractor === '' ? '&contractor=' : '')
+export const report = (question: ReportQuestion) => request<Report>('GET', `/reports${asked(question)}`)
+export const reportFile = (question: ReportQuestion, format: 'csv' | 'xlsx', language: string) =>
+  `/api/v1/reports/file${asked(question, { format, language })}`
+export const reportIntervals = (question: ReportQuestion, language: string) =>
+  `/api/v1/reports/intervals${asked(question, { language })}`
 
 export const selfHealth = () => request<SelfHealth>('GET', '/self')
 export const demo = () => request<DemoState>('GET', '/demo')

@@ -46,6 +46,7 @@ type Contract = {
   auditVerification: Fits<Theirs['AuditVerification'], Ours.AuditVerification>
   users: Fits<Theirs['Users'], { items: Ours.User[] }>
   audit: Fits<Theirs['AuditView'], Ours.AuditRecord>
+  report: Fits<Theirs['Report'], Ours.Report>
   import: Fits<Theirs['ImportReport'], Omit<Ours.ImportReport, 'rows'> & { rows: ImportRow[] }>
   windows: Fits<Theirs['WindowView'], Placed<Desk.Window>>
   orders: Fits<Theirs['OrderView'], Desk.Order>

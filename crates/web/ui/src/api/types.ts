@@ -409,3 +409,76 @@ export interface Page<T> {
   items: T[]
   next: string | null
 }
+
+// ---- reports ----
+
+export const GROUPS = ['town', 'site', 'contractor', 'camera'] as const
+export type GroupCode = (typeof GROUPS)[number]
+
+/** Rates are 0–1 and null without a denominator. */
+export interface Figures {
+  online_at_end: number | null
+  online_by_duration: number | null
+  online_by_samples: number | null
+  days_complete: number
+  days_incomplete: number
+  intact: number | null
+  picture_fault: number | null
+  picture_fault_by_class: { cause: CauseCode; rate: number }[]
+  completeness: number | null
+  stored: number
+  gaps: number
+  repaired_in_time: number | null
+  due: number
+  in_time: number
+  repeated: number | null
+  repeats: number
+  outages: number
+  standing: number
+  ended: number
+  mttr_ms: number | null
+  mtbf_ms: number | null
+  judged_ms: number
+  offline_ms: number
+  unknown: number | null
+  paused: number | null
+  excused: number | null
+}
+
+export interface GroupRow {
+  id: number | null
+  name: string
+  town: string | null
+  site: string | null
+  cameras: number
+  figures: Figures
+  before: Figures | null
+}
+
+export interface Report {
+  period: 'day' | 'week' | 'month' | 'range'
+  from: number
+  until: number
+  as_of: number | null
+  frozen: { at: number; hash: string } | null
+  repair_within_ms: number
+  repeat_within_ms: number
+  group: GroupCode
+  cameras: number
+  total: Figures
+  before_from: number
+  before_until: number
+  before: Figures | null
+  groups: GroupRow[]
+  trend_step: 'hour' | 'day' | 'month'
+  trend: {
+    at: number
+    online_by_duration: number | null
+    intact: number | null
+    picture_fault: number | null
+    completeness: number | null
+    unknown: number | null
+    outages: number
+    offline_ms: number
+  }[]
+}

@@ -18,6 +18,7 @@ export {
   Sunny,
   SwitchButton,
   Tickets,
+  TrendCharts,
   Upload,
   User,
   VideoCamera,

@@ -1,0 +1,255 @@
+//! Reading figures: a range is whole months, and days and hours at its ends.
+
+use super::{
+    excuses, freeze, json_list,
+    rows::{self, DAYS, HOURS, MONTHS, sums},
+};
+use crate::{error::Fault, error::word, status::Row};
+use fleet::{CameraId, Status, Wall};
+use health::ledger::{Calendar, Carry, DAY_MS, Kind, OpenOutage, Tally};
+use sqlx::{Row as _, SqliteConnection, SqlitePool};
+use std::{
+    collections::{BTreeMap, HashMap},
+    ops::Range,
+};
+use store::{Ledger, LedgerHistory, LedgerLine, Step, StoreError};
+
+/// Intervals of one camera that are handed out at once.
+const MOST_INTERVALS: i64 = 200_000;
+
+pub(super) async fn ledger(pool: &SqlitePool, range: Range<Wall>) -> Result<Ledger, Fault> {
+    let mut tx = pool.begin().await?;
+    let upto =
+        sqlx::query_scalar!(r#"SELECT min(upto_ms) AS "upto: i64" FROM ledger_mark"#).fetch_one(&mut *tx).await?;
+    if let Some((frozen, lines)) = freeze::read(&mut tx, range.start.0, range.end.0).await? {
+        return Ok(Ledger { range, upto: upto.map(Wall), lines, rules: frozen.rules, frozen: Some(frozen) });
+    }
+    let rules = sqlx::query_scalar!("SELECT body FROM ledger_rules").fetch_optional(&mut *tx).await?;
+    let rules = rules.as_deref().map(serde_json::from_str).transpose()?.unwrap_or_default();
+    let range = countable(&mut tx, &range).await?;
+    let mut all: BTreeMap<CameraId, Tally> = BTreeMap::new();
+    for (level, from, until) in segments(&range) {
+        for (camera, mut tally) in level_lines(&mut tx, level, from, until).await? {
+            if level == HOURS {
+                // Part of a day: its samples are incomplete.
+                tally.judge_day();
+            }
+            all.entry(camera).or_default().follow(&tally);
+        }
+    }
+    let last = upto.map_or(range.end.0, |u| u.min(range.end.0)).saturating_sub(1);
+    let kinds = kinds_at(&mut tx, last).await?;
+    let lines = all
+        .into_iter()
+        .filter(|(_, tally)| !tally.is_empty())
+        .map(|(camera, tally)| LedgerLine { camera, tally, last: kinds.get(&camera).copied(), place: None })
+        .collect();
+    Ok(Ledger { range, upto: upto.map(Wall), lines, rules, frozen: None })
+}
+
+/// A range with its ends at full hours, or at full days where hours are not kept any more.
+async fn countable(tx: &mut SqliteConnection, range: &Range<Wall>) -> Result<Range<Wall>, Fault> {
+    let kept = sqlx::query_scalar!(r#"SELECT min(start_ms) AS "start: i64" FROM ledger_roll WHERE level = 0"#)
+        .fetch_one(tx)
+        .await?
+        .unwrap_or(i64::MAX);
+    let Range { mut start, mut end } = Calendar::widened(range);
+    if start.0 < kept {
+        start = Calendar::day(start);
+    }
+    if end.0 <= kept {
+        end = Calendar::day(Wall(end.0.saturating_add(DAY_MS - 1)));
+    }
+    Ok(start..end.max(start))
+}
+
+/// The rows that make up a range: level, from, until.
+fn segments(range: &Range<Wall>) -> Vec<(i64, i64, i64)> {
+    let mut found: Vec<(i64, i64, i64)> = Vec::new();
+    let mut at = range.start;
+    while at < range.end {
+        let day_end = Wall(Calendar::day(at).0.saturating_add(DAY_MS));
+        let (level, until) = if at == Calendar::month(at) && Calendar::next_month(at) <= range.end {
+            (MONTHS, Calendar::next_month(at))
+        } else if at == Calendar::day(at) && day_end <= range.end {
+            (DAYS, day_end)
+        } else {
+            (HOURS, day_end.min(range.end))
+        };
+        match found.last_mut() {
+            Some(last) if last.0 == level && level != HOURS => last.2 = until.0,
+            _ => found.push((level, at.0, until.0)),
+        }
+        at = until;
+    }
+    found
+}
+
+/// The sums of each camera over the rows of one level.
+pub(super) async fn level_lines(
+    tx: &mut SqliteConnection,
+    level: i64,
+    from: i64,
+    until: i64,
+) -> Result<BTreeMap<CameraId, Tally>, Fault> {
+    const BY_CAMERA: &str = concat!(
+        "SELECT camera, ",
+        sums!("sum(CASE WHEN start_ms = ?2 THEN standing ELSE 0 END)"),
+        " FROM ledger_roll WHERE level = ?1 AND start_ms >= ?2 AND start_ms < ?3 GROUP BY camera"
+    );
+    let found = sqlx::query(BY_CAMERA).bind(level).bind(from).bind(until).fetch_all(&mut *tx).await?;
+    let mut lines = found
+        .iter()
+        .map(|row| Ok((rows::camera(row, 0)?, rows::tally(row, 1)?)))
+        .collect::<Result<BTreeMap<_, _>, Fault>>()?;
+    for (camera, cause, millis) in freeze::pictures(tx, level, from, until).await? {
+        if let Some(tally) = lines.get_mut(&camera) {
+            *tally.picture.entry(cause).or_default() += millis;
+        }
+    }
+    Ok(lines)
+}
+
+/// What each camera counted as at an instant.
+pub(super) async fn kinds_at(tx: &mut SqliteConnection, at: i64) -> Result<HashMap<CameraId, Kind>, Fault> {
+    let found = sqlx::query!(
+        r#"SELECT held.camera AS "camera!: u32", held.status AS "status!: String",
+               EXISTS (SELECT 1 FROM excuse
+                       WHERE excuse.camera = held.camera AND excuse.from_ms <= ?1 AND excuse.until_ms > ?1)
+                   AS "excused!: bool"
+           FROM ledger_mark AS one
+           JOIN status_interval AS held ON held.camera = one.camera AND held.from_ms = (
+               SELECT max(from_ms) FROM status_interval WHERE camera = one.camera AND from_ms <= ?1
+           )
+           WHERE held.until_ms IS NULL OR held.until_ms > ?1"#,
+        at
+    )
+    .fetch_all(tx)
+    .await?;
+    found
+        .into_iter()
+        .map(|row| {
+            let status = word(&row.status, Status::from_code)?;
+            let kind = if row.excused && status != Status::Paused { Kind::Excused } else { status.into() };
+            Ok((CameraId(row.camera), kind))
+        })
+        .collect()
+}
+
+pub(super) async fn trend(
+    pool: &SqlitePool,
+    range: Range<Wall>,
+    step: Step,
+    cameras: Option<&[CameraId]>,
+) -> Result<Vec<(Wall, Tally)>, Fault> {
+    const BY_TIME: &str = concat!(
+        "SELECT start_ms, ",
+        sums!("sum(standing)"),
+        " FROM ledger_roll WHERE level = ?1 AND start_ms >= ?2 AND start_ms < ?3
+           AND (?4 IS NULL OR camera IN (SELECT value FROM json_each(?4))) GROUP BY start_ms ORDER BY start_ms"
+    );
+    let level = match step {
+        Step::Hour => HOURS,
+        Step::Day => DAYS,
+        Step::Month => MONTHS,
+    };
+    let cameras = cameras.map(|c| json_list(c.iter().map(|c| i64::from(c.0))));
+    let found = sqlx::query(BY_TIME)
+        .bind(level)
+        .bind(range.start.0)
+        .bind(range.end.0)
+        .bind(cameras.as_deref())
+        .fetch_all(pool)
+        .await?;
+    let mut steps =
+        found.iter().map(|row| Ok((Wall(row.try_get(0)?), rows::tally(row, 1)?))).collect::<Result<Vec<_>, Fault>>()?;
+    let faults = sqlx::query(
+        "SELECT start_ms, cause, sum(millis) FROM ledger_picture WHERE level = ?1 AND start_ms >= ?2 AND start_ms < ?3
+           AND (?4 IS NULL OR camera IN (SELECT value FROM json_each(?4))) GROUP BY start_ms, cause",
+    )
+    .bind(level)
+    .bind(range.start.0)
+    .bind(range.end.0)
+    .bind(cameras)
+    .fetch_all(pool)
+    .await?;
+    for row in &faults {
+        let start = Wall(row.try_get(0)?);
+        if let Ok(at) = steps.binary_search_by_key(&start, |s| s.0) {
+            *steps[at].1.picture.entry(rows::cause(row, 1)?).or_default() += row.try_get::<i64, _>(2)?;
+        }
+    }
+    Ok(steps)
+}
+
+pub(super) async fn history(pool: &SqlitePool, camera: CameraId, range: Range<Wall>) -> Result<LedgerHistory, Fault> {
+    let from = Calendar::day(range.start);
+    let (id, begin, end, before) = (i64::from(camera.0), from.0, range.end.0, from.0 - DAY_MS);
+    let most = MOST_INTERVALS + 1;
+    let intervals = sqlx::query_as!(
+        Row,
+        "SELECT from_ms, camera, until_ms, status, layer, cause, detail FROM status_interval
+         WHERE camera = ?1 AND from_ms < ?3 AND from_ms >= coalesce(
+             (SELECT max(from_ms) FROM status_interval WHERE camera = ?1 AND from_ms <= ?2), ?2)
+           AND (until_ms IS NULL OR until_ms > ?2)
+         ORDER BY from_ms LIMIT ?4",
+        id,
+        begin,
+        end,
+        most
+    )
+    .fetch_all(pool)
+    .await?;
+    if intervals.len() as i64 > MOST_INTERVALS {
+        return Err(StoreError::Invalid("this range holds too many changes: choose a shorter one".into()).into());
+    }
+    let carry = sqlx::query!(
+        "SELECT outage_since, outage_down, last_end FROM ledger_roll WHERE level = 1 AND start_ms = ? AND camera = ?",
+        before,
+        id
+    )
+    .fetch_optional(pool)
+    .await?;
+    let carry = carry.map_or_else(Carry::default, |c| Carry {
+        outage: c.outage_since.zip(c.outage_down).map(|(since, down_ms)| OpenOutage { since: Wall(since), down_ms }),
+        last_end: c.last_end.map(Wall),
+    });
+    Ok(LedgerHistory {
+        from,
+        carry,
+        intervals: intervals.into_iter().map(Row::interval).collect::<Result<Vec<_>, _>>()?,
+        excuses: excuses(pool, Some(camera), &(from..range.end)).await?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use health::ledger::HOUR_MS;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// The segments of a range meet, cover it, and are no more than months and the ends make necessary.
+        #[test]
+        fn segments_cover_a_range(start in 400_000_i64..500_000, hours in 0_i64..20_000) {
+            let range = Wall(start * HOUR_MS)..Wall((start + hours) * HOUR_MS);
+            let found = segments(&range);
+            let mut at = range.start.0;
+            for (level, from, until) in &found {
+                prop_assert_eq!(*from, at);
+                prop_assert!(until > from);
+                let day = |t: i64| Calendar::day(Wall(t)).0 == t;
+                let month = |t: i64| Calendar::month(Wall(t)).0 == t;
+                let fits = match *level {
+                    MONTHS => month(*from) && month(*until),
+                    DAYS => day(*from) && day(*until) && until - from < 62 * DAY_MS,
+                    _ => until - from < DAY_MS,
+                };
+                prop_assert!(fits);
+                at = *until;
+            }
+            prop_assert_eq!(at, range.end.0);
+            prop_assert!(found.len() <= 5);
+        }
+    }
+}

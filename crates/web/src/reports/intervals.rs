@@ -1,0 +1,101 @@
+//! The intervals that a report is counted from, one line each, cut at midnight, so that a spreadsheet can count again.
+
+use super::{Language, csv::push, table::local};
+use fleet::{CameraId, Wall};
+use health::ledger::{Calendar, Carry, DAY_MS, Kind, Rules, Stretch, pieces};
+use std::ops::Range;
+use store::LedgerHistory;
+
+/// Where a camera belongs, in words.
+pub(crate) struct Place {
+    pub(crate) name: String,
+    pub(crate) site: String,
+    pub(crate) town: String,
+    pub(crate) contractor: String,
+}
+
+/// The first line, with the mark of UTF-8.
+pub(crate) fn heading(language: Language) -> String {
+    let pick = |zh: &'static str, en: &'static str| language.pick(zh, en).to_owned();
+    let mut out = String::from("\u{feff}");
+    let names = [
+        pick("编号", "number"),
+        pick("摄像机", "camera"),
+        pick("村/中心区域", "site"),
+        pick("乡镇/街道", "town"),
+        pick("维护单位", "contractor"),
+        pick("日期", "day"),
+        pick("开始", "from"),
+        pick("结束", "until"),
+        pick("计为", "counts as"),
+        pick("秒数", "seconds"),
+        pick("整点采样数", "hourly samples"),
+        pick("状态", "status"),
+        pick("原因", "cause"),
+        pick("层", "layer"),
+        pick("离线开始", "outage began"),
+        pick("离线恢复", "outage ended"),
+        pick("修复秒数", "repair seconds"),
+        pick("豁免人与事由", "excused by and why"),
+    ];
+    push(&mut out, names);
+    out
+}
+
+/// The lines of one camera within a range.
+pub(crate) fn rows(
+    camera: CameraId,
+    place: &Place,
+    history: &LedgerHistory,
+    range: &Range<Wall>,
+    rules: &Rules,
+) -> String {
+    let stretches: Vec<Stretch> = history
+        .intervals
+        .iter()
+        .map(|i| Stretch { from: i.from, until: i.until, status: i.status, cause: i.cause })
+        .collect();
+    let all = pieces(&stretches, &history.excuses, &(history.from..range.end));
+    let mut carry: Carry = history.carry;
+    carry.count(&all, &(history.from..range.start), rules);
+    let mut out = String::new();
+    for piece in &all {
+        let mut from = piece.from.max(range.start);
+        while from < piece.until {
+            let until = Wall(Calendar::day(from).0 + DAY_MS).min(piece.until);
+            let one = carry.count(std::slice::from_ref(piece), &(from..until), rules);
+            let samples: u32 = one.samples.iter().sum();
+            let excuse =
+                history.excuses.iter().find(|e| piece.kind == Kind::Excused && e.from <= from && from < e.until);
+            push(
+                &mut out,
+                [
+                    camera.to_string(),
+                    place.name.clone(),
+                    place.site.clone(),
+                    place.town.clone(),
+                    place.contractor.clone(),
+                    Calendar::date(from).to_string(),
+                    local(from),
+                    local(until),
+                    piece.kind.code().to_owned(),
+                    seconds(until.millis_since(from)),
+                    samples.to_string(),
+                    piece.status.code().to_owned(),
+                    piece.cause.map_or("", |c| c.code()).to_owned(),
+                    piece.cause.map_or("", |c| c.layer().code()).to_owned(),
+                    one.began.to_string(),
+                    one.ended.to_string(),
+                    seconds(one.repair_ms),
+                    excuse.map(|e| format!("{}: {}", e.by, e.reason)).unwrap_or_default(),
+                ],
+            );
+            from = until;
+        }
+    }
+    out
+}
+
+fn seconds(millis: i64) -> String {
+    format!("{}.{:03}", millis / 1000, millis % 1000)
+}
