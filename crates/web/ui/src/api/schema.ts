@@ -398,6 +398,105 @@ export interface components {
             on: boolean;
             target: components["schemas"]["TargetView"];
         };
+        /** @description Rates are 0–1 and null without a denominator; times are milliseconds. */
+        Figures: {
+            /**
+             * Format: double
+             * @description 快照完整率.
+             */
+            completeness?: number | null;
+            /**
+             * Format: int32
+             * @description Camera-days whose samples are complete.
+             */
+            days_complete: number;
+            /**
+             * Format: int32
+             * @description Camera-days left out of (c) because samples are missing or unknown.
+             */
+            days_incomplete: number;
+            /** Format: int32 */
+            due: number;
+            /**
+             * Format: int32
+             * @description Outages that ended in it.
+             */
+            ended: number;
+            /** Format: double */
+            excused?: number | null;
+            /** Format: int32 */
+            gaps: number;
+            /** Format: int32 */
+            in_time: number;
+            /**
+             * Format: double
+             * @description 完好率: time online without any fault / judged time.
+             */
+            intact?: number | null;
+            /**
+             * Format: int64
+             * @description Time in the denominators.
+             */
+            judged_ms: number;
+            /** Format: double */
+            mtbf_ms?: number | null;
+            /** Format: double */
+            mttr_ms?: number | null;
+            /** Format: int64 */
+            offline_ms: number;
+            /**
+             * Format: double
+             * @description 在线率 (a), instantaneous at the end of the range (or now): online or impaired / judged cameras.
+             */
+            online_at_end?: number | null;
+            /**
+             * Format: double
+             * @description 在线率 (b), by duration: time online or impaired / judged time.
+             */
+            online_by_duration?: number | null;
+            /**
+             * Format: double
+             * @description 在线率 (c), by samples at full hours of complete days.
+             */
+            online_by_samples?: number | null;
+            /**
+             * Format: int32
+             * @description Outages that began in the range.
+             */
+            outages: number;
+            /** Format: double */
+            paused?: number | null;
+            /**
+             * Format: double
+             * @description 画面故障率: time with a fault of the picture / time with a picture.
+             */
+            picture_fault?: number | null;
+            picture_fault_by_class: components["schemas"]["PictureFault"][];
+            /**
+             * Format: double
+             * @description 修复及时率: in time / due.
+             */
+            repaired_in_time?: number | null;
+            /**
+             * Format: double
+             * @description 重复故障率: repeats / outages.
+             */
+            repeated?: number | null;
+            /** Format: int32 */
+            repeats: number;
+            /**
+             * Format: int32
+             * @description Outages that lasted when it began.
+             */
+            standing: number;
+            /** Format: int32 */
+            stored: number;
+            /**
+             * Format: double
+             * @description Shares of recorded time that are in no rate.
+             */
+            unknown?: number | null;
+        };
         /** @description Figures of a running session over its last window. */
         FiguresView: {
             /**
@@ -436,6 +535,12 @@ export interface components {
             towns: components["schemas"]["TownView"][];
             uplinks: components["schemas"]["UplinkView"][];
         };
+        FrozenView: {
+            /** Format: int64 */
+            at: number;
+            /** @description SHA-256 over the month before's hash and this month's figures, in hexadecimal. */
+            hash: string;
+        };
         GapView: {
             /** Format: int32 */
             camera: number;
@@ -443,6 +548,29 @@ export interface components {
             detail: string;
             /** Format: int64 */
             slot: number;
+        };
+        /**
+         * @description By what a report is grouped.
+         * @enum {string}
+         */
+        Group: "town" | "site" | "contractor" | "camera";
+        /** @description One line of a report. */
+        GroupRow: {
+            before?: null | components["schemas"]["Figures"];
+            /** Format: int32 */
+            cameras: number;
+            figures: components["schemas"]["Figures"];
+            /**
+             * Format: int32
+             * @description Number of the town, site or camera; null for contractors.
+             */
+            id?: number | null;
+            /** @description Empty for cameras without a contractor. */
+            name: string;
+            /** @description The site of a camera. */
+            site?: string | null;
+            /** @description The town of a site or camera. */
+            town?: string | null;
         };
         /** @enum {string} */
         HoldReasonWord: "power_cut" | "road_works" | "demolition" | "carrier_fibre" | "parts" | "weather" | "no_access";
@@ -1110,6 +1238,17 @@ export interface components {
              */
             until?: number | null;
         };
+        /**
+         * @description What kind of report.
+         * @enum {string}
+         */
+        Period: "day" | "week" | "month" | "range";
+        /** @description One class of fault of the picture. */
+        PictureFault: {
+            cause: components["schemas"]["CauseWord"];
+            /** Format: double */
+            rate: number;
+        };
         /** @enum {string} */
         PictureKindWord: "before" | "after" | "photo";
         /** @description What maintenance is about. */
@@ -1160,6 +1299,42 @@ export interface components {
         ReleaseBody: {
             /** @description Why it may end. */
             reason: string;
+        };
+        /** @description Figures of a period. */
+        Report: {
+            /**
+             * Format: int64
+             * @description Counted so far; null if nothing is.
+             */
+            as_of?: number | null;
+            before?: null | components["schemas"]["Figures"];
+            /** Format: int64 */
+            before_from: number;
+            /** Format: int64 */
+            before_until: number;
+            /** Format: int32 */
+            cameras: number;
+            /** Format: int64 */
+            from: number;
+            frozen?: null | components["schemas"]["FrozenView"];
+            group: components["schemas"]["Group"];
+            groups: components["schemas"]["GroupRow"][];
+            period: components["schemas"]["Period"];
+            /**
+             * Format: int64
+             * @description An outage is repaired in time within so long.
+             */
+            repair_within_ms: number;
+            /**
+             * Format: int64
+             * @description An outage repeats the one before within so long.
+             */
+            repeat_within_ms: number;
+            total: components["schemas"]["Figures"];
+            trend: components["schemas"]["TrendPoint"][];
+            trend_step: components["schemas"]["TrendStep"];
+            /** Format: int64 */
+            until: number;
         };
         /** @enum {string} */
         RoleWord: "operator" | "technician" | "auditor" | "administrator";
@@ -1379,6 +1554,26 @@ export interface components {
         };
         /** @enum {string} */
         TransportWord: "tcp" | "udp";
+        TrendPoint: {
+            /** Format: int64 */
+            at: number;
+            /** Format: double */
+            completeness?: number | null;
+            /** Format: double */
+            intact?: number | null;
+            /** Format: int64 */
+            offline_ms: number;
+            /** Format: double */
+            online_by_duration?: number | null;
+            /** Format: int32 */
+            outages: number;
+            /** Format: double */
+            picture_fault?: number | null;
+            /** Format: double */
+            unknown?: number | null;
+        };
+        /** @enum {string} */
+        TrendStep: "hour" | "day" | "month";
         /** @description How a try-out went. */
         Trial: {
             delivered: boolean;

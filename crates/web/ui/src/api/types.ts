@@ -416,7 +416,7 @@ export const GROUPS = ['town', 'site', 'contractor', 'camera'] as const
 export type GroupCode = (typeof GROUPS)[number]
 
 /** Rates are 0–1 and null without a denominator. */
-export interface Figures {
+export interface ReportFigures {
   online_at_end: number | null
   online_by_duration: number | null
   online_by_samples: number | null
@@ -451,8 +451,8 @@ export interface GroupRow {
   town: string | null
   site: string | null
   cameras: number
-  figures: Figures
-  before: Figures | null
+  figures: ReportFigures
+  before: ReportFigures | null
 }
 
 export interface Report {
@@ -465,10 +465,10 @@ export interface Report {
   repeat_within_ms: number
   group: GroupCode
   cameras: number
-  total: Figures
+  total: ReportFigures
   before_from: number
   before_until: number
-  before: Figures | null
+  before: ReportFigures | null
   groups: GroupRow[]
   trend_step: 'hour' | 'day' | 'month'
   trend: {
