@@ -113,6 +113,9 @@ impl Running {
         if self.pruned.is_none_or(|at| at.elapsed() > PRUNE_EVERY) {
             store.prune_notices(Wall(now.0 - LOG_MS)).await?;
             self.pruned = Some(tokio::time::Instant::now());
+            // What is over and neither open again nor waited for is forgotten here too.
+            let known = &self.known;
+            self.teller.forget(|_, incident| known.contains(&incident) || incidents.contains_key(&incident));
         }
         Ok(())
     }
