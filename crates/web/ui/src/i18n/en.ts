@@ -262,6 +262,7 @@ const en: Messages = {
     ms: '{ms} ms',
     next: 'Next step',
     transcript: 'RTSP transcript',
+    save: 'Download transcript',
   },
   history: {
     title: 'History',

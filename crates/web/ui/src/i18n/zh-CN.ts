@@ -260,6 +260,7 @@ const zhCN = {
     ms: '{ms} 毫秒',
     next: '下一步',
     transcript: 'RTSP 交互记录',
+    save: '下载交互记录',
   },
   history: {
     title: '状态历史',
