@@ -1,6 +1,7 @@
-//! Prints the OpenAPI document of the API, for `npm run schema`.
-#![allow(clippy::print_stdout, missing_docs)]
+//! Prints the OpenAPI document: `cargo run -p sharpeyes-web --example openapi > openapi.json`.
+#![allow(clippy::print_stdout)]
 
-fn main() {
-    println!("{}", serde_json::to_string(&web::openapi()).unwrap_or_default());
+fn main() -> Result<(), serde_json::Error> {
+    println!("{}", web::openapi().to_json()?);
+    Ok(())
 }
