@@ -1,8 +1,10 @@
 //! The config file: TOML, every key explained in `config/sharpeyes.toml`, unknown keys refused with a suggestion.
 
+mod diagnosis;
 mod error;
 mod span;
 
+pub(crate) use diagnosis::Diagnosis;
 pub(crate) use error::ConfigError;
 
 use fleet::StreamChoice;
@@ -23,6 +25,7 @@ pub(crate) struct Config {
     pub(crate) ingest: Ingest,
     pub(crate) health: Health,
     pub(crate) picture: Picture,
+    pub(crate) diagnosis: Diagnosis,
     pub(crate) archive: Archive,
     pub(crate) desk: Desk,
     pub(crate) reports: Reports,
@@ -320,7 +323,8 @@ impl Config {
             (self.reports.repeat_within.within(60_000, 31_622_400_000), "reports.repeat_within", "1m to 8784h"),
             ((50..=99).contains(&self.archive.high_water_percent), "archive.high_water_percent", "50 to 99"),
         ];
-        rules.into_iter().find(|(good, ..)| !good).map_or(Ok(()), |(_, key, expected)| Err((key, expected)))
+        rules.into_iter().find(|(good, ..)| !good).map_or(Ok(()), |(_, key, expected)| Err((key, expected)))?;
+        self.diagnosis.check()
     }
 
     /// Where snapshots are kept.
@@ -414,6 +418,12 @@ mod tests {
             tell("[health]\nsnapshot_every = \"0s\"\n"),
             "my.toml: health.snapshot_every cannot be used; expected 1s to 24h"
         );
+        assert_eq!(
+            tell("[diagnosis]\noff = [\"no_answer\"]\n"),
+            "my.toml: diagnosis.off cannot be used; expected faults of the picture, such as [\"picture_blurred\"]"
+        );
+        assert!(tell("[diagnosis]\noff = [\"blurry\"]\n").starts_with("my.toml, line 2: "));
+        assert!(tell("[diagnosis]\ndark_mean = nan\n").contains("diagnosis.dark_mean cannot be used"));
         assert!(tell("[ingest]\nconnect = \"4 parsecs\"\n").contains("such as \"4s\""));
     }
 }

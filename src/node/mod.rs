@@ -1,9 +1,10 @@
 //! One node: the rooms of the house wired together.
 //!
 //! One task owns `health::Fleet` ([`owner`]); it is fed with events and carries out effects. Facts go to the
-//! store through the [`recorder`], pictures and snapshots are taken by short tasks ([`takes`]), our own machine
-//! is watched by [`own`]. Everybody else reads the published board.
+//! store through the [`recorder`], what cameras usually show ([`judge`]) through the [`shelf`]; pictures and snapshots
+//! are taken by short tasks ([`takes`]), our own machine is watched by [`own`]. Everybody else reads the published board.
 
+mod judge;
 mod keeper;
 mod ledger;
 mod logging;
@@ -12,6 +13,7 @@ mod own;
 mod owner;
 mod recorder;
 mod reverify;
+mod shelf;
 mod takes;
 
 pub(crate) use logging::start as start_logging;
@@ -115,6 +117,18 @@ impl Node {
             notifier::Notifier { store: Arc::clone(&store), shared: Arc::clone(&shared), courier: courier.clone() };
         tokio::spawn(notifier.run(stop.clone()));
         tokio::spawn(keeper::Keeper::new(Arc::clone(&store), &shared, &config.desk).run(stop.clone()));
+        let shelf = shelf::Shelf::start(Arc::clone(&store));
+        let verdicts = Arc::new(web::Verdicts::default());
+        let judge = judge::Judge::resume(
+            config.diagnosis.settings(),
+            store.as_ref(),
+            &registry,
+            Arc::clone(&verdicts),
+            shelf.clone(),
+            now.wall,
+        )
+        .await
+        .map_err(Failure::setup)?;
         let takes = takes::Takes::new(ingest.clone(), pool.clone(), archive.clone());
         if config.archive.verify_every_days > 0 {
             let every = Duration::from_secs(u64::from(config.archive.verify_every_days) * 86_400);
@@ -132,10 +146,12 @@ impl Node {
             ingest: ingest.clone(),
             courier,
             ingest_config,
+            diagnosis: config.diagnosis.settings(),
             board: Arc::clone(&shared.board),
             registry: Arc::clone(&shared.registry),
             changes: shared.changes.clone(),
             gallery: Arc::clone(&shared.gallery),
+            verdicts,
             commands: commands_tx,
             demo: extras.demo,
             heartbeat: Arc::clone(&shared.heartbeat),
@@ -153,6 +169,7 @@ impl Node {
             ingest: ingest.clone(),
             takes,
             recorder: recorder.clone(),
+            judge,
             shared,
             windows: windows.into(),
         };
@@ -165,6 +182,7 @@ impl Node {
             let _ = owned.await;
             recorder.close().await;
             let _ = ledger.await;
+            shelf.close().await;
             archive.close().await;
             pool.shutdown().await;
             store.close().await;

@@ -1,6 +1,6 @@
 //! The one task that owns the fleet's state.
 
-use super::{own::OwnChange, recorder::Recorder, takes};
+use super::{judge::Judge, own::OwnChange, recorder::Recorder, takes};
 use arc_swap::ArcSwap;
 use fleet::{CameraId, Cause, Mono, Now, Registry, Status, Wall};
 use health::{Effect, Event, Failure, Fleet, Incident, IncidentId, PictureVerdict, SnapshotOutcome, StreamEvent};
@@ -32,14 +32,13 @@ pub(super) struct Shared {
 /// What a short task brought back.
 pub(super) enum Taken {
     /// `None`: no keyframe came. The session tells why when it ends; a picture that never came shows no fault.
-    Picture {
-        camera: CameraId,
-        outcome: Option<Result<Box<(Now, Assessment)>, Failure>>,
-    },
+    Picture { camera: CameraId, outcome: Option<Result<Box<(Now, Assessment)>, Failure>> },
     Snapshot {
         camera: CameraId,
         slot: Wall,
         outcome: SnapshotOutcome,
+        /// Of what was stored.
+        stored: Option<archive::SnapshotId>,
     },
 }
 
@@ -57,6 +56,7 @@ pub(super) struct Owner {
     pub(super) ingest: ingest::Ingest,
     pub(super) takes: takes::Takes,
     pub(super) recorder: Recorder,
+    pub(super) judge: Judge,
     pub(super) shared: Arc<Shared>,
     /// Planned maintenance as the store has it at the start.
     pub(super) windows: Arc<[health::Window]>,
@@ -72,7 +72,6 @@ impl Owner {
             owner: self,
             taken: taken_tx,
             effects: Vec::new(),
-            diagnosis: picture::Diagnosis::new(picture::DiagnosisConfig::default()),
             published: None,
             dirty: true,
             changed: BTreeSet::new(),
@@ -116,7 +115,6 @@ struct Desk {
     owner: Owner,
     taken: mpsc::Sender<Taken>,
     effects: Vec<Effect>,
-    diagnosis: picture::Diagnosis,
     published: Option<Mono>,
     dirty: bool,
     /// Rows and incidents to be told of with the next board.
@@ -176,14 +174,24 @@ impl Desk {
             web::Command::Registry(registry) => {
                 self.owner.ingest.set_registry(Arc::clone(&registry));
                 self.owner.shared.registry.store(Arc::clone(&registry));
+                self.owner.judge.registry(&registry);
                 self.handle(Event::Registry(registry));
+            }
+            web::Command::Picture(order) => {
+                let camera = order.camera();
+                self.owner.judge.order(order, Now::read());
+                // So that what was decided is seen at once.
+                self.look_again(camera, Some(Duration::ZERO));
             }
         }
     }
 
     fn taken(&mut self, taken: Taken) {
         match taken {
-            Taken::Snapshot { camera, slot, outcome } => {
+            Taken::Snapshot { camera, slot, outcome, stored } => {
+                if let Some(id) = stored {
+                    self.owner.judge.archived(camera, id.to_string());
+                }
                 self.handle(Event::Snapshot { camera, slot, outcome });
                 self.changed.insert(camera);
             }
@@ -193,10 +201,9 @@ impl Desk {
                 let verdict = match outcome {
                     Ok(picture) => {
                         let (received, assessment) = *picture;
-                        let judged = self.diagnosis.judge(camera, &assessment.features, received);
+                        let (fault, pause) = self.owner.judge.judge(camera, &assessment.features, received);
                         self.owner.shared.gallery.put(camera, assessment.thumbnail, received.wall);
-                        self.look_again(camera, judged.look_again);
-                        let fault = judged.fault().map(|(cause, detail)| Failure { cause, detail });
+                        self.look_again(camera, pause);
                         PictureVerdict { received: received.wall, fault }
                     }
                     Err(failure) => PictureVerdict { received: Wall::read(), fault: Some(failure) },

@@ -58,9 +58,13 @@ impl Takes {
         tokio::spawn(async move {
             let outcome = match ingest.next_keyframe(wanted.camera, KEYFRAME_WITHIN).await {
                 Ok(keyframe) => store(&archive, &wanted, &keyframe).await,
-                Err(failure) => SnapshotOutcome::Missed(failure),
+                Err(failure) => Err(failure),
             };
-            let _ = done.send(Taken::Snapshot { camera: wanted.camera, slot: wanted.slot, outcome }).await;
+            let (outcome, stored) = match outcome {
+                Ok(id) => (SnapshotOutcome::Stored, Some(id)),
+                Err(failure) => (SnapshotOutcome::Missed(failure), None),
+            };
+            let _ = done.send(Taken::Snapshot { camera: wanted.camera, slot: wanted.slot, outcome, stored }).await;
         });
     }
 
@@ -76,7 +80,11 @@ impl Takes {
     }
 }
 
-async fn store(archive: &archive::Archive, wanted: &Wanted, keyframe: &ingest::Keyframe) -> SnapshotOutcome {
+async fn store(
+    archive: &archive::Archive,
+    wanted: &Wanted,
+    keyframe: &ingest::Keyframe,
+) -> Result<archive::SnapshotId, Failure> {
     let snapshot = archive::NewSnapshot {
         camera: wanted.camera,
         stream: keyframe.stream,
@@ -92,8 +100,8 @@ async fn store(archive: &archive::Archive, wanted: &Wanted, keyframe: &ingest::K
         data: keyframe.data.clone(),
     };
     match archive.append(snapshot).await {
-        Ok(_) => SnapshotOutcome::Stored,
-        Err(error) => SnapshotOutcome::Missed(Failure { cause: Cause::OwnDisk, detail: format!("archive: {error}") }),
+        Ok(stored) => Ok(stored.id),
+        Err(error) => Err(Failure { cause: Cause::OwnDisk, detail: format!("archive: {error}") }),
     }
 }
 

@@ -25,7 +25,9 @@ mod wire;
 mod worker;
 
 pub use config::{Config, SandboxPolicy};
-pub use diagnosis::{Diagnosis, DiagnosisConfig, Finding, Level, Twins, Verdict};
+pub use diagnosis::{
+    Diagnosis, DiagnosisConfig, Finding, Learned, Level, Measure, MeasureKind, RecordError, Twins, Verdict,
+};
 pub use error::{PictureError, PoolError};
 pub use features::{Assessment, Features, GRID_CELLS, GRID_COLUMNS, GRID_ROWS};
 pub use pool::{Pool, Stats};

@@ -18,6 +18,7 @@ mod ledger;
 mod notices;
 mod open;
 mod orders;
+mod pictures;
 mod register;
 mod resume;
 mod sessions;
@@ -28,14 +29,14 @@ mod windows;
 mod writer;
 
 use error::{Fault, limited};
-use fleet::{CameraId, Registry, Wall};
+use fleet::{CameraId, Cause, Registry, Wall};
 use health::{Incident, IncidentId, Resumed};
 use sqlx::SqlitePool;
 use std::{ops::Range, path::Path, sync::Arc};
 use store::{
-    AuditEntry, AuditLink, AuditQuery, AuditRecord, Export, ExportId, ExportQuery, Fact, HistoryQuery, IncidentQuery,
-    NewUser, Page, RegistryChange, Result, SessionRecord, StatusInterval, StatusSeconds, Store, StoreError, User,
-    UserId,
+    AuditEntry, AuditLink, AuditQuery, AuditRecord, BaselineChange, BaselineRecord, Export, ExportId, ExportQuery,
+    Fact, HistoryQuery, IncidentQuery, NewUser, Page, RegistryChange, Result, SessionRecord, StatusInterval,
+    StatusSeconds, Store, StoreError, User, UserId, Word, WordCount,
 };
 use vault::Vault;
 use writer::Writer;
@@ -205,6 +206,38 @@ impl store::Exports for SqliteStore {
             audit::hash(&mut connection, seq).await
         })
         .await
+    }
+}
+
+#[async_trait::async_trait]
+impl store::Pictures for SqliteStore {
+    async fn baselines(&self) -> Result<Vec<BaselineRecord>> {
+        limited(pictures::baselines(&self.reader)).await
+    }
+
+    async fn change_baselines(&self, changes: Vec<BaselineChange>) -> Result<()> {
+        self.writer.write(move |tx| Box::pin(pictures::change_baselines(tx, changes))).await
+    }
+
+    async fn say(&self, word: &Word) -> Result<()> {
+        let word = word.clone();
+        self.writer.write(move |tx| Box::pin(async move { pictures::say(tx, &word).await })).await
+    }
+
+    async fn words_on(&self, camera: CameraId, most: u32) -> Result<Vec<Word>> {
+        limited(pictures::words_on(&self.reader, camera, most)).await
+    }
+
+    async fn exceptions(&self, now: Wall) -> Result<Vec<Word>> {
+        limited(pictures::exceptions(&self.reader, now)).await
+    }
+
+    async fn end_exception(&self, camera: CameraId, cause: Cause, now: Wall) -> Result<bool> {
+        self.writer.write(move |tx| Box::pin(pictures::end_exception(tx, camera, cause, now))).await
+    }
+
+    async fn count_words(&self, since: Wall) -> Result<Vec<WordCount>> {
+        limited(pictures::count_words(&self.reader, since)).await
     }
 }
 

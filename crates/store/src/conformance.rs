@@ -9,6 +9,7 @@ mod ledger;
 mod notices;
 mod orders;
 mod people;
+mod pictures;
 mod register;
 mod samples;
 mod windows;
@@ -65,5 +66,8 @@ pub async fn run(make: impl AsyncFn() -> Arc<dyn Store>) {
         audit::hostile_cursors_are_refused,
         exports::exports_are_numbered_changed_and_found,
         exports::the_log_is_found_by_what_it_is_about,
+        pictures::baselines_are_replaced_and_dropped,
+        pictures::the_last_word_on_a_verdict_counts,
+        pictures::exceptions_end,
     ];
 }

@@ -10,6 +10,7 @@ mod ledger;
 mod notices;
 pub mod orders;
 mod people;
+mod pictures;
 mod windows;
 
 pub use error::StoreError;
@@ -22,6 +23,7 @@ pub use ledger::{
 pub use notices::{Channel, Delivery, DeliveryState, MOST_CHANNELS, NewDelivery, NoticeStore, Tried};
 pub use orders::{Agreement, NewOrderPicture, OrderPicture, OrderQuery, OrderStore, PictureKind};
 pub use people::{AuditEntry, AuditQuery, AuditRecord, NewUser, Role, SessionRecord, User, UserId};
+pub use pictures::{BaselineChange, BaselineRecord, Pictures, Said, Word, WordCount};
 pub use windows::{MOST_WINDOWS, WindowStore};
 
 use fleet::{CameraId, Registry, Wall};
@@ -33,7 +35,9 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 
 /// Where facts are kept. Cheap to share behind an `Arc`; every method may be called from many tasks.
 #[async_trait::async_trait]
-pub trait Store: Exports + WindowStore + OrderStore + NoticeStore + LedgerStore + Send + Sync + 'static {
+pub trait Store:
+    Exports + WindowStore + OrderStore + NoticeStore + LedgerStore + Pictures + Send + Sync + 'static
+{
     // -- the register
 
     /// The whole register, credentials included.

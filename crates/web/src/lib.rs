@@ -36,6 +36,7 @@ mod session;
 mod tally;
 mod throttle;
 pub mod users;
+mod verdicts;
 mod views;
 mod words;
 
@@ -45,6 +46,7 @@ pub use demo::{ActiveFault, Demo, DemoError, DemoFault, DemoTarget};
 pub use gallery::{Gallery, Thumbnail};
 pub use server::serve;
 pub use services::{Change, Command, Heartbeat, Services};
+pub use verdicts::{Held, Judged, PictureOrder, Verdicts};
 
 /// Version of the program.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -1,6 +1,6 @@
 //! What the HTTP side needs from the rest of the node, handed in by whoever wires it.
 
-use crate::{Demo, Gallery, WebConfig};
+use crate::{Demo, Gallery, PictureOrder, Verdicts, WebConfig};
 use arc_swap::ArcSwap;
 use fleet::{Mono, Now, Registry, Wall};
 use health::{Board, CameraRow, Incident, OwnPart};
@@ -30,6 +30,8 @@ pub struct Services {
     pub courier: notify::Courier,
     /// Limits a probe works with.
     pub ingest_config: ingest::Config,
+    /// Thresholds a probe judges pictures with.
+    pub diagnosis: picture::DiagnosisConfig,
     /// The fleet as last published.
     pub board: Arc<ArcSwap<Board>>,
     /// The register as last loaded.
@@ -38,6 +40,8 @@ pub struct Services {
     pub changes: broadcast::Sender<Change>,
     /// Newest thumbnails.
     pub gallery: Arc<Gallery>,
+    /// Newest verdicts on pictures.
+    pub verdicts: Arc<Verdicts>,
     /// What people ask of the core.
     pub commands: mpsc::Sender<Command>,
     /// The simulated county, in a demo.
@@ -68,6 +72,8 @@ pub enum Command {
     Event(health::Event),
     /// The register was changed: tell the core and the sessions.
     Registry(Arc<Registry>),
+    /// What was decided about a camera's picture.
+    Picture(PictureOrder),
 }
 
 /// Says that the node's own loop makes progress, whatever cameras and disks do.

@@ -168,7 +168,7 @@ impl From<&StreamFigures> for FiguresView {
 }
 
 /// JSON knows no infinity; what cannot be said is nothing.
-fn finite(value: f32) -> f32 {
+pub(crate) fn finite(value: f32) -> f32 {
     if value.is_finite() { value } else { 0.0 }
 }
 

@@ -5,8 +5,9 @@ use health::{
     LikelyCause, OwnPart, Severity, SnapshotClass,
     desk::{HoldReason, OrderState, Outcome},
 };
+use picture::{Level, MeasureKind};
 use serde::{Deserialize, Serialize};
-use store::{ExportState, PictureKind, Role};
+use store::{ExportState, PictureKind, Role, Said};
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
@@ -55,6 +56,12 @@ words! {
     OwnWord(OwnPart) = PARTS.iter().map(|w| code(&w.0));
     /// How far an export is.
     ExportWord(ExportState) = ExportState::ALL.map(ExportState::code);
+    /// How bad a fault of the picture is.
+    LevelWord(Level) = [Level::Slight, Level::Severe].map(Level::code);
+    /// What a figure of a picture is of.
+    MeasureWord(MeasureKind) = MeasureKind::ALL.map(MeasureKind::code);
+    /// What a person said of a verdict.
+    SaidWord(Said) = Said::ALL.map(Said::code);
     /// Video codec.
     CodecWord(Codec) = [Codec::H264, Codec::H265, Codec::Jpeg].map(Codec::code);
     /// Village or central area.

@@ -4,7 +4,6 @@
 use super::{DiagnosisConfig, classes::correlation};
 use crate::{Features, GRID_CELLS};
 use fleet::Mono;
-use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// Below this mean saturation a picture is grey: the camera works by infrared.
@@ -15,16 +14,16 @@ const SLOWEST: f32 = 1.0 / 64.0;
 const PACE: Duration = Duration::from_secs(1200);
 
 /// By day and by night.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Baselines {
-    colour: Option<Box<Baseline>>,
-    grey: Option<Box<Baseline>>,
+    pub(super) colour: Option<Box<Baseline>>,
+    pub(super) grey: Option<Box<Baseline>>,
 }
 
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Baseline {
     /// Pictures that made it, counted up to a limit.
-    count: u16,
+    pub(super) count: u16,
     pub(super) acuity: f32,
     pub(super) noise: f32,
     pub(super) flat: f32,
@@ -35,9 +34,8 @@ pub(super) struct Baseline {
     pub(super) row_stripes: f32,
     pub(super) column_stripes: f32,
     /// Mean of the edge maps, ×256.
-    edges: Vec<u16>,
-    #[serde(skip)]
-    last: Option<Mono>,
+    pub(super) edges: Vec<u16>,
+    pub(super) last: Option<Mono>,
 }
 
 impl Baselines {
@@ -48,10 +46,14 @@ impl Baselines {
         one.as_deref().filter(|b| b.count >= 3)
     }
 
-    /// Takes in a picture without a fault.
-    pub(super) fn learn(&mut self, features: &Features, at: Mono, config: &DiagnosisConfig) {
+    /// Takes in a picture without a fault; whether it changed anything.
+    pub(super) fn learn(&mut self, features: &Features, at: Mono, config: &DiagnosisConfig) -> bool {
         let one = if features.saturation < GREY { &mut self.grey } else { &mut self.colour };
-        one.get_or_insert_default().learn(features, at, config);
+        one.get_or_insert_default().learn(features, at, config)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.colour.is_none() && self.grey.is_none()
     }
 }
 
@@ -65,9 +67,9 @@ impl Baseline {
         self.edges.iter().map(|&e| (e >> 8) as u8).collect()
     }
 
-    fn learn(&mut self, f: &Features, at: Mono, config: &DiagnosisConfig) {
+    fn learn(&mut self, f: &Features, at: Mono, config: &DiagnosisConfig) -> bool {
         if self.is_learned(config) && self.last.is_some_and(|last| at.since(last) < PACE) {
-            return;
+            return false;
         }
         self.last = Some(at);
         self.count = self.count.saturating_add(1);
@@ -91,5 +93,6 @@ impl Baseline {
             follow(&mut value, f32::from(new) * 256.0);
             *old = value as u16;
         }
+        true
     }
 }

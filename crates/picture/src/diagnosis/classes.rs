@@ -29,28 +29,31 @@ impl Sign {
     }
 }
 
-/// All faults this picture shows by itself. Classes that explain each other away are asked in order: a black
-/// picture is not also dark, covered and blurred.
-pub(super) fn signs(features: &Features, baseline: Option<&Baseline>, config: &DiagnosisConfig) -> Vec<Sign> {
-    if let Some(sign) = black(features, config) {
+/// All faults of the `wanted` classes that this picture shows by itself. Classes that explain each other away are
+/// asked in order: a black picture is not also dark, covered and blurred. One that is not wanted explains nothing.
+pub(super) fn signs(
+    features: &Features,
+    baseline: Option<&Baseline>,
+    config: &DiagnosisConfig,
+    wanted: impl Fn(Cause) -> bool,
+) -> Vec<Sign> {
+    let ask = |sign: Option<Sign>| sign.filter(|s| wanted(s.cause));
+    if let Some(sign) = ask(black(features, config)) {
         return vec![sign];
     }
     let mut found = Vec::new();
-    found.extend(stripes(features, baseline, config));
-    found.extend(noise(features, baseline, config));
+    found.extend(ask(stripes(features, baseline, config)));
+    found.extend(ask(noise(features, baseline, config)));
     if found.is_empty() {
-        let light = too_dark(features, config).or_else(|| too_bright(features, config));
-        match light {
-            Some(sign) => found.push(sign),
-            None => match covered(features, baseline, config) {
-                Some(sign) => found.push(sign),
-                None => found.extend(blurred(features, baseline, config)),
-            },
-        }
+        let first = ask(too_dark(features, config))
+            .or_else(|| ask(too_bright(features, config)))
+            .or_else(|| ask(covered(features, baseline, config)))
+            .or_else(|| ask(blurred(features, baseline, config)));
+        found.extend(first);
     }
-    found.extend(colour_cast(features, baseline, config));
+    found.extend(ask(colour_cast(features, baseline, config)));
     if found.is_empty() {
-        found.extend(moved(features, baseline, config));
+        found.extend(ask(moved(features, baseline, config)));
     }
     found
 }
@@ -102,15 +105,19 @@ fn covered(f: &Features, baseline: Option<&Baseline>, config: &DiagnosisConfig) 
     })
 }
 
+pub(super) fn blur_limit(baseline: Option<&Baseline>, config: &DiagnosisConfig) -> f32 {
+    // Above the upper bound people still call a picture sharp, whatever the camera usually delivers.
+    let usual = baseline.map_or(0.0, |b| (b.acuity * config.blur_share).min(config.blur_acuity * 4.0));
+    config.blur_acuity.max(usual)
+}
+
 fn blurred(f: &Features, baseline: Option<&Baseline>, config: &DiagnosisConfig) -> Option<Sign> {
     // Without contrast there is nothing that could be sharp: fog, plain walls, a dark night.
     let enough = baseline.map_or(18.0, |b| (b.deviation * 0.6).clamp(8.0, 18.0));
     if f.deviation < enough {
         return None;
     }
-    // Above the upper bound people still call a picture sharp, whatever the camera usually delivers.
-    let usual = baseline.map_or(0.0, |b| (b.acuity * config.blur_share).min(config.blur_acuity * 4.0));
-    let threshold = config.blur_acuity.max(usual);
+    let threshold = blur_limit(baseline, config);
     let acuity = f.acuity();
     (acuity < threshold).then(|| {
         let usual = baseline.map_or(String::new(), |b| format!(", usually {:.3}", b.acuity));
@@ -142,11 +149,15 @@ fn colour_cast(f: &Features, baseline: Option<&Baseline>, config: &DiagnosisConf
     })
 }
 
+pub(super) fn noise_limit(baseline: Option<&Baseline>, config: &DiagnosisConfig) -> f32 {
+    config.noise_sigma.max(baseline.map_or(0.0, |b| b.noise * 2.0))
+}
+
 /// By Immerkær's sigma where the picture is smooth; or, when the encoder smoothed the noise in some blocks and
 /// kept it in others, by fine detail that outweighs the picture's whole contrast: no scene has that (white noise
 /// alone has an acuity of 20, sharp scenes up to about 1); or by both figures at several times the usual.
 fn noise(f: &Features, baseline: Option<&Baseline>, config: &DiagnosisConfig) -> Option<Sign> {
-    let sigma_limit = config.noise_sigma.max(baseline.map_or(0.0, |b| b.noise * 2.0));
+    let sigma_limit = noise_limit(baseline, config);
     let acuity_limit = config.noise_acuity.max(baseline.map_or(0.0, |b| b.acuity * 2.0));
     let acuity = f.acuity();
     if f.noise > sigma_limit {
@@ -174,25 +185,36 @@ fn noise(f: &Features, baseline: Option<&Baseline>, config: &DiagnosisConfig) ->
     })
 }
 
-fn stripes(f: &Features, baseline: Option<&Baseline>, config: &DiagnosisConfig) -> Option<Sign> {
+/// The direction that is nearer its limit, its figure and the limit.
+pub(super) fn stripe_figures(
+    f: &Features,
+    baseline: Option<&Baseline>,
+    config: &DiagnosisConfig,
+) -> (&'static str, f32, f32) {
     let (rows, columns) = (f.row_stripes, f.column_stripes);
     let usual = |figure: fn(&Baseline) -> f32| baseline.map_or(0.0, |b| figure(b) * 2.0 + 4.0);
     // Fences, blinds and steps are part of the scene.
     let row_limit = config.stripe_jump.max(usual(|b| b.row_stripes));
     let column_limit = config.stripe_jump.max(usual(|b| b.column_stripes));
-    let (kind, measured, threshold) = if rows / row_limit >= columns / column_limit {
+    if rows / row_limit >= columns / column_limit {
         ("horizontal", rows, row_limit)
     } else {
         ("vertical", columns, column_limit)
-    };
+    }
+}
+
+fn stripes(f: &Features, baseline: Option<&Baseline>, config: &DiagnosisConfig) -> Option<Sign> {
+    let (kind, measured, threshold) = stripe_figures(f, baseline, config);
     (measured > threshold).then(|| {
         let detail = format!("{kind} stripes of {measured:.0} luma steps (limit {threshold:.0})");
         Sign::new(Cause::PictureStripes, measured, threshold, threshold * 3.0, detail)
     })
 }
 
+/// How well the edges agree with the usual scene, and the limit; `None` if they cannot be compared.
+///
 /// Where the edges are does not change with light, weather and traffic as much as luma does.
-fn moved(f: &Features, baseline: Option<&Baseline>, config: &DiagnosisConfig) -> Option<Sign> {
+pub(super) fn scene_figures(f: &Features, baseline: Option<&Baseline>, config: &DiagnosisConfig) -> Option<(f32, f32)> {
     let baseline = baseline.filter(|b| b.is_learned(config))?;
     // Fog, a dirty dome or a dark night leave too few edges to compare.
     let (now, usual) = (edge_mass(&f.edges), edge_mass(&baseline.edges_now()));
@@ -202,6 +224,11 @@ fn moved(f: &Features, baseline: Option<&Baseline>, config: &DiagnosisConfig) ->
     let correlation = correlation(&f.edges, &baseline.edges_now());
     // A camera whose pictures always agree well has moved when they agree less well.
     let threshold = config.moved_correlation.max((baseline.agreement - config.moved_fall).min(0.75));
+    Some((correlation, threshold))
+}
+
+fn moved(f: &Features, baseline: Option<&Baseline>, config: &DiagnosisConfig) -> Option<Sign> {
+    let (correlation, threshold) = scene_figures(f, baseline, config)?;
     (correlation < threshold).then(|| {
         let detail = format!(
             "edges agree with the usual scene by {:.0} % (limit {:.0} %)",

@@ -1,24 +1,32 @@
 //! From measured features to findings that operators believe. Pure: no I/O, no clock, no randomness.
 //!
 //! Each picture is held against the classes ([`classes`]), the camera's last pictures ([`frozen`]) and what the
-//! camera usually shows, by day and by night ([`baseline`]). A fault is spoken of only after several pictures
-//! agree; a false alarm is worse than a miss. One camera's state takes about 8 KB once both baselines are learned.
+//! camera usually shows, by day and by night ([`baseline`], stored as a [`record`]). A fault is spoken of only after
+//! several pictures agree; a false alarm is worse than a miss. A person may call a class a false alarm for a while or
+//! accept what a camera shows now. One camera's state takes about 12 KB once both baselines are learned.
 
 mod baseline;
 mod classes;
 mod config;
 mod frozen;
+mod measure;
+mod record;
 mod twins;
 
 use crate::Features;
 use baseline::Baselines;
 use classes::Sign;
-use fleet::{CameraId, Cause, Mono, Now};
+use fleet::{CameraId, Cause, Mono, Now, Wall};
 use frozen::Stillness;
 use serde::{Deserialize, Serialize};
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{BTreeSet, HashMap},
+    time::Duration,
+};
 
 pub use config::DiagnosisConfig;
+pub use measure::{Measure, MeasureKind};
+pub use record::RecordError;
 pub use twins::Twins;
 
 /// Pictures further apart than this do not confirm each other.
@@ -76,6 +84,8 @@ pub struct Finding {
 pub struct Verdict {
     /// Agreed faults, worst first; empty if the picture is good as far as judged.
     pub findings: Vec<Finding>,
+    /// Agreed faults of classes that a person called a false alarm for now: shown, not told.
+    pub excepted: Vec<Finding>,
     /// When another picture would help to decide: something is suspected on which too few agree yet. The
     /// lengths vary on purpose, so that a scene that repeats itself in step with the checks is not called frozen.
     pub look_again: Option<Duration>,
@@ -89,25 +99,37 @@ impl Verdict {
     }
 }
 
-/// Per-camera histories and baselines. Can be stored and read back: the baselines outlive a restart, what was
-/// suspected does not (monotonic times mean nothing then).
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+/// Per-camera histories and baselines. The baselines outlive a restart as records ([`Diagnosis::record`],
+/// [`Diagnosis::restore`]); what was suspected does not (monotonic times mean nothing then).
+#[derive(Clone, Debug, Default)]
 pub struct Diagnosis {
     config: DiagnosisConfig,
     cameras: HashMap<CameraId, State>,
+    changed: BTreeSet<CameraId>,
 }
 
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default)]
 struct State {
     baselines: Baselines,
-    #[serde(skip)]
     stillness: Stillness,
-    #[serde(skip)]
     agreed: [u8; CLASSES.len()],
-    #[serde(skip)]
+    /// Classes that a person called a false alarm, until when; at most one entry a class.
+    exceptions: Vec<(Cause, Wall)>,
     last: Option<Mono>,
-    #[serde(skip)]
+    /// The newest picture: what a person accepts.
+    newest: Option<Box<Features>>,
     looked: u32,
+}
+
+/// How much a camera's baselines rest on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Learned {
+    /// Pictures in colour (day) learned from.
+    pub colour: u16,
+    /// Grey pictures (infrared night) learned from.
+    pub grey: u16,
+    /// Pictures from which on a baseline is held against the scene.
+    pub needed: u16,
 }
 
 /// Every class, worst first. Frozen comes late: a picture that is also black or torn is named by what a person
@@ -129,7 +151,7 @@ impl Diagnosis {
     /// No history yet.
     #[must_use]
     pub fn new(config: DiagnosisConfig) -> Diagnosis {
-        Diagnosis { config, cameras: HashMap::new() }
+        Diagnosis { config, ..Diagnosis::default() }
     }
 
     /// Takes in one picture of `camera`, received `at`, and says what the last ones agree on.
@@ -141,30 +163,46 @@ impl Diagnosis {
             state.stillness = Stillness::default();
         }
         state.last = Some(at.mono);
+        state.newest = Some(Box::new(features.clone()));
+        state.exceptions.retain(|(_, until)| *until > at.wall);
+        let excepted = |cause: Cause| state.exceptions.iter().any(|(c, _)| *c == cause);
+        let wanted = |cause: Cause| !config.off.contains(&cause);
+        let baseline = state.baselines.get(features);
+        let mut signs = classes::signs(features, baseline, config, |c| wanted(c) && !excepted(c));
+        let mut others = match state.exceptions.is_empty() {
+            true => Vec::new(),
+            false => classes::signs(features, baseline, config, |c| wanted(c) && excepted(c)),
+        };
         let still = state.stillness.take(features, at.mono);
-        let mut signs = classes::signs(features, state.baselines.get(features), config);
-        signs.retain(|sign| !config.off.contains(&sign.cause));
-        // Whatever shows a fault of its own teaches nothing; a picture of an unmoved good scene does.
-        if signs.is_empty() {
-            state.baselines.learn(features, at.mono, config);
+        let frozen = still.sign(features, config).filter(|_| wanted(Cause::PictureFrozen) && signs.is_empty());
+        match frozen {
+            Some(sign) if excepted(sign.cause) => others.push(sign),
+            Some(sign) => signs.push(sign),
+            None => {}
         }
-        if signs.is_empty() && !config.off.contains(&Cause::PictureFrozen) {
-            signs.extend(still.sign(features, config));
-        }
+        // Whatever shows a fault of its own teaches nothing; a picture of an unmoved good scene does, and so does
+        // one that a person says is good.
+        let taught = signs.iter().all(|sign| sign.cause == Cause::PictureFrozen);
         let mut verdict = Verdict::default();
-        let mut undecided = still.suspicious(config) && signs.is_empty();
+        let mut undecided = still.suspicious(config) && signs.is_empty() && !excepted(Cause::PictureFrozen);
         for (cause, agreed) in CLASSES.iter().zip(&mut state.agreed) {
-            let Some(sign) = signs.iter().find(|sign| sign.cause == *cause) else {
+            let told = signs.iter().find(|sign| sign.cause == *cause);
+            let Some(sign) = told.or_else(|| others.iter().find(|sign| sign.cause == *cause)) else {
                 *agreed = 0;
                 continue;
             };
             *agreed = agreed.saturating_add(1);
             let needed = config.needed(*cause);
-            if *agreed >= needed {
+            if *agreed < needed {
+                undecided |= told.is_some();
+            } else if told.is_some() {
                 verdict.findings.push(finding(sign, *agreed - needed));
             } else {
-                undecided = true;
+                verdict.excepted.push(finding(sign, *agreed - needed));
             }
+        }
+        if taught && state.baselines.learn(features, at.mono, config) {
+            self.changed.insert(camera);
         }
         if undecided {
             state.looked = state.looked.wrapping_add(1);
@@ -175,18 +213,84 @@ impl Diagnosis {
         verdict
     }
 
+    /// What was measured on the newest picture of `camera`, with the limits it is held against.
+    #[must_use]
+    pub fn measures(&self, camera: CameraId) -> Vec<Measure> {
+        let Some(state) = self.cameras.get(&camera) else { return Vec::new() };
+        let Some(features) = &state.newest else { return Vec::new() };
+        measure::measures(features, state.baselines.get(features), &self.config)
+    }
+
+    /// How much the baselines of `camera` rest on.
+    #[must_use]
+    pub fn learned(&self, camera: CameraId) -> Learned {
+        let (colour, grey) = self.cameras.get(&camera).map_or((0, 0), |state| {
+            let count = |one: &Option<Box<baseline::Baseline>>| one.as_deref().map_or(0, |b| b.count);
+            (count(&state.baselines.colour), count(&state.baselines.grey))
+        });
+        Learned { colour, grey, needed: self.config.baseline_pictures }
+    }
+
+    /// The baselines of `camera` to be stored, about 2.4 KB; `None` if there are none.
+    #[must_use]
+    pub fn record(&self, camera: CameraId) -> Option<Vec<u8>> {
+        let state = self.cameras.get(&camera).filter(|state| !state.baselines.is_empty())?;
+        Some(record::write(&state.baselines))
+    }
+
+    /// Takes back what [`record`](Self::record) gave.
+    ///
+    /// # Errors
+    /// If the record is damaged or of a version we do not know; the camera then learns anew.
+    pub fn restore(&mut self, camera: CameraId, record: &[u8]) -> Result<(), RecordError> {
+        self.cameras.entry(camera).or_default().baselines = record::read(record)?;
+        Ok(())
+    }
+
+    /// The cameras whose baselines changed since the last call.
+    pub fn take_changed(&mut self) -> BTreeSet<CameraId> {
+        std::mem::take(&mut self.changed)
+    }
+
     /// Drops everything known of `camera`, its baselines too.
     pub fn forget(&mut self, camera: CameraId) {
         self.cameras.remove(&camera);
+        self.changed.remove(&camera);
     }
 
-    /// Takes what the camera shows now as its new normal: a person saw both pictures and accepts the new one,
-    /// or the camera was moved on purpose. The baselines are learned afresh.
-    pub fn accept(&mut self, camera: CameraId) {
+    /// Drops everything known of cameras that are not to be kept; says which those were.
+    pub fn retain(&mut self, keep: impl Fn(CameraId) -> bool) -> Vec<CameraId> {
+        let gone: Vec<CameraId> = self.cameras.keys().copied().filter(|c| !keep(*c)).collect();
+        gone.iter().for_each(|camera| self.forget(*camera));
+        gone
+    }
+
+    /// Takes what the camera shows now as its new normal: a person saw both pictures and accepts the new one, or the
+    /// camera was moved on purpose. Learning begins with the newest picture, by day and by night.
+    pub fn accept(&mut self, camera: CameraId, at: Now) {
+        self.reset(camera);
+        if let Some(state) = self.cameras.get_mut(&camera)
+            && let Some(newest) = &state.newest
+        {
+            state.baselines.learn(newest, at.mono, &self.config);
+        }
+    }
+
+    /// Forgets what the camera usually shows; it learns anew from its next good pictures.
+    pub fn reset(&mut self, camera: CameraId) {
         if let Some(state) = self.cameras.get_mut(&camera) {
             state.baselines = Baselines::default();
             state.agreed = [0; CLASSES.len()];
+            self.changed.insert(camera);
         }
+    }
+
+    /// A person called `cause` a false alarm of this camera: until then it is not told. An instant that is over ends
+    /// the exception.
+    pub fn except(&mut self, camera: CameraId, cause: Cause, until: Wall) {
+        let state = self.cameras.entry(camera).or_default();
+        state.exceptions.retain(|(c, _)| *c != cause);
+        state.exceptions.push((cause, until));
     }
 }
 

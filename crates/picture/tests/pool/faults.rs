@@ -18,6 +18,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("faults::infrared_night_is_not_a_fault", night),
     ("faults::twins_are_found", twins),
     ("faults::baselines_outlive_a_restart", restart),
+    ("faults::a_false_alarm_is_not_told_until_its_time_is_over", false_alarm),
 ];
 
 const CAMERA: CameraId = CameraId(1);
@@ -253,7 +254,9 @@ fn moved() {
         assert_eq!(judge(&mut diagnosis, &elsewhere, &mut clock), [vec![], vec![], moved.clone(), moved]);
         assert_eq!(judge(&mut diagnosis, &usual[..1], &mut clock), [[]]);
         // A person accepts the new direction.
-        diagnosis.accept(CAMERA);
+        judge(&mut diagnosis, &elsewhere[..1], &mut clock);
+        diagnosis.accept(CAMERA, at(clock));
+        assert_eq!(diagnosis.learned(CAMERA).colour, 1, "learning begins with the picture that was accepted");
         assert!(judge(&mut diagnosis, &elsewhere, &mut clock).iter().all(Vec::is_empty));
     });
 }
@@ -297,11 +300,42 @@ fn restart() {
         let pool = pool(|_| {});
         let (mut diagnosis, mut clock) = (Diagnosis::new(DiagnosisConfig::default()), 0);
         judge(&mut diagnosis, &pictures(&pool, 4, 0..6, nothing).await, &mut clock);
-        let stored = serde_json::to_vec(&diagnosis).unwrap();
-        println!("baseline of one camera: {} bytes as JSON", stored.len());
-        let mut diagnosis: Diagnosis = serde_json::from_slice(&stored).unwrap();
+        assert_eq!(diagnosis.take_changed().len(), 1);
+        let (stored, learned) = (diagnosis.record(CAMERA).unwrap(), diagnosis.learned(CAMERA));
+        println!("baseline of one camera: {} bytes", stored.len());
+        assert!(stored.len() < 2500 && learned.colour >= 5);
+        let mut diagnosis = Diagnosis::new(DiagnosisConfig::default());
+        assert!(diagnosis.restore(CAMERA, &stored[1..]).is_err());
+        assert_eq!(diagnosis.record(CAMERA), None, "a damaged record teaches nothing");
+        diagnosis.restore(CAMERA, &stored).unwrap();
+        assert_eq!(diagnosis.learned(CAMERA), learned);
         clock = 0;
         let found = judge(&mut diagnosis, &pictures(&pool, 5, 20..23, nothing).await, &mut clock);
         assert_eq!(found.last().unwrap()[..], [Cause::SceneMoved]);
+    });
+}
+
+fn false_alarm() {
+    wait_for(async {
+        let pool = pool(|_| {});
+        let (mut diagnosis, mut clock) = (Diagnosis::new(DiagnosisConfig::default()), 0);
+        let dark = pictures(&pool, 2, 0..6, |f, _| map(&mut f.y, |y| 16.0 + (y - 16.0) * 0.05)).await;
+        assert_eq!(judge(&mut diagnosis, &dark[..3], &mut clock).last().unwrap()[..], [Cause::PictureTooDark]);
+        assert_eq!(diagnosis.learned(CAMERA).colour, 0);
+        // By the wall clock, which stands at 0 in these tests.
+        diagnosis.except(CAMERA, Cause::PictureTooDark, Wall(1));
+        clock += 60;
+        let verdict = diagnosis.judge(CAMERA, &dark[3], at(clock));
+        assert_eq!(verdict.fault(), None, "not told");
+        assert_eq!(verdict.excepted[0].cause, Cause::PictureTooDark, "but shown");
+        assert_eq!(diagnosis.measures(CAMERA)[0].low, Some(24.0));
+        let learned = diagnosis.learned(CAMERA);
+        assert_eq!(learned.colour + learned.grey, 1, "a picture that a person calls good teaches");
+        // Other classes are told as before.
+        let black = pictures(&pool, 2, 6..9, |f, _| f.y.fill(16)).await;
+        assert_eq!(judge(&mut diagnosis, &black, &mut clock).last().unwrap()[..], [Cause::PictureBlack]);
+        // When its time is over, it is told again.
+        diagnosis.except(CAMERA, Cause::PictureTooDark, Wall(0));
+        assert_eq!(judge(&mut diagnosis, &dark[3..], &mut clock).last().unwrap()[..], [Cause::PictureTooDark]);
     });
 }

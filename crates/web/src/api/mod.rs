@@ -14,6 +14,7 @@ pub(crate) mod node;
 pub(crate) mod order_pictures;
 pub(crate) mod orders;
 pub(crate) mod overview;
+pub(crate) mod picture;
 pub(crate) mod reports;
 pub(crate) mod session;
 pub(crate) mod snapshots;
@@ -65,6 +66,11 @@ pub(crate) fn router() -> OpenApiRouter<App> {
         .routes(routes!(cameras::history))
         .routes(routes!(cameras::thumbnail))
         .routes(routes!(live::live))
+        .routes(routes!(picture::picture))
+        .routes(routes!(picture::confirm))
+        .routes(routes!(picture::false_alarm))
+        .routes(routes!(picture::end_exception))
+        .routes(routes!(picture::baseline))
         .routes(routes!(incidents::list))
         .routes(routes!(incidents::one))
         .routes(routes!(incidents::acknowledge))

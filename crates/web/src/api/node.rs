@@ -2,6 +2,7 @@
 
 use crate::{
     VERSION,
+    api::picture::VerdictsView,
     app::App,
     caller::Caller,
     services::elapsed,
@@ -30,6 +31,8 @@ pub(crate) struct SelfView {
     #[schema(value_type = Object)]
     archive: archive::Stats,
     database: Database,
+    /// What people said of verdicts on pictures; null while the database does not tell.
+    verdicts: Option<VerdictsView>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -64,6 +67,7 @@ pub(crate) async fn own(State(app): State<App>, _: Caller) -> Json<SelfView> {
     let uptime = elapsed(Wall::read(), services.started.wall);
     let (cpu_percent, usage) = app.meter.read(uptime);
     let stats = services.pool.stats();
+    let verdicts = VerdictsView::read(&app).await.ok();
     let fault = board.own_faults.iter().find(|(part, _)| *part == OwnPart::Database);
     Json(SelfView {
         version: VERSION,
@@ -92,5 +96,6 @@ pub(crate) async fn own(State(app): State<App>, _: Caller) -> Json<SelfView> {
             state: if fault.is_some() { "failed" } else { "ok" },
             detail: fault.map(|(_, detail)| detail.clone()).unwrap_or_default(),
         },
+        verdicts,
     })
 }

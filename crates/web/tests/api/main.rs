@@ -13,6 +13,7 @@ mod import;
 mod incidents;
 mod live;
 mod operations;
+mod pictures;
 mod reports;
 mod roles;
 mod sign_in;

@@ -33,6 +33,8 @@ export type Power =
   | 'export'
   | 'probe'
   | 'pause'
+  | 'confirmVerdict'
+  | 'judgePicture'
   | 'users'
   | 'channels'
   | 'audit'
@@ -49,6 +51,8 @@ const POWERS: Record<Exclude<Power, 'demo'>, readonly RoleCode[]> = {
   export: ['auditor', 'administrator'],
   probe: ['technician', 'operator', 'administrator'],
   pause: ['operator', 'administrator'],
+  confirmVerdict: ['technician', 'operator', 'administrator'],
+  judgePicture: ['operator', 'administrator'],
   users: ['administrator'],
   channels: ['administrator'],
   audit: ['auditor', 'administrator'],

@@ -16,6 +16,7 @@ import type {
   Overview,
   GroupCode,
   Page,
+  PictureVerdict,
   Report,
   RoleCode,
   SelfHealth,
@@ -65,6 +66,16 @@ export async function liveRefusal(id: number): Promise<Problem | null> {
     return error instanceof Problem && error.status !== 426 && error.status !== 0 ? error : null
   }
 }
+
+export const verdict = (id: number) => request<PictureVerdict>('GET', `/cameras/${id}/picture`)
+export const confirmVerdict = (id: number, cause: string) =>
+  request<void>('POST', `/cameras/${id}/picture/confirm`, { json: { cause } })
+export const falseAlarm = (id: number, cause: string, reason: string, until: number) =>
+  request<void>('POST', `/cameras/${id}/picture/false-alarm`, { json: { cause, reason, until } })
+export const endException = (id: number, cause: string) =>
+  request<void>('DELETE', `/cameras/${id}/picture/exceptions/${cause}`)
+export const setBaseline = (id: number, action: 'accept' | 'reset', reason: string, seen: string | null) =>
+  request<void>('POST', `/cameras/${id}/picture/baseline`, { json: { action, reason, seen } })
 
 export interface IncidentFilter {
   open?: boolean

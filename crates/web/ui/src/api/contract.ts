@@ -36,6 +36,8 @@ type Contract = {
   camera: Fits<Theirs['CameraPage'], Omit<Ours.CameraPage, 'incidents'> & { incidents: Incident[] }>
   ladder: Fits<Theirs['Ladder'], Ours.Ladder>
   history: Fits<Theirs['IntervalView'], Ours.StatusInterval>
+  picture: Fits<Theirs['PictureView'], Ours.PictureVerdict>
+  verdicts: Fits<Theirs['VerdictsView'], NonNullable<Ours.SelfHealth['verdicts']>>
   incident: Fits<Theirs['IncidentView'], Incident>
   snapshots: Fits<Theirs['SnapshotEntry'], Ours.SnapshotEntry>
   snapshot: Fits<Theirs['Verified'], Ours.VerifiedSnapshot>

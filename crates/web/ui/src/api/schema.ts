@@ -119,6 +119,38 @@ export interface components {
             who: string;
             who_detail: string;
         };
+        Baseline: {
+            action: components["schemas"]["BaselineAction"];
+            reason: string;
+            /** @description To accept: the archived snapshot that was looked at. */
+            seen?: string | null;
+        };
+        /** @enum {string} */
+        BaselineAction: "accept" | "reset";
+        /** @description What the camera usually shows. */
+        BaselineView: {
+            /** Format: int64 */
+            accepted?: number | null;
+            /** @description Who accepted it, if a person did. */
+            accepted_by?: string | null;
+            /**
+             * Format: int32
+             * @description Pictures in colour (day) learned from.
+             */
+            colour: number;
+            /**
+             * Format: int32
+             * @description Grey pictures (infrared night) learned from.
+             */
+            grey: number;
+            /**
+             * Format: int32
+             * @description From so many on the scene is held against it.
+             */
+            needed: number;
+            /** @description Archived snapshot that shows it, if it still is in the archive. */
+            reference?: null | components["schemas"]["SnapshotName"];
+        };
         BySeverity: {
             /** Format: int32 */
             critical: number;
@@ -233,10 +265,23 @@ export interface components {
         Channels: {
             items: components["schemas"]["ChannelView"][];
         };
+        ClassView: {
+            cause: components["schemas"]["CauseWord"];
+            /** Format: int64 */
+            confirmed: number;
+            /** Format: int64 */
+            false_alarms: number;
+        };
         /** @enum {string} */
         ClassWord: "routine" | "status_change" | "incident";
         /** @enum {string} */
         CodecWord: "h264" | "h265" | "jpeg";
+        Confirm: {
+            /** @description Class of the verdict. */
+            cause: components["schemas"]["CauseWord"];
+            /** @description What was seen; need not be said. */
+            reason?: string | null;
+        };
         /** @description What the technician found. */
         ConfirmedView: {
             /** Format: int64 */
@@ -393,6 +438,17 @@ export interface components {
         };
         /** @enum {string} */
         ExportWord: "awaiting_approval" | "queued" | "running" | "done" | "failed" | "refused" | "cancelled" | "expired";
+        FalseAlarm: {
+            /** @description Class of the verdict. */
+            cause: components["schemas"]["CauseWord"];
+            /** @description Why the picture is good. */
+            reason: string;
+            /**
+             * Format: int64
+             * @description Until when the class is not told for this camera.
+             */
+            until: number;
+        };
         FaultRequest: {
             fault: string;
             on: boolean;
@@ -528,6 +584,26 @@ export interface components {
             width: number;
             /** Format: int64 */
             window_ms: number;
+        };
+        FindingView: {
+            cause: components["schemas"]["CauseWord"];
+            /**
+             * Format: float
+             * @description 0 to 1.
+             */
+            confidence: number;
+            detail: string;
+            /** @description A person called it a false alarm, and that still holds. */
+            excepted: boolean;
+            level: components["schemas"]["LevelWord"];
+            /** Format: float */
+            measured: number;
+            /** @description What was said of this very verdict. */
+            said?: null | components["schemas"]["SaidWord"];
+            /** Format: int64 */
+            since: number;
+            /** Format: float */
+            threshold: number;
         };
         FleetView: {
             cameras: components["schemas"]["CameraName"][];
@@ -699,9 +775,28 @@ export interface components {
         /** @enum {string} */
         LayerWord: "address" | "network" | "port" | "rtsp" | "auth" | "media" | "flow" | "decode" | "picture" | "clock";
         /** @enum {string} */
+        LevelWord: "slight" | "severe";
+        /** @enum {string} */
         LifeCycleWord: "in_use" | "repair" | "out_of_use" | "dismantled";
         /** @enum {string} */
         LikelyWord: "power_or_fibre" | "trunk" | "camera" | "firmware" | "account" | "settings" | "sessions" | "link" | "lens" | "own";
+        MeasureView: {
+            /**
+             * Format: float
+             * @description Above this it is a sign of a fault.
+             */
+            high?: number | null;
+            kind: components["schemas"]["MeasureWord"];
+            /**
+             * Format: float
+             * @description Below this it is a sign of a fault.
+             */
+            low?: number | null;
+            /** Format: float */
+            value: number;
+        };
+        /** @enum {string} */
+        MeasureWord: "brightness" | "sharpness" | "noise" | "stripes" | "plain" | "scene";
         /** @description A camera in an incident. */
         MemberView: {
             /** Format: int32 */
@@ -1251,6 +1346,27 @@ export interface components {
         };
         /** @enum {string} */
         PictureKindWord: "before" | "after" | "photo";
+        /** @description The verdict on a camera's picture. */
+        PictureView: {
+            baseline: components["schemas"]["BaselineView"];
+            /** @description Classes that are not told for this camera now. */
+            exceptions: components["schemas"]["WordView"][];
+            /** @description Faults, worst first; those that a person called false alarms come last and are not told. */
+            findings: components["schemas"]["FindingView"][];
+            /**
+             * Format: int64
+             * @description When the newest judged picture arrived; null before the first since the service started.
+             */
+            judged?: number | null;
+            /** @description The worst of the findings; null is normal 正常. */
+            level?: null | components["schemas"]["LevelWord"];
+            /** @description Figures of the newest picture beside their limits. */
+            measures: components["schemas"]["MeasureView"][];
+            /** @description The newest archived snapshot: what the camera shows now. */
+            present?: null | components["schemas"]["SnapshotName"];
+            /** @description What people said of its verdicts, newest first. */
+            words: components["schemas"]["WordView"][];
+        };
         /** @description What maintenance is about. */
         Place: {
             /** @description A number; the name for an olt; absent for the county. */
@@ -1385,6 +1501,8 @@ export interface components {
             ms?: number | null;
             outcome: components["schemas"]["OutcomeWord"];
         };
+        /** @enum {string} */
+        SaidWord: "confirmed" | "false_alarm";
         SandboxLayer: {
             active: boolean;
             detail: string;
@@ -1419,6 +1537,8 @@ export interface components {
             started: number;
             /** Format: int64 */
             uptime_s: number;
+            /** @description What people said of verdicts on pictures; null while the database does not tell. */
+            verdicts?: null | components["schemas"]["VerdictsView"];
             version: string;
         };
         /** @description Who is signed in. */
@@ -1462,6 +1582,11 @@ export interface components {
             /** @enum {string} */
             kind: "gap";
         });
+        SnapshotName: {
+            /** Format: int64 */
+            captured: number;
+            id: string;
+        };
         SnapshotView: {
             /** Format: int32 */
             bytes: number;
@@ -1625,6 +1750,26 @@ export interface components {
         Users: {
             items: components["schemas"]["User"][];
         };
+        /** @description What people said of verdicts on pictures over the last 30 days. */
+        VerdictsView: {
+            classes: components["schemas"]["ClassView"][];
+            /** Format: int64 */
+            confirmed: number;
+            /**
+             * Format: double
+             * @description Confirmed among those on which a word was said; null if there were none.
+             */
+            confirmed_share?: number | null;
+            /** @description Exceptions in force. */
+            exceptions: number;
+            /** Format: int64 */
+            false_alarms: number;
+            /**
+             * Format: int64
+             * @description Counted from then on.
+             */
+            since: number;
+        };
         /** @description A fresh climb of one camera's ladder. */
         VerificationView: {
             /** Format: int64 */
@@ -1706,6 +1851,23 @@ export interface components {
             code: string;
             en: string;
             zh: string;
+        };
+        /** @description What a person said of a verdict. */
+        WordView: {
+            /** Format: int64 */
+            at: number;
+            cause: components["schemas"]["CauseWord"];
+            reason: string;
+            said: components["schemas"]["SaidWord"];
+            /** Format: int64 */
+            since: number;
+            /**
+             * Format: int64
+             * @description Of a false alarm: until when the class is not told.
+             */
+            until?: number | null;
+            who: string;
+            who_detail: string;
         };
     };
     responses: never;

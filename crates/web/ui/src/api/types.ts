@@ -224,6 +224,53 @@ export interface CameraPage {
   incidents: Incident[]
 }
 
+export type LevelCode = 'slight' | 'severe'
+export type SaidCode = 'confirmed' | 'false_alarm'
+export type MeasureCode = 'brightness' | 'sharpness' | 'noise' | 'stripes' | 'plain' | 'scene'
+export interface PictureFinding {
+  cause: CauseCode
+  level: LevelCode
+  confidence: number
+  measured: number
+  threshold: number
+  detail: string
+  since: Millis
+  excepted: boolean
+  said: SaidCode | null
+}
+export interface PictureWord {
+  cause: CauseCode
+  since: Millis
+  said: SaidCode
+  at: Millis
+  who: string
+  who_detail: string
+  reason: string
+  until: Millis | null
+}
+export interface SnapshotName {
+  id: string
+  captured: Millis
+}
+/** The verdict on a camera's picture; level null is normal, if one was judged at all. */
+export interface PictureVerdict {
+  judged: Millis | null
+  level: LevelCode | null
+  findings: PictureFinding[]
+  measures: { kind: MeasureCode; value: number; low: number | null; high: number | null }[]
+  baseline: {
+    colour: number
+    grey: number
+    needed: number
+    reference: SnapshotName | null
+    accepted_by: string | null
+    accepted: Millis | null
+  }
+  present: SnapshotName | null
+  exceptions: PictureWord[]
+  words: PictureWord[]
+}
+
 export type RungOutcome = 'passed' | 'failed' | 'skipped'
 export interface Rung {
   layer: LayerCode
@@ -394,6 +441,14 @@ export interface SelfHealth {
   decoders: Record<string, unknown>
   archive: Record<string, unknown>
   database: Record<string, unknown>
+  verdicts: {
+    since: Millis
+    confirmed: number
+    false_alarms: number
+    confirmed_share: number | null
+    exceptions: number
+    classes: { cause: CauseCode; confirmed: number; false_alarms: number }[]
+  } | null
 }
 
 export interface DemoTarget {

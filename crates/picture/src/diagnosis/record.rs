@@ -1,0 +1,162 @@
+//! Baselines as stored: figures only, never a picture. A version, both baselines, a checksum.
+//!
+//! | bytes | what |
+//! |---|---|
+//! | 1 | version, 1 |
+//! | 1 + (0 or 1,190) | colour: 0 if there is none; else 1 and a baseline |
+//! | 1 + (0 or 1,190) | grey: the same |
+//! | 4 | CRC-32 of all before |
+//!
+//! A baseline: pictures (u16), nine figures (f32), the edge map (u16 each, row by row). All little endian. Hostile
+//! until read: what does not fit in every byte is refused, and the camera learns anew.
+
+use super::baseline::{Baseline, Baselines};
+use crate::GRID_CELLS;
+
+const VERSION: u8 = 1;
+const FIGURES: usize = 9;
+const BASELINE_BYTES: usize = 2 + FIGURES * 4 + GRID_CELLS * 2;
+
+/// Why a stored baseline cannot be used.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum RecordError {
+    /// Written by another version of ours.
+    #[error("the stored baseline has version {0}, this program knows {VERSION}")]
+    Version(u8),
+    /// Not what was written.
+    #[error("the stored baseline is damaged")]
+    Damaged,
+}
+
+pub(super) fn write(baselines: &Baselines) -> Vec<u8> {
+    let mut out = Vec::with_capacity(7 + 2 * BASELINE_BYTES);
+    out.push(VERSION);
+    for one in [&baselines.colour, &baselines.grey] {
+        let Some(b) = one else {
+            out.push(0);
+            continue;
+        };
+        out.push(1);
+        out.extend(b.count.to_le_bytes());
+        let figures: [f32; FIGURES] = [
+            b.acuity,
+            b.noise,
+            b.flat,
+            b.deviation,
+            b.agreement,
+            b.chroma[0],
+            b.chroma[1],
+            b.row_stripes,
+            b.column_stripes,
+        ];
+        figures.iter().for_each(|f| out.extend(f.to_le_bytes()));
+        for cell in 0..GRID_CELLS {
+            out.extend(b.edges.get(cell).copied().unwrap_or(0).to_le_bytes());
+        }
+    }
+    out.extend(crc32fast::hash(&out).to_le_bytes());
+    out
+}
+
+pub(super) fn read(record: &[u8]) -> Result<Baselines, RecordError> {
+    let (all, sum) = record.split_last_chunk::<4>().ok_or(RecordError::Damaged)?;
+    if crc32fast::hash(all) != u32::from_le_bytes(*sum) {
+        return Err(RecordError::Damaged);
+    }
+    // The checksum is in every version's last bytes: an intact record of another version is told apart from damage.
+    let (&version, mut rest) = all.split_first().ok_or(RecordError::Damaged)?;
+    if version != VERSION {
+        return Err(RecordError::Version(version));
+    }
+    let baselines = Baselines { colour: one(&mut rest)?, grey: one(&mut rest)? };
+    if rest.is_empty() { Ok(baselines) } else { Err(RecordError::Damaged) }
+}
+
+fn one(rest: &mut &[u8]) -> Result<Option<Box<Baseline>>, RecordError> {
+    match rest.split_off_first() {
+        Some(0) => return Ok(None),
+        Some(1) => {}
+        _ => return Err(RecordError::Damaged),
+    }
+    let bytes = rest.split_off(..BASELINE_BYTES).ok_or(RecordError::Damaged)?;
+    let (count, bytes) = bytes.split_first_chunk::<2>().ok_or(RecordError::Damaged)?;
+    let (figures, edges) = bytes.split_at(FIGURES * 4);
+    let mut values = [0.0f32; FIGURES];
+    for (value, bytes) in values.iter_mut().zip(figures.as_chunks::<4>().0) {
+        *value = f32::from_le_bytes(*bytes);
+    }
+    let count = u16::from_le_bytes(*count);
+    if count == 0 || values.iter().any(|v| !v.is_finite()) {
+        return Err(RecordError::Damaged);
+    }
+    let [acuity, noise, flat, deviation, agreement, cb, cr, row_stripes, column_stripes] = values;
+    let edges = edges.as_chunks::<2>().0.iter().map(|b| u16::from_le_bytes(*b)).collect();
+    let chroma = [cb, cr];
+    Ok(Some(Box::new(Baseline {
+        count,
+        acuity,
+        noise,
+        flat,
+        deviation,
+        agreement,
+        chroma,
+        row_stripes,
+        column_stripes,
+        edges,
+        ..Baseline::default()
+    })))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn baselines() -> Baselines {
+        let edges = (0..GRID_CELLS as u16).map(|c| c * 100).collect();
+        let colour =
+            Baseline { count: 9, acuity: 0.25, chroma: [-3.5, 4.0], agreement: 0.8, edges, ..Baseline::default() };
+        Baselines { colour: Some(Box::new(colour)), grey: None }
+    }
+
+    #[test]
+    fn what_was_written_is_read() {
+        let record = write(&baselines());
+        assert_eq!(record.len(), 1 + 1 + BASELINE_BYTES + 1 + 4);
+        let read = read(&record).unwrap();
+        assert!(read.grey.is_none());
+        assert_eq!(write(&read), record);
+        assert_eq!(read.colour.unwrap().edges[5], 500);
+    }
+
+    #[test]
+    fn another_version_is_told_apart_from_damage() {
+        let mut record = write(&baselines());
+        record.truncate(record.len() - 4);
+        record[0] = 2;
+        record.extend(crc32fast::hash(&record).to_le_bytes());
+        assert_eq!(read(&record).unwrap_err(), RecordError::Version(2));
+        record[40] ^= 1;
+        assert_eq!(read(&record).unwrap_err(), RecordError::Damaged);
+    }
+
+    #[test]
+    fn figures_that_no_picture_has_are_damage() {
+        let mut bad = baselines();
+        bad.colour.as_mut().unwrap().noise = f32::NAN;
+        assert_eq!(read(&write(&bad)).unwrap_err(), RecordError::Damaged);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_or_refused(mut bytes in proptest::collection::vec(any::<u8>(), 0..3000), cut in 0usize..2400) {
+            prop_assert!(read(&bytes).is_err());
+            // With a right checksum, too.
+            bytes.extend(crc32fast::hash(&bytes).to_le_bytes());
+            let _ = read(&bytes);
+            let mut record = write(&baselines());
+            record.truncate(cut.min(record.len() - 1));
+            prop_assert!(read(&record).is_err());
+        }
+    }
+}

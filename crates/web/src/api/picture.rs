@@ -1,0 +1,432 @@
+//! A camera's picture: the verdict on it, and what a person says of it. A confirmation, a false alarm 误报 with its
+//! end, the present picture accepted as the new normal.
+
+use crate::{
+    api::reason,
+    app::App,
+    audit::{Action, Deed},
+    caller::Caller,
+    pictures::archive_problem,
+    problem::{Body, Path, Problem, Result},
+    services::Command,
+    verdicts::{Held, PictureOrder},
+    views::finite,
+    words::{CauseWord, LevelWord, MeasureWord, SaidWord},
+};
+use archive::{Entry, Kind, SnapshotId, SnapshotQuery};
+use axum::{Json, extract::State, http::StatusCode};
+use fleet::{CameraId, Cause, Layer, Wall};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+use store::{Said, Word};
+use tokio::sync::mpsc;
+use utoipa::ToSchema;
+
+/// Words shown of one camera.
+const WORDS: u32 = 20;
+/// A false alarm holds at most so long.
+const LONGEST_MS: i64 = 366 * 24 * 3600 * 1000;
+/// How far back people's words are counted.
+const COUNTED: Duration = Duration::from_secs(30 * 24 * 3600);
+/// Longest wait until a baseline is stored.
+const STORED: Duration = Duration::from_secs(5);
+
+/// The verdict on a camera's picture.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct PictureView {
+    /// When the newest judged picture arrived; null before the first since the service started.
+    judged: Option<i64>,
+    /// The worst of the findings; null is normal 正常.
+    level: Option<LevelWord>,
+    /// Faults, worst first; those that a person called false alarms come last and are not told.
+    findings: Vec<FindingView>,
+    /// Figures of the newest picture beside their limits.
+    measures: Vec<MeasureView>,
+    baseline: BaselineView,
+    /// The newest archived snapshot: what the camera shows now.
+    present: Option<SnapshotName>,
+    /// Classes that are not told for this camera now.
+    exceptions: Vec<WordView>,
+    /// What people said of its verdicts, newest first.
+    words: Vec<WordView>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct FindingView {
+    cause: CauseWord,
+    level: LevelWord,
+    /// 0 to 1.
+    confidence: f32,
+    measured: f32,
+    threshold: f32,
+    detail: String,
+    since: i64,
+    /// A person called it a false alarm, and that still holds.
+    excepted: bool,
+    /// What was said of this very verdict.
+    said: Option<SaidWord>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct MeasureView {
+    kind: MeasureWord,
+    value: f32,
+    /// Below this it is a sign of a fault.
+    low: Option<f32>,
+    /// Above this it is a sign of a fault.
+    high: Option<f32>,
+}
+
+/// What the camera usually shows.
+#[derive(Serialize, ToSchema)]
+struct BaselineView {
+    /// Pictures in colour (day) learned from.
+    colour: u16,
+    /// Grey pictures (infrared night) learned from.
+    grey: u16,
+    /// From so many on the scene is held against it.
+    needed: u16,
+    /// Archived snapshot that shows it, if it still is in the archive.
+    reference: Option<SnapshotName>,
+    /// Who accepted it, if a person did.
+    accepted_by: Option<String>,
+    accepted: Option<i64>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct SnapshotName {
+    id: String,
+    captured: i64,
+}
+
+/// What a person said of a verdict.
+#[derive(Serialize, ToSchema)]
+struct WordView {
+    cause: CauseWord,
+    since: i64,
+    said: SaidWord,
+    at: i64,
+    who: String,
+    who_detail: String,
+    reason: String,
+    /// Of a false alarm: until when the class is not told.
+    until: Option<i64>,
+}
+
+impl From<Word> for WordView {
+    fn from(w: Word) -> WordView {
+        WordView {
+            cause: w.cause.into(),
+            since: w.since.0,
+            said: w.said.into(),
+            at: w.at.0,
+            who: w.who,
+            who_detail: w.who_detail,
+            reason: w.reason,
+            until: w.until.map(|t| t.0),
+        }
+    }
+}
+
+/// The verdict on its picture, and what people said of it
+#[utoipa::path(get, path = "/api/v1/cameras/{id}/picture", tag = "pictures", params(("id" = u32, Path)),
+    responses((status = 200, body = PictureView), (status = 404)))]
+pub(crate) async fn picture(State(app): State<App>, caller: Caller, Path(id): Path<u32>) -> Result<Json<PictureView>> {
+    let camera = caller.camera(&app.services.registry.load_full(), id)?.id;
+    let judged = app.services.verdicts.get(camera).unwrap_or_default();
+    let words = app.services.store.words_on(camera, WORDS).await?;
+    let exceptions = app.services.store.exceptions(Wall::read()).await?;
+    let view = |held: &Held, excepted| FindingView {
+        cause: held.finding.cause.into(),
+        level: held.finding.level.into(),
+        confidence: finite(held.finding.confidence),
+        measured: finite(held.finding.measured),
+        threshold: finite(held.finding.threshold),
+        detail: held.finding.detail.clone(),
+        since: held.since.0,
+        excepted,
+        said: words.iter().find(|w| w.cause == held.finding.cause && w.since == held.since).map(|w| w.said.into()),
+    };
+    let findings = judged.findings.iter().map(|h| view(h, false));
+    let findings = findings.chain(judged.excepted.iter().map(|h| view(h, true))).collect();
+    let present = app.services.archive.nearest(camera, Wall::read()).await.map_err(archive_problem)?;
+    Ok(Json(PictureView {
+        judged: judged.at.map(|t| t.0),
+        level: judged.findings.iter().map(|h| h.finding.level).max().map(Into::into),
+        findings,
+        measures: judged
+            .measures
+            .iter()
+            .map(|m| MeasureView {
+                kind: m.kind.into(),
+                value: finite(m.value),
+                low: m.low.map(finite),
+                high: m.high.map(finite),
+            })
+            .collect(),
+        baseline: BaselineView {
+            colour: judged.learned.colour,
+            grey: judged.learned.grey,
+            needed: judged.learned.needed,
+            reference: match &judged.reference {
+                Some(id) => app.archived(camera, id).await?,
+                None => None,
+            },
+            accepted_by: judged.accepted.as_ref().map(|(by, _)| by.clone()),
+            accepted: judged.accepted.as_ref().map(|(_, at)| at.0),
+        },
+        present: present.map(|s| SnapshotName { id: s.id.to_string(), captured: s.captured.0 }),
+        exceptions: exceptions.into_iter().filter(|w| w.camera == camera).map(Into::into).collect(),
+        words: words.into_iter().map(Into::into).collect(),
+    }))
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Confirm {
+    /// Class of the verdict.
+    cause: CauseWord,
+    /// What was seen; need not be said.
+    reason: Option<String>,
+}
+
+/// Say that the picture has the fault; ends an exception of the class
+#[utoipa::path(post, path = "/api/v1/cameras/{id}/picture/confirm", tag = "pictures", params(("id" = u32, Path)),
+    request_body = Confirm, responses((status = 204), (status = 400), (status = 404), (status = 409)))]
+pub(crate) async fn confirm(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<u32>,
+    Body(body): Body<Confirm>,
+) -> Result<StatusCode> {
+    let camera = caller.camera(&app.services.registry.load_full(), id)?.id;
+    let why = match body.reason.as_deref().map(str::trim).filter(|r| !r.is_empty()) {
+        Some(text) => reason(text)?,
+        None => String::new(),
+    };
+    let held = app.held(camera, body.cause.0)?;
+    let deed = Deed::of(&caller, Action::VerdictConfirmed).on(camera).because(why.as_str()).detail(evidence(&held));
+    app.audit(deed).await?;
+    app.say(&caller, camera, &held, Said::Confirmed, why, None).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FalseAlarm {
+    /// Class of the verdict.
+    cause: CauseWord,
+    /// Why the picture is good.
+    reason: String,
+    /// Until when the class is not told for this camera.
+    until: i64,
+}
+
+/// Call a verdict a false alarm 误报: the class is not told for this camera until then
+#[utoipa::path(post, path = "/api/v1/cameras/{id}/picture/false-alarm", tag = "pictures", params(("id" = u32, Path)),
+    request_body = FalseAlarm, responses((status = 204), (status = 400), (status = 404), (status = 409)))]
+pub(crate) async fn false_alarm(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<u32>,
+    Body(body): Body<FalseAlarm>,
+) -> Result<StatusCode> {
+    let camera = caller.camera(&app.services.registry.load_full(), id)?.id;
+    let why = reason(&body.reason)?;
+    let now = Wall::read();
+    if body.until <= now.0 || body.until > now.0 + LONGEST_MS {
+        return Err(Problem::invalid("until: expected a time within the next year"));
+    }
+    let held = app.held(camera, body.cause.0)?;
+    let detail = format!("{}; until {}", evidence(&held), body.until);
+    app.audit(Deed::of(&caller, Action::VerdictFalseAlarm).on(camera).because(why.as_str()).detail(detail)).await?;
+    app.say(&caller, camera, &held, Said::FalseAlarm, why, Some(Wall(body.until))).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// End an exception: the class is told again
+#[utoipa::path(delete, path = "/api/v1/cameras/{id}/picture/exceptions/{cause}", tag = "pictures",
+    params(("id" = u32, Path), ("cause" = String, Path)),
+    responses((status = 204), (status = 404)))]
+pub(crate) async fn end_exception(
+    State(app): State<App>,
+    caller: Caller,
+    Path((id, cause)): Path<(u32, String)>,
+) -> Result<StatusCode> {
+    let camera = caller.camera(&app.services.registry.load_full(), id)?.id;
+    let cause = Cause::from_code(&cause).ok_or_else(Problem::not_found)?;
+    let now = Wall::read();
+    let there = app.services.store.exceptions(now).await?.iter().any(|w| w.camera == camera && w.cause == cause);
+    if !there {
+        return Err(Problem::not_found());
+    }
+    app.audit(Deed::of(&caller, Action::ExceptionEnded).on(camera).detail(cause.code())).await?;
+    app.services.store.end_exception(camera, cause, now).await?;
+    app.command(Command::Picture(PictureOrder::Except { camera, cause, until: now })).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Baseline {
+    action: BaselineAction,
+    reason: String,
+    /// To accept: the archived snapshot that was looked at.
+    seen: Option<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum BaselineAction {
+    /// What the camera shows now is its new normal.
+    Accept,
+    /// Learn anew from the next good pictures.
+    Reset,
+}
+
+/// Accept the present picture as the new normal, or have it learned anew
+#[utoipa::path(post, path = "/api/v1/cameras/{id}/picture/baseline", tag = "pictures", params(("id" = u32, Path)),
+    request_body = Baseline, responses((status = 204), (status = 400), (status = 404), (status = 409), (status = 503)))]
+pub(crate) async fn baseline(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<u32>,
+    Body(body): Body<Baseline>,
+) -> Result<StatusCode> {
+    let camera = caller.camera(&app.services.registry.load_full(), id)?.id;
+    let why = reason(&body.reason)?;
+    let (done, mut stored) = mpsc::channel(1);
+    let (action, order) = match body.action {
+        BaselineAction::Accept => {
+            if app.services.verdicts.get(camera).is_none_or(|j| j.at.is_none()) {
+                return Err(not_judged("no picture of this camera was judged since the service started; wait for one"));
+            }
+            if let Some(seen) = &body.seen
+                && app.archived(camera, seen).await?.is_none()
+            {
+                return Err(Problem::invalid("seen: not an archived snapshot of this camera"));
+            }
+            let by = caller.user.name.clone();
+            let order = PictureOrder::Accept { camera, by, seen: body.seen.clone(), done };
+            (Action::BaselineAccepted, order)
+        }
+        BaselineAction::Reset => (Action::BaselineReset, PictureOrder::Reset { camera, done }),
+    };
+    let seen = body.seen.unwrap_or_default();
+    app.audit(Deed::of(&caller, action).on(camera).because(why).detail(seen)).await?;
+    app.command(Command::Picture(order)).await?;
+    match tokio::time::timeout(STORED, stored.recv()).await {
+        Ok(Some(())) => Ok(StatusCode::NO_CONTENT),
+        _ => Err(Problem::busy("done, but not stored yet: the database does not answer; it is tried again")),
+    }
+}
+
+fn evidence(held: &Held) -> String {
+    format!("{} since {}: {}", held.finding.cause.code(), held.since.0, held.finding.detail)
+}
+
+fn not_judged(detail: &'static str) -> Problem {
+    Problem::new(StatusCode::CONFLICT, "no_such_verdict", detail)
+}
+
+impl App {
+    /// The verdict of this class that holds now.
+    fn held(&self, camera: CameraId, cause: Cause) -> Result<Held> {
+        if cause.layer() != Layer::Picture {
+            return Err(Problem::invalid("cause: expected a fault of the picture"));
+        }
+        let judged = self.services.verdicts.get(camera).unwrap_or_default();
+        let held = judged.findings.iter().chain(&judged.excepted).find(|h| h.finding.cause == cause).cloned();
+        held.ok_or_else(|| not_judged("the picture has no such verdict now; load it again"))
+    }
+
+    /// Records a word and tells the node.
+    async fn say(
+        &self,
+        caller: &Caller,
+        camera: CameraId,
+        held: &Held,
+        said: Said,
+        reason: String,
+        until: Option<Wall>,
+    ) -> Result<()> {
+        let (cause, at) = (held.finding.cause, Wall::read());
+        let word = Word {
+            camera,
+            cause,
+            since: held.since,
+            said,
+            at,
+            who: caller.user.name.clone(),
+            who_detail: format!("{} · {}", caller.user.full_name, caller.user.unit),
+            reason,
+            until,
+        };
+        self.services.store.say(&word).await?;
+        self.command(Command::Picture(PictureOrder::Except { camera, cause, until: until.unwrap_or(at) })).await
+    }
+
+    /// The archived snapshot of a camera with this id, if it is there.
+    async fn archived(&self, camera: CameraId, id: &str) -> Result<Option<SnapshotName>> {
+        let Ok(id) = id.parse::<SnapshotId>() else { return Ok(None) };
+        if id.camera() != camera {
+            return Ok(None);
+        }
+        let query = SnapshotQuery {
+            cameras: Some(vec![camera]),
+            from: Some(id.slot()),
+            until: Some(Wall(id.slot().0.saturating_add(1))),
+            kind: Kind::Snapshot,
+            ..SnapshotQuery::default()
+        };
+        let page = self.services.archive.search(&query).await.map_err(archive_problem)?;
+        Ok(page.entries.iter().find_map(|entry| match entry {
+            Entry::Snapshot(s) if s.id == id => Some(SnapshotName { id: s.id.to_string(), captured: s.captured.0 }),
+            _ => None,
+        }))
+    }
+}
+
+/// What people said of verdicts on pictures over the last 30 days.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct VerdictsView {
+    /// Counted from then on.
+    since: i64,
+    confirmed: u64,
+    false_alarms: u64,
+    /// Confirmed among those on which a word was said; null if there were none.
+    confirmed_share: Option<f64>,
+    /// Exceptions in force.
+    exceptions: usize,
+    classes: Vec<ClassView>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct ClassView {
+    cause: CauseWord,
+    confirmed: u64,
+    false_alarms: u64,
+}
+
+impl VerdictsView {
+    pub(crate) async fn read(app: &App) -> Result<VerdictsView> {
+        let now = Wall::read();
+        let since = Wall(now.0 - i64::try_from(COUNTED.as_millis()).unwrap_or(0));
+        let mut counts = app.services.store.count_words(since).await?;
+        counts.sort_by_key(|c| std::cmp::Reverse(c.confirmed + c.false_alarms));
+        let confirmed: u64 = counts.iter().map(|c| c.confirmed).sum();
+        let false_alarms: u64 = counts.iter().map(|c| c.false_alarms).sum();
+        let all = confirmed + false_alarms;
+        Ok(VerdictsView {
+            since: since.0,
+            confirmed,
+            false_alarms,
+            confirmed_share: (all > 0).then(|| confirmed as f64 / all as f64),
+            exceptions: app.services.store.exceptions(now).await?.len(),
+            classes: counts
+                .into_iter()
+                .map(|c| ClassView { cause: c.cause.into(), confirmed: c.confirmed, false_alarms: c.false_alarms })
+                .collect(),
+        })
+    }
+}

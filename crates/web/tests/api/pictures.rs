@@ -1,0 +1,163 @@
+//! The verdict on a picture and what people say of it: confirmed, a false alarm with its end, a new normal.
+
+use crate::support::{County, code};
+use fleet::{CameraId, Cause, Wall};
+use picture::{Finding, Learned, Level};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use std::time::Duration;
+use store::Role;
+use web::{Command, Held, Judged, PictureOrder};
+
+const PATH: &str = "/api/v1/cameras/3/picture";
+
+fn held(cause: Cause, since: i64) -> Held {
+    let finding = Finding {
+        cause,
+        level: Level::Severe,
+        confidence: 0.9,
+        measured: 0.004,
+        threshold: 0.012,
+        detail: "sharpness 0.004 (limit 0.012)".into(),
+    };
+    Held { finding, since: Wall(since) }
+}
+
+/// A county in which camera 3 is blurred.
+async fn county() -> County {
+    let county = County::start().await;
+    let judged = Judged {
+        at: Some(Wall::read()),
+        findings: vec![held(Cause::PictureBlurred, 1000)],
+        learned: Learned { colour: 7, grey: 0, needed: 5 },
+        ..Judged::default()
+    };
+    county.services.verdicts.put(CameraId(3), judged);
+    county
+}
+
+fn in_a_day() -> i64 {
+    Wall::read().0 + 86_400_000
+}
+
+#[tokio::test]
+async fn a_verdict_comes_with_its_figures() {
+    let county = county().await;
+    let technician = county.signed_in(Role::Technician).await;
+    let picture = technician.json(PATH).await;
+    assert_eq!(picture["level"], "severe", "{picture:#}");
+    let finding = &picture["findings"][0];
+    assert_eq!((finding["cause"].as_str(), finding["since"].as_i64()), (Some("picture_blurred"), Some(1000)));
+    assert!(finding["measured"].as_f64() < finding["threshold"].as_f64() && finding["excepted"] == false);
+    assert_eq!(picture["baseline"]["colour"], 7);
+    // A camera that was not judged yet is not called normal.
+    let unseen = technician.json("/api/v1/cameras/2/picture").await;
+    assert_eq!((&unseen["judged"], &unseen["level"]), (&Value::Null, &Value::Null));
+}
+
+#[tokio::test]
+async fn a_technician_confirms_and_does_no_more() {
+    let county = county().await;
+    let technician = county.signed_in(Role::Technician).await;
+    let confirm = json!({ "cause": "picture_blurred" });
+    assert_eq!(technician.post(&format!("{PATH}/confirm"), &confirm).await.status(), StatusCode::NO_CONTENT);
+    let picture = technician.json(PATH).await;
+    assert_eq!(picture["findings"][0]["said"], "confirmed");
+    assert_eq!(picture["words"][0]["who"], "technician1");
+    let alarm = json!({ "cause": "picture_blurred", "reason": "雾", "until": in_a_day() });
+    for (path, body) in [("false-alarm", alarm), ("baseline", json!({ "action": "reset", "reason": "x" }))] {
+        let refused = technician.post(&format!("{PATH}/{path}"), &body).await;
+        assert_eq!(refused.status(), StatusCode::FORBIDDEN, "{path}");
+    }
+    // Once or often: it is one verdict.
+    technician.post(&format!("{PATH}/confirm"), &confirm).await;
+    let own = county.signed_in(Role::Operator).await.json("/api/v1/self").await;
+    assert_eq!(own["verdicts"]["confirmed"], 1, "{own:#}");
+    assert_eq!(own["verdicts"]["confirmed_share"], 1.0);
+}
+
+#[tokio::test]
+async fn a_false_alarm_is_not_told_until_its_end() {
+    let county = county().await;
+    let operator = county.signed_in(Role::Operator).await;
+    let until = in_a_day();
+    let alarm = |until: i64| json!({ "cause": "picture_blurred", "reason": "清晨大雾", "until": until });
+    let path = format!("{PATH}/false-alarm");
+    for bad in [
+        alarm(5),
+        alarm(i64::MAX),
+        json!({ "cause": "picture_blurred", "reason": " ", "until": until }),
+        json!({ "cause": "no_answer", "reason": "x", "until": until }),
+        json!({ "cause": "nonsense", "reason": "x", "until": until }),
+    ] {
+        assert_eq!(operator.post(&path, &bad).await.status(), StatusCode::BAD_REQUEST, "{bad}");
+    }
+    let absent = json!({ "cause": "scene_moved", "reason": "x", "until": until });
+    assert_eq!(code(operator.post(&path, &absent).await).await, (409, "no_such_verdict".into()));
+    assert!(county.command().is_none());
+
+    assert_eq!(operator.post(&path, &alarm(until)).await.status(), StatusCode::NO_CONTENT);
+    let Some(Command::Picture(PictureOrder::Except { camera, cause, until: told })) = county.command() else {
+        panic!("the node was not told")
+    };
+    assert_eq!((camera, cause, told), (CameraId(3), Cause::PictureBlurred, Wall(until)));
+    let picture = operator.json(PATH).await;
+    let exception = &picture["exceptions"][0];
+    assert_eq!((exception["who"].as_str(), exception["until"].as_i64()), (Some("operator1"), Some(until)));
+    assert_eq!(exception["reason"], "清晨大雾");
+    assert_eq!(operator.json("/api/v1/self").await["verdicts"]["confirmed_share"], 0.0);
+
+    let end = |cause: &str| operator.request(Method::DELETE, &format!("{PATH}/exceptions/{cause}")).send();
+    assert_eq!(end("picture_blurred").await.unwrap().status(), StatusCode::NO_CONTENT);
+    let Some(Command::Picture(PictureOrder::Except { until, .. })) = county.command() else { panic!("not told") };
+    assert!(until <= Wall::read());
+    assert_eq!(operator.json(PATH).await["exceptions"], json!([]));
+    for gone in ["picture_blurred", "nonsense"] {
+        assert_eq!(end(gone).await.unwrap().status(), StatusCode::NOT_FOUND);
+    }
+    let actions: Vec<String> = county.audited().await.into_iter().map(|(action, ..)| action).collect();
+    assert_eq!(actions, ["sign_in", "verdict_false_alarm", "exception_ended"]);
+}
+
+#[tokio::test]
+async fn the_present_picture_becomes_the_new_normal() {
+    let county = county().await;
+    let operator = county.signed_in(Role::Operator).await;
+    let path = format!("{PATH}/baseline");
+    let seen = format!("{:08x}{:016x}{:08x}", 3, 1, 2);
+    let bad = json!({ "action": "accept", "reason": "转向集市", "seen": seen });
+    assert_eq!(operator.post(&path, &bad).await.status(), StatusCode::BAD_REQUEST, "no such snapshot");
+    let accept = json!({ "action": "accept", "reason": "x" });
+    let unseen = operator.post("/api/v1/cameras/2/picture/baseline", &accept).await;
+    assert_eq!(code(unseen).await, (409, "no_such_verdict".into()));
+
+    for action in ["accept", "reset"] {
+        let body = json!({ "action": action, "reason": "转向集市" });
+        let asked = operator.post(&path, &body);
+        // The answer comes when the node says that it is stored, not before.
+        let node = async {
+            loop {
+                match county.command() {
+                    Some(Command::Picture(PictureOrder::Accept { by, done, .. })) if by == "operator1" => return done,
+                    Some(Command::Picture(PictureOrder::Reset { done, .. })) => return done,
+                    Some(other) => panic!("{other:?}"),
+                    None => tokio::time::sleep(Duration::from_millis(5)).await,
+                }
+            }
+        };
+        let (answer, ()) = tokio::join!(asked, async { node.await.send(()).await.unwrap() });
+        assert_eq!(answer.status(), StatusCode::NO_CONTENT, "{action}");
+    }
+    let actions: Vec<String> = county.audited().await.into_iter().map(|(action, ..)| action).collect();
+    assert_eq!(actions, ["sign_in", "baseline_accepted", "baseline_reset"]);
+}
+
+#[tokio::test]
+async fn cameras_out_of_scope_have_no_picture() {
+    let county = county().await;
+    county.user("east", Role::Operator, &[2], &[]).await;
+    let east = county.browser("east").await;
+    assert_eq!(east.get(PATH).await.status(), StatusCode::NOT_FOUND);
+    let confirm = json!({ "cause": "picture_blurred" });
+    assert_eq!(east.post(&format!("{PATH}/confirm"), &confirm).await.status(), StatusCode::NOT_FOUND);
+}

@@ -1,0 +1,167 @@
+//! Judging pictures: the diagnosis with what people said, published for the pages, its baselines kept.
+
+use super::shelf::Shelf;
+use fleet::{CameraId, Now, Registry, Wall};
+use health::Failure;
+use picture::{Diagnosis, DiagnosisConfig, Features, Finding};
+use std::{collections::HashMap, sync::Arc, time::Duration};
+use store::{BaselineChange, BaselineRecord, Store};
+use web::{Held, Judged, PictureOrder, Verdicts};
+
+/// Held by the owner of the fleet.
+pub(super) struct Judge {
+    diagnosis: Diagnosis,
+    verdicts: Arc<Verdicts>,
+    shelf: Shelf,
+    kept: HashMap<CameraId, Kept>,
+}
+
+/// What is stored beside a baseline.
+#[derive(Clone, Default)]
+struct Kept {
+    reference: Option<String>,
+    accepted: Option<(String, Wall)>,
+}
+
+impl Judge {
+    /// Takes back what was learned and said before the restart. A baseline that cannot be read is learned anew; one
+    /// of a camera that left the register is dropped.
+    pub(super) async fn resume(
+        config: DiagnosisConfig,
+        store: &dyn Store,
+        registry: &Registry,
+        verdicts: Arc<Verdicts>,
+        shelf: Shelf,
+        now: Wall,
+    ) -> store::Result<Judge> {
+        let mut judge = Judge { diagnosis: Diagnosis::new(config), verdicts, shelf, kept: HashMap::new() };
+        for BaselineRecord { camera, data, reference, accepted, .. } in store.baselines().await? {
+            if registry.camera(camera).is_none() {
+                judge.shelf.keep(BaselineChange::Drop(camera));
+                continue;
+            }
+            match judge.diagnosis.restore(camera, &data) {
+                Ok(()) => {
+                    judge.kept.insert(camera, Kept { reference, accepted });
+                }
+                Err(error) => {
+                    tracing::warn!(%camera, %error, "what the camera usually shows cannot be read; it is learned anew");
+                    judge.shelf.keep(BaselineChange::Drop(camera));
+                }
+            }
+            judge.publish(camera, None);
+        }
+        for word in store.exceptions(now).await? {
+            if let Some(until) = word.until {
+                judge.diagnosis.except(word.camera, word.cause, until);
+            }
+        }
+        Ok(judge)
+    }
+
+    /// What the newest pictures of a camera say together, and when another would help.
+    pub(super) fn judge(
+        &mut self,
+        camera: CameraId,
+        features: &Features,
+        received: Now,
+    ) -> (Option<Failure>, Option<Duration>) {
+        let verdict = self.diagnosis.judge(camera, features, received);
+        let fault = verdict.fault().map(|(cause, detail)| Failure { cause, detail });
+        self.keep_changed();
+        self.publish(camera, Some((received.wall, verdict.findings, verdict.excepted)));
+        (fault, verdict.look_again)
+    }
+
+    /// An archived snapshot of a camera whose picture is good becomes the one that shows its baseline, if none does.
+    pub(super) fn archived(&mut self, camera: CameraId, snapshot: String) {
+        let good = self.verdicts.get(camera).is_some_and(|j| j.at.is_some() && j.findings.is_empty());
+        let without = self.kept.get(&camera).is_none_or(|k| k.reference.is_none());
+        if good && without && self.diagnosis.record(camera).is_some() {
+            self.kept.entry(camera).or_default().reference = Some(snapshot);
+            self.keep(camera);
+            self.publish(camera, None);
+        }
+    }
+
+    /// Carries out what a person decided.
+    pub(super) fn order(&mut self, order: PictureOrder, now: Now) {
+        let camera = order.camera();
+        match order {
+            PictureOrder::Accept { by, seen, done, .. } => {
+                self.diagnosis.accept(camera, now);
+                self.kept.insert(camera, Kept { reference: seen, accepted: Some((by, now.wall)) });
+                self.keep_now(camera, done);
+            }
+            PictureOrder::Reset { done, .. } => {
+                self.diagnosis.reset(camera);
+                self.kept.remove(&camera);
+                self.keep_now(camera, done);
+            }
+            PictureOrder::Except { cause, until, .. } => self.diagnosis.except(camera, cause, until),
+        }
+        self.publish(camera, None);
+    }
+
+    /// Forgets cameras that left the register.
+    pub(super) fn registry(&mut self, registry: &Registry) {
+        for camera in self.diagnosis.retain(|camera| registry.camera(camera).is_some()) {
+            self.kept.remove(&camera);
+            self.shelf.keep(BaselineChange::Drop(camera));
+        }
+        self.verdicts.retain(registry);
+    }
+
+    fn keep_changed(&mut self) {
+        for camera in self.diagnosis.take_changed() {
+            self.keep(camera);
+        }
+    }
+
+    fn keep(&self, camera: CameraId) {
+        self.shelf.keep(self.change(camera));
+    }
+
+    fn keep_now(&mut self, camera: CameraId, done: tokio::sync::mpsc::Sender<()>) {
+        self.keep_changed();
+        self.shelf.keep_now(self.change(camera), done);
+    }
+
+    fn change(&self, camera: CameraId) -> BaselineChange {
+        let Kept { reference, accepted } = self.kept.get(&camera).cloned().unwrap_or_default();
+        self.diagnosis.record(camera).map_or(BaselineChange::Drop(camera), |data| {
+            BaselineChange::Put(BaselineRecord { camera, saved: Wall::read(), data, reference, accepted })
+        })
+    }
+
+    /// Publishes what the pages show; the verdict stays as it was if no new one is given.
+    fn publish(&self, camera: CameraId, verdict: Option<(Wall, Vec<Finding>, Vec<Finding>)>) {
+        let before = self.verdicts.get(camera).unwrap_or_default();
+        let (at, findings, excepted) = match verdict {
+            None => (before.at, before.findings.clone(), before.excepted.clone()),
+            Some((at, findings, excepted)) => {
+                // A verdict has held since its class was first found without a break, excepted or not.
+                let held = |finding: Finding| {
+                    let earlier = before.findings.iter().chain(&before.excepted);
+                    let since = earlier.filter(|h| h.finding.cause == finding.cause).map(|h| h.since).min();
+                    Held { since: since.unwrap_or(at), finding }
+                };
+                let list = |findings: Vec<Finding>| findings.into_iter().map(held).collect();
+                (Some(at), list(findings), list(excepted))
+            }
+        };
+        let Kept { reference, accepted } = self.kept.get(&camera).cloned().unwrap_or_default();
+        self.verdicts.put(
+            camera,
+            Judged {
+                at,
+                findings,
+                excepted,
+                measures: self.diagnosis.measures(camera),
+                learned: self.diagnosis.learned(camera),
+                reference,
+                accepted,
+            },
+        );
+    }
+}

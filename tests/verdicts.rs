@@ -1,0 +1,68 @@
+//! What cameras usually show, and what people said of verdicts, outlive `kill -9`.
+#![allow(clippy::unwrap_used)]
+
+mod demo;
+
+use demo::{Demo, Session, state};
+use serde_json::{Value, json};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+const WITHIN: Duration = Duration::from_secs(60);
+
+fn learned(picture: &Value) -> u64 {
+    picture["baseline"]["colour"].as_u64().unwrap() + picture["baseline"]["grey"].as_u64().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn baselines_and_words_survive_kill_9() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    std::fs::create_dir(&data).unwrap();
+    let options = ["--snapshot-every", "1s", "--assess-every", "2s"];
+    let mut demo = Demo::start(&data, 6, &options);
+    let session = Session::administrator(&demo).await;
+    let states = session.get("/states").await;
+    let ids: Vec<u64> = states["cameras"].as_array().unwrap().iter().map(|c| c["id"].as_u64().unwrap()).collect();
+    let paths: Vec<String> = ids.iter().map(|id| format!("/cameras/{id}/picture")).collect();
+
+    // One camera is learned by itself, one is accepted by a person, one is called a false alarm.
+    let usual = |p: &Value| learned(p) >= 5 && p["baseline"]["reference"]["id"].is_string() && p["level"].is_null();
+    let by_itself = session.until("learned by itself", &paths[0], WITHIN, usual).await;
+    let before = session.until("learned, too", &paths[1], WITHIN, usual).await;
+
+    session.fault("camera", ids[2], "black", true).await;
+    let found = |p: &Value| p["findings"][0]["cause"] == "picture_black" && p["level"] == "severe";
+    session.until("a fault is found", &paths[2], WITHIN, found).await;
+    let told = |s: &Value| state(s, ids[2])["cause"] == "picture_black";
+    session.until("and told", "/states", WITHIN, told).await;
+    let until = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64 + 3_600_000;
+    let alarm = json!({ "cause": "picture_black", "reason": "夜间停用补光", "until": until });
+    session.post(&format!("{}/false-alarm", paths[2]), alarm).await;
+    let quiet = |s: &Value| state(s, ids[2])["status"] == "online";
+    session.until("a false alarm is not told", "/states", WITHIN, quiet).await;
+
+    let seen = before["present"]["id"].as_str().unwrap();
+    let accept = json!({ "action": "accept", "reason": "转向集市", "seen": seen });
+    session.post(&format!("{}/baseline", paths[1]), accept).await;
+
+    demo.kill();
+    drop(demo);
+    let mut demo = Demo::start(&data, 6, &options);
+    let session = Session::administrator(&demo).await;
+    let again = session.get(&paths[0]).await;
+    assert!(learned(&again) >= 5, "learned anew: {again:#}");
+    assert_eq!(again["baseline"]["reference"], by_itself["baseline"]["reference"]);
+    let accepted = session.get(&paths[1]).await;
+    assert_eq!(accepted["baseline"]["accepted_by"], "admin", "{accepted:#}");
+    assert_eq!(accepted["baseline"]["reference"]["id"], seen);
+    assert!(learned(&accepted) >= 1);
+    // The simulated fault ended with the demo; the exception did not.
+    session.fault("camera", ids[2], "black", true).await;
+    let excepted = |p: &Value| p["findings"][0]["cause"] == "picture_black" && p["findings"][0]["excepted"] == true;
+    let shown = session.until("the exception holds", &paths[2], WITHIN, excepted).await;
+    assert_eq!((&shown["level"], &shown["exceptions"][0]["who"]), (&Value::Null, &json!("admin")));
+    assert_eq!(state(&session.get("/states").await, ids[2])["status"], "online");
+    let own = session.get("/self").await;
+    assert_eq!((&own["verdicts"]["false_alarms"], &own["verdicts"]["exceptions"]), (&json!(1), &json!(1)));
+    demo.kill();
+}
