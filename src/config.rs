@@ -72,6 +72,8 @@ pub(crate) struct Health {
     pub(crate) opens_per_second: u32,
     pub(crate) opening_at_once: u32,
     pub(crate) opening_per_uplink: u32,
+    pub(crate) main_kbps: u32,
+    pub(crate) sub_kbps: u32,
     pub(crate) retry_first: Span,
     pub(crate) retry_longest: Span,
     pub(crate) flap_count: u32,
@@ -224,6 +226,8 @@ impl Default for Health {
             opens_per_second: core.opens_per_second,
             opening_at_once: core.opening_at_once,
             opening_per_uplink: core.opening_per_uplink,
+            main_kbps: core.main_kbps,
+            sub_kbps: core.sub_kbps,
             retry_first: Span(core.retry_first),
             retry_longest: Span(core.retry_longest),
             flap_count: core.flap_count,
@@ -288,7 +292,7 @@ impl Config {
     /// The first key with a value that cannot work, and what is expected.
     fn check(&self) -> Result<(), (&'static str, &'static str)> {
         let health = &self.health;
-        let rules: [(bool, &'static str, &'static str); 22] = [
+        let rules: [(bool, &'static str, &'static str); 24] = [
             (!self.node.name.trim().is_empty(), "node.name", "a name for this node"),
             ((1..=20_000).contains(&self.web.export_snapshots), "web.export_snapshots", "1 to 20000"),
             ((1..=2048).contains(&self.web.export_mib), "web.export_mib", "1 to 2048"),
@@ -317,6 +321,8 @@ impl Config {
             (health.opens_per_second > 0, "health.opens_per_second", "at least 1"),
             (health.opening_at_once > 0, "health.opening_at_once", "at least 1"),
             (health.opening_per_uplink > 0, "health.opening_per_uplink", "at least 1"),
+            (health.main_kbps > 0, "health.main_kbps", "at least 1"),
+            (health.sub_kbps > 0, "health.sub_kbps", "at least 1"),
             ((1..=64).contains(&self.picture.workers), "picture.workers", "1 to 64"),
             ((1..=4096).contains(&self.archive.segment_mib), "archive.segment_mib", "1 to 4096"),
             (self.reports.repair_within.within(60_000, 2_678_400_000), "reports.repair_within", "1m to 744h"),
@@ -356,6 +362,8 @@ impl Health {
             opens_per_second: self.opens_per_second,
             opening_at_once: self.opening_at_once,
             opening_per_uplink: self.opening_per_uplink,
+            main_kbps: self.main_kbps,
+            sub_kbps: self.sub_kbps,
             retry_first: self.retry_first.0,
             retry_longest: self.retry_longest.0,
             snapshot_every: self.snapshot_every.0,

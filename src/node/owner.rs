@@ -144,9 +144,9 @@ impl Desk {
             Effect::Open { camera, stream, by_person } => owner.ingest.open(camera, stream, by_person),
             Effect::Close { camera } => owner.ingest.close(camera),
             Effect::Assess { camera } => owner.takes.assess(camera, Duration::ZERO, self.taken.clone()),
-            Effect::Snapshot { camera, slot, class } => {
+            Effect::Snapshot { camera, stream, slot, class } => {
                 let (status, cause) = owner.core.row(camera).map_or((Status::Unknown, None), |r| (r.status, r.cause));
-                owner.takes.snapshot(takes::Wanted { camera, slot, class, status, cause }, self.taken.clone());
+                owner.takes.snapshot(takes::Wanted { camera, stream, slot, class, status, cause }, self.taken.clone());
             }
             Effect::Gap { camera, slot, failure } => owner.takes.gap(camera, slot, failure),
             Effect::Status(change) => {

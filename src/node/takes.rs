@@ -1,13 +1,15 @@
 //! Taking the next keyframe of a camera, to judge it or to archive it.
 
 use crate::node::owner::Taken;
-use fleet::{CameraId, Cause, Status, Wall};
+use fleet::{CameraId, Cause, Status, StreamChoice, Wall};
 use health::{Failure, SnapshotClass, SnapshotOutcome};
 use std::{sync::Arc, time::Duration};
 use tokio::sync::{Semaphore, mpsc};
 
 /// Longest wait for the keyframe: several times the keyframe interval of a well-set camera.
 const KEYFRAME_WITHIN: Duration = Duration::from_secs(12);
+/// Longest wait for a picture that may need a session of its own: opening it may take a while longer.
+const PICTURE_WITHIN: Duration = Duration::from_secs(25);
 /// Keyframes handed to the decoders at once; the others wait here, each with its few dozen kilobytes.
 const DECODING_AT_ONCE: usize = 32;
 
@@ -23,6 +25,7 @@ pub(super) struct Takes {
 /// A snapshot that is asked for.
 pub(super) struct Wanted {
     pub(super) camera: CameraId,
+    pub(super) stream: StreamChoice,
     pub(super) slot: Wall,
     pub(super) class: SnapshotClass,
     pub(super) status: Status,
@@ -52,11 +55,11 @@ impl Takes {
         });
     }
 
-    /// Archives the camera's next keyframe.
+    /// Archives the next keyframe of one of the camera's streams.
     pub(super) fn snapshot(&self, wanted: Wanted, done: mpsc::Sender<Taken>) {
         let (ingest, archive) = (self.ingest.clone(), self.archive.clone());
         tokio::spawn(async move {
-            let outcome = match ingest.next_keyframe(wanted.camera, KEYFRAME_WITHIN).await {
+            let outcome = match ingest.picture(wanted.camera, wanted.stream, PICTURE_WITHIN).await {
                 Ok(keyframe) => store(&archive, &wanted, &keyframe).await,
                 Err(failure) => Err(failure),
             };

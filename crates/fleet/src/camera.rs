@@ -157,6 +157,16 @@ pub struct Device {
     pub mac: Option<String>,
     /// When it was installed (text as written, e.g. 2021-11-30).
     pub installed: Option<String>,
+    /// How many RTSP sessions it serves us at once, if it was found out.
+    pub sessions: Option<u8>,
+}
+
+impl Device {
+    /// How many sessions we may have at once: at least one, two unless known otherwise.
+    #[must_use]
+    pub fn sessions(&self) -> u8 {
+        self.sessions.unwrap_or(2).max(1)
+    }
 }
 
 /// Who looks after it 维护单位.

@@ -1,7 +1,7 @@
 //! What the core keeps of one camera, and the questions that can be answered from it alone.
 
 use crate::{
-    CameraRow, Failure, IncidentId, StreamFigures,
+    CameraRow, Failure, IncidentId, SnapshotClass, StreamFigures,
     faults::Faults,
     index::GroupIx,
     opener::{Class, Ticket},
@@ -34,6 +34,27 @@ pub(crate) enum Link {
     Running {
         /// A keyframe of this session was judged (or could not be decoded, twice).
         judged: bool,
+    },
+}
+
+/// A session of its own for pictures of a stream that is not pulled continuously.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(crate) enum Patrol {
+    /// None is wanted.
+    Idle,
+    /// In the opener's line.
+    Queued {
+        /// To leave the line.
+        ticket: Ticket,
+        /// As which it stands there.
+        group: GroupIx,
+    },
+    /// Asked for; ends when the pictures are answered.
+    Open {
+        /// Whose budget it uses.
+        group: GroupIx,
+        /// What is charged there, in kbit/s.
+        kbps: u32,
     },
 }
 
@@ -88,6 +109,10 @@ pub(crate) struct Camera {
     pub(crate) parked: bool,
     /// The next try is a person's.
     pub(crate) by_person: bool,
+    /// What its session is charged with, and where, in kbit/s.
+    pub(crate) charge: Option<(GroupIx, u32)>,
+    /// What its continuous stream brought lately, in kbit/s; 0 if not known.
+    pub(crate) kbps: u32,
 
     // what the video shows
     pub(crate) faults: Faults,
@@ -103,6 +128,11 @@ pub(crate) struct Camera {
     pub(crate) held: Option<Wall>,
     /// Slots asked for and not answered.
     pub(crate) pending: Vec<Wall>,
+    /// Its pictures come from the main stream by sessions of their own.
+    pub(crate) patrolled: bool,
+    pub(crate) patrol: Patrol,
+    /// Slots that wait for such a session.
+    pub(crate) queued: Vec<(Wall, SnapshotClass)>,
     pub(crate) last_slot: Wall,
 
     // steadiness
@@ -140,6 +170,8 @@ impl Camera {
             lost: None,
             parked: false,
             by_person: false,
+            charge: None,
+            kbps: 0,
             faults: Faults::default(),
             figures: None,
             clock_bucket: None,
@@ -148,6 +180,9 @@ impl Camera {
             photographed: false,
             held: None,
             pending: Vec::new(),
+            patrolled: false,
+            patrol: Patrol::Idle,
+            queued: Vec::new(),
             last_slot: Wall(i64::MIN),
             changes: Recent::default(),
             losses: Recent::default(),

@@ -7,7 +7,8 @@ use std::time::Duration;
 /// Settings of the core. All durations are on the monotonic clock.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Config {
-    /// Which stream is pulled continuously (main if the camera has no sub stream).
+    /// Which stream is pulled continuously (main if the camera has no sub stream). If it is the sub stream, snapshots
+    /// are taken of the main stream by short sessions, unless the camera serves one session only.
     pub continuous: StreamChoice,
     /// Sessions opened per second in all, at start-up and mass return.
     pub opens_per_second: u32,
@@ -15,6 +16,10 @@ pub struct Config {
     pub opening_at_once: u32,
     /// Sessions being opened at once behind one uplink.
     pub opening_per_uplink: u32,
+    /// What a main stream is expected to bring in kbit/s, until it has been measured.
+    pub main_kbps: u32,
+    /// The same for a sub stream.
+    pub sub_kbps: u32,
     /// First pause before another try; doubles with each failure.
     pub retry_first: Duration,
     /// Longest pause between tries.
@@ -48,6 +53,8 @@ impl Default for Config {
             opens_per_second: 60,
             opening_at_once: 64,
             opening_per_uplink: 2,
+            main_kbps: 4_000,
+            sub_kbps: 512,
             retry_first: Duration::from_secs(1),
             retry_longest: Duration::from_secs(60),
             snapshot_every: Duration::from_secs(300),

@@ -26,10 +26,13 @@ pub enum Effect {
         /// Which camera.
         camera: CameraId,
     },
-    /// Archive the camera's next keyframe; answer with `Event::Snapshot`.
+    /// Archive the camera's next keyframe; answer with `Event::Snapshot`. If the stream is not the one that is pulled
+    /// continuously, a short session is opened for it, which is paced like any other.
     Snapshot {
         /// Which camera.
         camera: CameraId,
+        /// Of which stream.
+        stream: StreamChoice,
         /// The scheduled instant.
         slot: Wall,
         /// Why it is taken.

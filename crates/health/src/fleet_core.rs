@@ -14,7 +14,7 @@ use crate::{
     own::Own,
     schedule::{Key, Schedule, Timer},
 };
-use fleet::{CameraId, Mono, Now, Registry, Status, Wall};
+use fleet::{CameraId, Cause, Mono, Now, Registry, Status, Wall};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
@@ -255,24 +255,59 @@ impl Fleet {
         let jitter = self.jitter(within);
         let camera = &mut self.cameras[ix.at()];
         let group = camera.group;
-        let ticket = self.opener.request(ix, group, class, self.now.mono, jitter);
+        let kbps = self.expected_kbps(ix);
+        let ticket = self.opener.request(ix, group, class, kbps, self.now.mono, jitter);
+        let camera = &mut self.cameras[ix.at()];
         camera.link = Link::Queued { ticket, group, class };
     }
 
     fn open_who_may(&mut self) {
-        while let Some(ix) = self.opener.admit(self.now.mono) {
+        while let Some(admitted) = self.opener.admit(self.now.mono) {
+            let ix = admitted.camera;
+            if admitted.picture {
+                self.take_queued(ix, admitted.kbps);
+                continue;
+            }
+            // A re-check keeps the charge of the session that was lost until here.
+            self.uncharge(ix);
             let camera = &mut self.cameras[ix.at()];
             let Link::Queued { group, class, .. } = camera.link else {
                 unreachable!("only who stands in line is admitted")
             };
             camera.link = Link::Opening { group, class };
+            camera.charge = Some((group, admitted.kbps));
             let by_person = std::mem::take(&mut camera.by_person);
             self.effects.push(Effect::Open { camera: camera.id, stream: camera.stream, by_person });
             self.schedule.set(Key::Camera(ix, Timer::Watch), self.now.mono + SESSION_ANSWERS);
         }
+        for (ix, budget) in self.opener.take_crowded() {
+            let camera = &mut self.cameras[ix.at()];
+            if camera.status == Status::Unknown && camera.cause == Some(Cause::NotYetChecked) {
+                // No change of status, but whoever looks should see why.
+                let detail = format!("waits: the uplink's budget of {budget} kbit/s is in use by its other cameras");
+                camera.detail = Arc::from(detail.as_str());
+            }
+        }
         match self.opener.next(self.now.mono) {
             Some(at) if at > self.now.mono => self.schedule.set(Key::Ramp, at),
             _ => self.schedule.clear(Key::Ramp),
+        }
+    }
+
+    /// What the camera's continuous stream is expected to bring.
+    fn expected_kbps(&self, ix: CameraIx) -> u32 {
+        let camera = &self.cameras[ix.at()];
+        match (camera.kbps, camera.stream) {
+            (0, fleet::StreamChoice::Main) => self.config.main_kbps,
+            (0, fleet::StreamChoice::Sub) => self.config.sub_kbps,
+            (measured, _) => measured,
+        }
+    }
+
+    /// The camera's session, if any, costs its uplink nothing more.
+    pub(crate) fn uncharge(&mut self, ix: CameraIx) {
+        if let Some((group, kbps)) = self.cameras[ix.at()].charge.take() {
+            self.opener.uncharge(group, kbps);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::{
     Fleet,
-    camera::{Link, is_silence},
+    camera::{Link, Patrol, is_silence},
     schedule::{Key, Timer},
 };
 use fleet::Status;
@@ -15,6 +15,7 @@ impl Fleet {
     pub fn check_invariants(&self) {
         let mut counts = crate::Counts::default();
         let mut in_use = 0;
+        let mut charged = std::collections::BTreeMap::new();
         for (&id, &ix) in &self.by_id {
             let camera = &self.cameras[ix.at()];
             let set = |timer| self.schedule.due(Key::Camera(ix, timer)).is_some();
@@ -42,7 +43,22 @@ impl Fleet {
                     Link::Queued { .. } | Link::Running { .. } => assert!(!set(Timer::Retry), "{id}"),
                 }
             }
-            assert!(camera.pending.is_empty() && camera.held.is_none() || set(Timer::Answer), "{id}: slots end");
+            let waiting = !camera.pending.is_empty() || !camera.queued.is_empty() || camera.held.is_some();
+            assert!(!waiting || set(Timer::Answer), "{id}: slots end");
+            match camera.patrol {
+                Patrol::Idle => assert!(camera.queued.is_empty(), "{id}: what waits stands in line"),
+                Patrol::Queued { .. } => assert!(!camera.queued.is_empty(), "{id}: nobody stands in line for nothing"),
+                Patrol::Open { group, kbps } => {
+                    assert!(!camera.pending.is_empty(), "{id}: a session for pictures that nobody waits for");
+                    *charged.entry(group).or_insert(0) += kbps;
+                }
+            }
+            if let Some((group, kbps)) = camera.charge {
+                *charged.entry(group).or_insert(0) += kbps;
+            }
+            if matches!(camera.link, Link::Opening { .. } | Link::Running { .. }) {
+                assert!(camera.charge.is_some(), "{id}: its session is charged");
+            }
             if camera.untold {
                 assert!(camera.cause.is_some_and(is_silence) && camera.silent.is_some(), "{id}");
                 assert!(self.schedule.due(Key::Group(camera.group)).is_some(), "{id} will be told");
@@ -58,6 +74,9 @@ impl Fleet {
         }
         assert_eq!(counts, self.counts, "the counts are those of the cameras");
         assert_eq!(in_use, self.own.in_use);
+        for (group, kbps) in charged {
+            assert_eq!(self.opener.charged(group), kbps, "what is charged is what its cameras were charged with");
+        }
         for incident in self.book.all_open() {
             for member in incident.members.iter().filter(|m| m.left.is_none()) {
                 let camera = self.find(member.camera).map(|ix| &self.cameras[ix.at()]);

@@ -30,6 +30,12 @@ impl Fleet {
                 Some(ix) => self.change(ix, former.camera(record.id), record),
             }
         }
+        for record in registry.cameras() {
+            if let (Some(ix), Some(uplink)) = (self.find(record.id), record.uplink) {
+                let budget = registry.uplink(uplink).and_then(|u| u.budget_kbps);
+                self.opener.set_budget(self.cameras[ix.at()].group, budget);
+            }
+        }
         self.adopt_incidents();
     }
 
@@ -134,6 +140,7 @@ impl Fleet {
         let Some(ix) = self.by_id.remove(&id) else { return };
         self.end_session(ix);
         self.forget_incidents(ix);
+        self.drop_patrol(ix);
         self.drop_slots(ix, Cause::OutOfUse, "taken out of the register");
         self.schedule.clear_camera(ix);
         self.own.forget_camera(ix, self.cameras[ix.at()].clock_bucket.take());
@@ -186,10 +193,13 @@ impl Fleet {
             (fleet::StreamChoice::Sub, Some(_)) => fleet::StreamChoice::Sub,
             _ => fleet::StreamChoice::Main,
         };
+        let camera = &mut self.cameras[ix.at()];
+        camera.patrolled = camera.stream == fleet::StreamChoice::Sub && record.device.sessions() > 1;
     }
 
     /// Ends whatever session there is or will be; whether there was one to close.
     pub(crate) fn end_session(&mut self, ix: CameraIx) -> bool {
+        self.uncharge(ix);
         let camera = &mut self.cameras[ix.at()];
         let link = std::mem::replace(&mut camera.link, Link::Idle);
         let id = camera.id;

@@ -62,6 +62,8 @@ impl Fleet {
         if !camera.is_running() {
             return;
         }
+        self.measured(ix, &figures);
+        let camera = &self.cameras[ix.at()];
         if let Some(age) = figures.keyframe_age.filter(|&age| age >= KEYFRAME_MISSING) {
             // Packets alone are no picture. A new session makes most encoders send a keyframe.
             let had_video = camera.is_seen();
@@ -80,6 +82,20 @@ impl Fleet {
             self.settle(ix);
         } else {
             self.cameras[ix.at()].figures = Some(Arc::new(figures));
+        }
+    }
+
+    /// What the stream brings is charged instead of what was expected.
+    fn measured(&mut self, ix: CameraIx, figures: &StreamFigures) {
+        let kbps = u32::try_from(figures.bitrate / 1000).unwrap_or(u32::MAX);
+        let camera = &mut self.cameras[ix.at()];
+        if kbps == 0 || kbps.abs_diff(camera.kbps) <= camera.kbps / 8 {
+            return;
+        }
+        camera.kbps = kbps;
+        if let Some((group, charged)) = &mut camera.charge {
+            let (group, former) = (*group, std::mem::replace(charged, kbps));
+            self.opener.recharge(group, former, kbps);
         }
     }
 
@@ -120,6 +136,10 @@ impl Fleet {
         }
         self.judge_failure(ix, failure, again);
         self.plan_retry(ix);
+        // What will be re-checked at once keeps its place on the uplink until then.
+        if self.retry_class(ix) != Class::Confirm || self.cameras[ix.at()].parked {
+            self.uncharge(ix);
+        }
     }
 
     /// What a failure does to the verdict.
@@ -147,6 +167,7 @@ impl Fleet {
 
     /// The failure is ours: it says nothing about the camera.
     fn could_not_check(&mut self, ix: CameraIx, failure: Failure) {
+        self.uncharge(ix);
         let camera = &mut self.cameras[ix.at()];
         camera.failures = camera.failures.max(1);
         if !matches!(camera.status, Status::Offline | Status::Paused) {

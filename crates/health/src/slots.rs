@@ -1,18 +1,24 @@
 //! Scheduled snapshots: every slot of every camera ends as exactly one stored picture or one recorded gap.
+//!
+//! Where the sub stream is pulled continuously, pictures are taken of the main stream: a short session that stands in
+//! line and is charged like any other. There is one at a time for a camera; slots that come meanwhile share the next.
 
 use crate::{
     Effect, Failure, Fleet, SnapshotClass, SnapshotOutcome,
-    camera::Link,
+    camera::{Link, Patrol},
     index::CameraIx,
+    opener::Class,
     schedule::{Key, Timer, next_in_phase, phase},
 };
-use fleet::{Cause, Mono, Status, Wall};
+use fleet::{Cause, Mono, Status, StreamChoice, Wall};
 use std::time::Duration;
 
 /// The archive must have answered within this time, and a held slot be decided.
 const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 /// More than this many unanswered snapshots of one camera mean that the archive does not keep up.
 const MOST_PENDING: usize = 4;
+/// Why a picture of the main stream was not even tried.
+const BUSY: &str = "its turn for a session of the main stream did not come in time: the uplink is in use";
 /// After a long sleep at most this many missed slots of one camera are recorded one by one: a day of them.
 const MOST_MISSED: u32 = 288;
 
@@ -67,13 +73,78 @@ impl Fleet {
     fn ask_snapshot(&mut self, ix: CameraIx, slot: Wall, class: SnapshotClass) {
         let camera = &mut self.cameras[ix.at()];
         camera.photographed = true;
+        if camera.patrolled {
+            camera.queued.push((slot, class));
+            let late = (camera.queued.len() > MOST_PENDING).then(|| camera.queued.remove(0).0);
+            if let Some(late) = late {
+                self.gap(ix, late, Cause::NotYetChecked, BUSY);
+            }
+            self.queue_patrol(ix);
+        } else {
+            let stream = camera.stream;
+            self.emit_snapshot(ix, slot, class, stream);
+        }
+        self.expect_answer(ix);
+    }
+
+    fn emit_snapshot(&mut self, ix: CameraIx, slot: Wall, class: SnapshotClass, stream: StreamChoice) {
+        let camera = &mut self.cameras[ix.at()];
         camera.pending.push(slot);
         let late = (camera.pending.len() > MOST_PENDING).then(|| camera.pending.remove(0));
-        self.effects.push(Effect::Snapshot { camera: camera.id, slot, class });
+        self.effects.push(Effect::Snapshot { camera: camera.id, stream, slot, class });
         if let Some(late) = late {
             self.gap(ix, late, Cause::OwnDisk, "the archive did not answer before four more were due");
         }
-        self.expect_answer(ix);
+    }
+
+    /// Stands in line for a session of the main stream, unless one is there or on its way.
+    fn queue_patrol(&mut self, ix: CameraIx) {
+        let camera = &self.cameras[ix.at()];
+        if camera.patrol != Patrol::Idle || camera.queued.is_empty() {
+            return;
+        }
+        let group = camera.group;
+        let kbps = self.config.main_kbps;
+        let ticket = self.opener.request(ix, group, Class::Picture, kbps, self.now.mono, Duration::ZERO);
+        self.cameras[ix.at()].patrol = Patrol::Queued { ticket, group };
+    }
+
+    /// Its turn has come: the pictures of the slots that wait.
+    pub(crate) fn take_queued(&mut self, ix: CameraIx, kbps: u32) {
+        let camera = &mut self.cameras[ix.at()];
+        let Patrol::Queued { group, .. } = camera.patrol else { unreachable!("only who stands in line is admitted") };
+        camera.patrol = Patrol::Open { group, kbps };
+        let running = camera.is_running();
+        for (slot, class) in std::mem::take(&mut camera.queued) {
+            if running {
+                self.emit_snapshot(ix, slot, class, StreamChoice::Main);
+            } else {
+                self.gap(ix, slot, Cause::NotYetChecked, "its session was lost before its turn came");
+            }
+        }
+        if !running {
+            self.drop_patrol(ix);
+        }
+    }
+
+    /// The session of the main stream is over, or not wanted any more. Slots that wait are left as they are.
+    pub(crate) fn drop_patrol(&mut self, ix: CameraIx) {
+        match std::mem::replace(&mut self.cameras[ix.at()].patrol, Patrol::Idle) {
+            Patrol::Idle => {}
+            Patrol::Queued { ticket, group } => self.opener.cancel(ticket, group),
+            Patrol::Open { group, kbps } => {
+                self.opener.release(Class::Picture, group);
+                self.opener.uncharge(group, kbps);
+            }
+        }
+        if self.idle_of_slots(ix) {
+            self.schedule.clear(Key::Camera(ix, Timer::Answer));
+        }
+    }
+
+    fn idle_of_slots(&self, ix: CameraIx) -> bool {
+        let camera = &self.cameras[ix.at()];
+        camera.pending.is_empty() && camera.queued.is_empty() && camera.held.is_none()
     }
 
     /// The latest slot sets the limit: there are at most [`MOST_PENDING`] before it.
@@ -100,13 +171,16 @@ impl Fleet {
         let camera = &mut self.cameras[ix.at()];
         let Some(place) = camera.pending.iter().position(|&s| s == slot) else { return };
         camera.pending.remove(place);
-        let idle = camera.pending.is_empty() && camera.held.is_none();
+        let over = camera.pending.is_empty() && matches!(camera.patrol, Patrol::Open { .. });
         let id = camera.id;
         match outcome {
             SnapshotOutcome::Stored => camera.last_snapshot = Some(self.now.wall),
             SnapshotOutcome::Missed(failure) => self.effects.push(Effect::Gap { camera: id, slot, failure }),
         }
-        if idle {
+        if over {
+            self.drop_patrol(ix);
+            self.queue_patrol(ix);
+        } else if self.idle_of_slots(ix) {
             self.schedule.clear(Key::Camera(ix, Timer::Answer));
         }
     }
@@ -123,6 +197,10 @@ impl Fleet {
         if let Some(slot) = self.cameras[ix.at()].held.take() {
             self.gap(ix, slot, Cause::NotYetChecked, "no session within 60 s");
         }
+        for (slot, _) in std::mem::take(&mut self.cameras[ix.at()].queued) {
+            self.gap(ix, slot, Cause::NotYetChecked, BUSY);
+        }
+        self.drop_patrol(ix);
     }
 
     /// A verdict was reached: a slot that waited for it is decided, and a return is photographed.
@@ -132,6 +210,14 @@ impl Fleet {
         if camera.held.is_some() && matches!(status, Status::Offline | Status::Unknown | Status::Paused) {
             let slot = self.cameras[ix.at()].held.take().expect("just seen");
             self.gap_by_status(ix, slot);
+        }
+        if matches!(status, Status::Offline | Status::Unknown | Status::Paused) {
+            for (slot, _) in std::mem::take(&mut self.cameras[ix.at()].queued) {
+                self.gap_by_status(ix, slot);
+            }
+            if matches!(self.cameras[ix.at()].patrol, Patrol::Queued { .. }) {
+                self.drop_patrol(ix);
+            }
         }
         let camera = &self.cameras[ix.at()];
         if from == Status::Offline && status == Status::Online && camera.photographed {
@@ -143,7 +229,12 @@ impl Fleet {
     /// The camera goes: what was still due of it is a gap.
     pub(crate) fn drop_slots(&mut self, ix: CameraIx, cause: Cause, detail: &str) {
         let camera = &mut self.cameras[ix.at()];
-        let slots: Vec<Wall> = camera.pending.drain(..).chain(camera.held.take()).collect();
+        let slots: Vec<Wall> = camera
+            .pending
+            .drain(..)
+            .chain(camera.queued.drain(..).map(|(slot, _)| slot))
+            .chain(camera.held.take())
+            .collect();
         for slot in slots {
             self.gap(ix, slot, cause, detail);
         }
@@ -165,7 +256,10 @@ impl Fleet {
         let wall = self.wall_at(at);
         let camera = &mut self.cameras[ix.at()];
         let near = camera.last_slot.0.abs_diff(wall.0) < 1_000;
-        let taken = near || camera.pending.contains(&wall) || camera.held == Some(wall);
+        let taken = near
+            || camera.pending.contains(&wall)
+            || camera.queued.iter().any(|(slot, _)| *slot == wall)
+            || camera.held == Some(wall);
         let slot = if taken { Wall(camera.last_slot.0.max(wall.0) + 1) } else { wall };
         camera.last_slot = slot;
         slot

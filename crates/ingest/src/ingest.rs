@@ -6,10 +6,11 @@ use crate::{
     live::{Viewers, Warm},
     session::Session,
     tap::Tap,
+    tls::Pin,
     totals::Counters,
     transcript::Transcript,
 };
-use fleet::{CameraId, Cause, Credentials, Registry, StreamChoice};
+use fleet::{CameraId, Cause, Credentials, Registry, StreamChoice, StreamUrl};
 use health::{Failure, StreamEvent};
 use std::{
     collections::HashMap,
@@ -22,37 +23,49 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 /// Cheap handle to all sessions.
 #[derive(Clone)]
 pub struct Ingest {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
-struct Inner {
-    config: Config,
-    events: mpsc::Sender<(CameraId, StreamEvent)>,
+pub(crate) struct Inner {
+    pub(crate) config: Config,
+    pub(crate) events: mpsc::Sender<(CameraId, StreamEvent)>,
     state: Mutex<State>,
     warm: Mutex<Warm>,
-    counters: Counters,
-    tasks: TaskTracker,
-    runtime: Handle,
-    stop: CancellationToken,
+    pub(crate) counters: Counters,
+    pub(crate) tasks: TaskTracker,
+    pub(crate) runtime: Handle,
+    pub(crate) stop: CancellationToken,
 }
 
 #[derive(Default)]
-struct State {
-    registry: Arc<Registry>,
-    slots: HashMap<CameraId, Slot>,
+pub(crate) struct State {
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) slots: HashMap<CameraId, Slot>,
 }
 
 /// What is kept of a camera between its sessions.
 #[derive(Default)]
-struct Slot {
+pub(crate) struct Slot {
     /// Sessions the camera may still believe in.
     leaving: Leaving,
+    /// The certificate it is held to, if it speaks TLS.
+    pub(crate) pin: Pin,
     /// The account the camera refused (`None` inside: it asked for one and we have none).
-    refused: Option<Option<Credentials>>,
-    running: Option<Running>,
+    pub(crate) refused: Option<Option<Credentials>>,
+    /// The continuous session.
+    pub(crate) running: Option<Running>,
+    /// A short one for a picture of another stream.
+    pub(crate) side: Option<Running>,
     /// Asked for while the session before takes leave.
     next: Option<Request>,
     transcript: Option<String>,
+}
+
+impl Slot {
+    /// Counts the sessions that take leave.
+    pub(crate) fn leaving(&self) -> TaskTracker {
+        self.leaving.0.clone()
+    }
 }
 
 /// Counts the sessions of one camera that take leave.
@@ -67,12 +80,30 @@ impl Default for Leaving {
     }
 }
 
-struct Running {
+pub(crate) struct Running {
     cancel: CancellationToken,
-    tap: Arc<Tap>,
+    pub(crate) tap: Arc<Tap>,
     viewers: Arc<Viewers>,
+    /// Of which stream, as registered when it was opened.
+    pub(crate) url: Option<StreamUrl>,
     /// Failed or closed; only TEARDOWN is still to be done.
-    leaving: bool,
+    pub(crate) leaving: bool,
+}
+
+impl Running {
+    pub(crate) fn new(
+        cancel: CancellationToken,
+        tap: Arc<Tap>,
+        viewers: Arc<Viewers>,
+        url: Option<StreamUrl>,
+    ) -> Running {
+        Running { cancel, tap, viewers, url, leaving: false }
+    }
+
+    fn leave(&mut self) {
+        self.leaving = true;
+        self.cancel.cancel();
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -105,7 +136,7 @@ impl Ingest {
     pub fn set_registry(&self, registry: Arc<Registry>) {
         let mut state = self.inner.state();
         // What is remembered of a camera ends with it.
-        state.slots.retain(|id, slot| slot.running.is_some() || registry.camera(*id).is_some());
+        state.slots.retain(|id, slot| slot.running.is_some() || slot.side.is_some() || registry.camera(*id).is_some());
         state.registry = registry;
     }
 
@@ -116,14 +147,11 @@ impl Ingest {
         Inner::open(&self.inner, Request { camera, stream, by_person });
     }
 
-    /// Ends the camera's session, if any. Sends no `Ended`: whoever closes knows.
+    /// Ends the camera's sessions, if any. Sends no `Ended`: whoever closes knows.
     pub fn close(&self, camera: CameraId) {
         if let Some(slot) = self.inner.state().slots.get_mut(&camera) {
             slot.next = None;
-            if let Some(running) = &mut slot.running {
-                running.leaving = true;
-                running.cancel.cancel();
-            }
+            slot.running.iter_mut().chain(&mut slot.side).for_each(Running::leave);
         }
     }
 
@@ -190,7 +218,7 @@ impl Ingest {
 }
 
 impl Inner {
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         // Nothing done under the lock can panic halfway; a poisoned lock holds sound data.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -200,21 +228,21 @@ impl Inner {
         if self.stop.is_cancelled() {
             return;
         }
+        let url = state.registry.camera(request.camera).map(|c| c.stream(request.stream).clone());
         let slot = state.slots.entry(request.camera).or_default();
         match &slot.running {
             Some(running) if running.leaving => slot.next = Some(request),
             Some(_) => {}
-            None => self.spawn(slot, request),
+            None => self.spawn(slot, request, url),
         }
     }
 
     /// Starts the camera's task; the slot must be free.
-    fn spawn(self: &Arc<Inner>, slot: &mut Slot, request: Request) {
+    fn spawn(self: &Arc<Inner>, slot: &mut Slot, request: Request, url: Option<StreamUrl>) {
         let cancel = self.stop.child_token();
         let tap = Arc::new(Tap::default());
         let viewers = Arc::new(Viewers::default());
-        slot.running =
-            Some(Running { cancel: cancel.clone(), tap: tap.clone(), viewers: Arc::clone(&viewers), leaving: false });
+        slot.running = Some(Running::new(cancel.clone(), tap.clone(), Arc::clone(&viewers), url));
         let inner = self.clone();
         self.tasks.spawn_on(async move { inner.serve(request, cancel, tap, viewers).await }, &self.runtime);
     }
@@ -257,10 +285,14 @@ impl Inner {
         let _ = timeout(self.config.teardown, leaving.wait()).await;
 
         let mut state = self.state();
-        if let Some(slot) = state.slots.get_mut(&camera) {
+        let State { registry, slots } = &mut *state;
+        if let Some(slot) = slots.get_mut(&camera) {
             slot.running = None;
             match slot.next.take() {
-                Some(next) if !self.stop.is_cancelled() => self.spawn(slot, next),
+                Some(next) if !self.stop.is_cancelled() => {
+                    let url = registry.camera(camera).map(|c| c.stream(next.stream).clone());
+                    self.spawn(slot, next, url);
+                }
                 _ => {}
             }
         }
@@ -268,7 +300,7 @@ impl Inner {
 
     /// Opens the session unless that is known to be useless or harmful, and keeps it until it fails.
     async fn attempt(&self, request: Request, tap: &Tap, viewers: &Viewers, transcript: &mut Transcript) -> Failure {
-        let (target, leaving, refused) = {
+        let (target, leaving, refused, pin) = {
             let mut state = self.state();
             let Some(camera) = state.registry.camera(request.camera) else {
                 return failure(Cause::AddressInvalid, "the camera is not in the register");
@@ -280,7 +312,7 @@ impl Inner {
             };
             let slot = state.slots.entry(request.camera).or_default();
             let refused = slot.refused.as_ref().is_some_and(|r| *r == target.credentials);
-            (target, slot.leaving.0.clone(), refused)
+            (target, slot.leaving.0.clone(), refused, slot.pin.clone())
         };
         if refused && !request.by_person {
             return failure(
@@ -298,6 +330,8 @@ impl Inner {
             config: &self.config,
             leaving,
             refused_before: refused,
+            pin,
+            by_person: request.by_person,
             tap,
             viewers,
             events: &self.events,

@@ -10,6 +10,7 @@ use crate::{
     ping::{Ping, ping},
     play::play,
     session::keyframe,
+    tls::Pin,
     transcript::Transcript,
 };
 use fleet::{CameraId, Cause, Credentials, Layer, StreamChoice, StreamUrl, Transport};
@@ -136,14 +137,19 @@ impl Climber<'_> {
         self.pass(Layer::Address, format!("{address}"));
 
         let stream = self.network_and_port(address).await?;
-        if self.target.url.is_tls() {
-            return Err(self.fall(failure(Cause::TlsFailed, "rtsps is not supported yet"), None));
-        }
         let mut url = self.target.url.url().clone();
         // The address that was checked, not the name again.
         let _ = url.set_ip_host(address.ip());
         let account = self.target.credentials.as_ref();
-        let mut exchange = Exchange::new(Line::Tcp(stream), config, account, false, leaving);
+        let transcript = &mut self.transcript;
+        // Whatever certificate it shows: a climb holds it to none.
+        let any = Pin::default();
+        let securing = Line::of(stream, self.target, address, config, (&any, true), transcript);
+        let line = match in_time(self.until, securing).await {
+            Ok(line) => line,
+            Err(failure) => return Err(self.fall(failure, None)),
+        };
+        let mut exchange = Exchange::new(line, config, account, false, leaving);
         let transcript = &mut self.transcript;
         let spoken =
             async { Ok((exchange.options(&url, transcript).await?, exchange.describe(&url, transcript).await?)) };

@@ -17,6 +17,8 @@ mod description;
 mod exchange;
 mod failure;
 mod flow;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod ingest;
 mod jpeg;
 mod keyframe;
@@ -26,6 +28,7 @@ mod live;
 mod message;
 mod meter;
 mod nal;
+mod patrol;
 mod ping;
 mod play;
 mod ports;
@@ -34,6 +37,7 @@ mod sequence;
 mod session;
 mod sps;
 mod tap;
+mod tls;
 mod totals;
 mod transcript;
 

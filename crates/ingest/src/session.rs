@@ -11,6 +11,7 @@ use crate::{
     live::Viewers,
     play::play,
     tap::Tap,
+    tls::Pin,
     transcript::Transcript,
 };
 use fleet::{CameraId, Cause, Mono, Now, StreamChoice, Wall};
@@ -23,19 +24,21 @@ use std::{
 use tokio::sync::mpsc::{Sender, error::TrySendError};
 use tokio_util::task::TaskTracker;
 
+/// How soon a short session ends once it has its picture.
+const PHOTOGRAPH: Duration = Duration::from_millis(50);
+
 /// Everything before SETUP: address, TCP, DESCRIBE. Returns the conversation still open.
 async fn knock(
     target: &Target,
     config: &Config,
     refused_before: bool,
+    certificate: (&Pin, bool),
     leaving: &TaskTracker,
     transcript: &mut Transcript,
 ) -> Result<(SocketAddr, Exchange, Video), Failure> {
-    if target.url.is_tls() {
-        return Err(failure(Cause::TlsFailed, "rtsps is not supported yet"));
-    }
     let address = locate(&target.url, config).await?;
-    let line = Line::Tcp(connect(address, config.limits.connect).await?);
+    let stream = connect(address, config.limits.connect).await?;
+    let line = Line::of(stream, target, address, config, certificate, transcript).await?;
     let mut url = target.url.url().clone();
     // The address that was checked, not the name again.
     let _ = url.set_ip_host(address.ip());
@@ -53,6 +56,10 @@ pub(crate) struct Session<'a> {
     /// Counts sessions that take leave.
     pub(crate) leaving: TaskTracker,
     pub(crate) refused_before: bool,
+    /// The certificate the camera is held to.
+    pub(crate) pin: Pin,
+    /// A person asked for it.
+    pub(crate) by_person: bool,
     pub(crate) tap: &'a Tap,
     pub(crate) viewers: &'a Viewers,
     pub(crate) events: &'a Sender<(CameraId, StreamEvent)>,
@@ -82,12 +89,57 @@ impl Session<'_> {
         ended
     }
 
+    /// Opens the session for one keyframe that somebody waits for at the tap.
+    pub(crate) async fn photograph(&self, transcript: &mut Transcript) -> Failure {
+        let opened = {
+            let _opening = self.counters.opening();
+            Box::pin(self.open(transcript)).await
+        };
+        let mut flow = match opened {
+            Ok(flow) => flow,
+            Err(failure) => return failure,
+        };
+        let _open = self.counters.opened();
+        let limits = &self.config.limits;
+        let until = Instant::now() + limits.first_keyframe;
+        let ended = loop {
+            let now = Instant::now();
+            if self.tap.served() {
+                break failure(Cause::NotYetChecked, "the picture was taken");
+            }
+            if now >= flow.meter().last_packet() + limits.packet_gap {
+                break failure(Cause::Stalled, "no packet while a keyframe was awaited");
+            }
+            if now >= until {
+                break match flow.incomplete() {
+                    (0, _) => failure(
+                        Cause::NoKeyframe,
+                        format!("no keyframe for {:.1} s while packets arrive", limits.first_keyframe.as_secs_f32()),
+                    ),
+                    (n, why) => failure(Cause::PacketLoss, format!("{n} keyframes were not whole: {why}")),
+                };
+            }
+            if let Turn::Ended(failure) = flow.run((now + PHOTOGRAPH).min(until), self).await {
+                break failure;
+            }
+        };
+        self.counters.add(flow.meter().counts());
+        ended
+    }
+
     /// Up to the first packet of video.
     async fn open(&self, transcript: &mut Transcript) -> Result<Flow, Failure> {
         // The session before may still be taking leave.
         let _ = tokio::time::timeout(self.config.teardown, self.leaving.wait()).await;
-        let (address, exchange, video) =
-            knock(self.target, self.config, self.refused_before, &self.leaving, transcript).await?;
+        let (address, exchange, video) = knock(
+            self.target,
+            self.config,
+            self.refused_before,
+            (&self.pin, self.by_person),
+            &self.leaving,
+            transcript,
+        )
+        .await?;
         let mut flow = play(exchange, &video, self.target.transport, address.ip(), self.config, transcript).await?;
         let limit = self.config.limits.first_packet;
         match flow.run(flow.played() + limit, self).await {

@@ -20,6 +20,8 @@ pub(crate) struct Tap {
     wanted: AtomicBool,
     /// Keyframes that were wanted but came incomplete.
     incomplete: AtomicU32,
+    /// A keyframe was given out, and nobody has come since.
+    served: AtomicBool,
     waiters: Mutex<Waiters>,
 }
 
@@ -50,6 +52,7 @@ impl Tap {
         }
         let (sender, receiver) = oneshot::channel();
         waiters.fresh.push(sender);
+        self.served.store(false, Ordering::Relaxed);
         self.wanted.store(true, Ordering::Relaxed);
         Ok(receiver)
     }
@@ -73,6 +76,12 @@ impl Tap {
             let _ = waiter.send(Ok(keyframe.clone()));
         }
         self.wanted.store(!waiters.fresh.is_empty(), Ordering::Relaxed);
+        self.served.store(waiters.fresh.is_empty(), Ordering::Relaxed);
+    }
+
+    /// Whether everybody who waited has got a keyframe, and somebody has.
+    pub(crate) fn served(&self) -> bool {
+        self.served.load(Ordering::Relaxed)
     }
 
     /// A keyframe that was wanted came incomplete.

@@ -451,6 +451,7 @@ async fn the_ladder_names_the_same_causes() {
 
 #[tokio::test]
 async fn what_is_not_there_has_its_cause() {
+    let plain = Scripted::start(|_| Reply::Good, honest).await;
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     // A full accept queue drops what comes after, as a host without power does.
     let full = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
@@ -470,7 +471,9 @@ async fn what_is_not_there_has_its_cause() {
         (format!("rtsp://{dark}/x"), Cause::NoAnswer),
         ("rtsp://no-such-camera.invalid/x".into(), Cause::NameUnresolved),
         ("rtsp://169.254.169.254/x".into(), Cause::AddressForbidden),
-        (format!("rtsp://{closed}/x").replace("rtsp:", "rtsps:"), Cause::TlsFailed),
+        (format!("rtsps://{closed}/x"), Cause::PortClosed),
+        // A camera that does not speak TLS.
+        (format!("rtsps://{}/x", plain.address), Cause::TlsFailed),
     ] {
         let goal = target(url(&text));
         let mut one = One::new(hasty(), &goal);

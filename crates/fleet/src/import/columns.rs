@@ -35,6 +35,7 @@ pub enum Column {
     Username,
     Password,
     Transport,
+    Sessions,
 }
 
 impl Column {
@@ -71,6 +72,7 @@ impl Column {
         (Column::Username, "username", "用户名"),
         (Column::Password, "password", "密码"),
         (Column::Transport, "transport", "传输方式"),
+        (Column::Sessions, "sessions", "最大会话数"),
     ];
 
     /// The English name, used in answers.

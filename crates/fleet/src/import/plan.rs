@@ -380,6 +380,9 @@ impl<'a> Planner<'a> {
             keep(has(Column::Serial), &mut device.serial, &old.device.serial);
             keep(has(Column::Mac), &mut device.mac, &old.device.mac);
             keep(has(Column::Installed), &mut device.installed, &old.device.installed);
+            if !has(Column::Sessions) {
+                device.sessions = old.device.sessions;
+            }
             keep(has(Column::UpkeepUnit), &mut upkeep.unit, &old.upkeep.unit);
             keep(has(Column::UpkeepPhone), &mut upkeep.phone, &old.upkeep.phone);
         }

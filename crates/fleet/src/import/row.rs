@@ -115,6 +115,9 @@ impl<'a> Cells<'a> {
         let life_cycle =
             self.parsed(Column::LifeCycle, "in_use 在用, repair 维修, out_of_use 停用 or dismantled 拆除", life_cycle);
         let transport = self.parsed(Column::Transport, "tcp or udp", |v| Transport::from_code(&v.to_lowercase()));
+        let sessions = self.parsed(Column::Sessions, "how many sessions the camera serves at once, 1 to 100", |v| {
+            v.parse().ok().filter(|n| (1..=100).contains(n))
+        });
         let uplink_kbps =
             self.parsed(Column::UplinkKbps, "a whole number of kbit/s", |v| v.parse().ok().filter(|k| *k > 0));
         let read = Read {
@@ -150,6 +153,7 @@ impl<'a> Cells<'a> {
                 serial: self.owned(Column::Serial),
                 mac: self.owned(Column::Mac),
                 installed: self.owned(Column::Installed),
+                sessions,
             },
             upkeep: Upkeep { unit: self.owned(Column::UpkeepUnit), phone: self.owned(Column::UpkeepPhone) },
             warnings: Vec::new(),

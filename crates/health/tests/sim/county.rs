@@ -19,12 +19,21 @@ pub struct Link {
 pub struct County {
     pub links: Vec<Link>,
     pub olts: usize,
+    /// Cameras have a sub stream.
+    pub subs: bool,
+    /// What may be asked of each link, in kbit/s, given the number of its cameras.
+    pub budget: Option<fn(usize) -> u32>,
 }
 
 impl County {
     /// Links with so many cameras each, without terminals.
     pub fn of(cameras: &[usize]) -> County {
-        County { links: cameras.iter().map(|&cameras| Link { olt: None, cameras }).collect(), olts: 0 }
+        County {
+            links: cameras.iter().map(|&cameras| Link { olt: None, cameras }).collect(),
+            olts: 0,
+            subs: false,
+            budget: None,
+        }
     }
 
     /// Terminals, each with links of so many cameras.
@@ -34,7 +43,7 @@ impl County {
             .enumerate()
             .flat_map(|(olt, links)| links.iter().map(move |&cameras| Link { olt: Some(olt), cameras }))
             .collect();
-        County { links, olts: olts.len() }
+        County { links, olts: olts.len(), subs: false, budget: None }
     }
 
     /// About `cameras` of them: villages with one to three, now and then a central area with ten.
@@ -50,7 +59,7 @@ impl County {
         for link in &mut links {
             link.olt = rng.random_bool(0.8).then(|| rng.random_range(0..olts));
         }
-        County { links, olts }
+        County { links, olts, subs: false, budget: None }
     }
 
     /// The link of each camera in turn.
@@ -64,7 +73,7 @@ impl County {
             id: UplinkId(i as u32 + 1),
             name: format!("link {i}"),
             olt: l.olt.map(|o| Olt(format!("olt {o}"))),
-            budget_kbps: None,
+            budget_kbps: self.budget.map(|budget| budget(l.cameras)),
         });
         let sites = self.links.iter().enumerate().map(|(i, _)| Site {
             id: SiteId(i as u32 + 1),
@@ -80,7 +89,9 @@ impl County {
             uplink: link.map(|l| UplinkId(l as u32 + 1)),
             gb_code: None,
             main: StreamUrl::parse(&format!("rtsp://10.0.{}.{}/main", i / 250, i % 250 + 1)).unwrap().0,
-            sub: None,
+            sub: self
+                .subs
+                .then(|| StreamUrl::parse(&format!("rtsp://10.0.{}.{}/sub", i / 250, i % 250 + 1)).unwrap().0),
             credentials: Some(Credentials {
                 username: "admin".into(),
                 password: Secret::new(format!("pass{}", versions.get(&i).map_or(0, |v| v.0))),

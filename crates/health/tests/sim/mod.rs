@@ -12,7 +12,7 @@ pub mod script;
 pub mod truth;
 
 use county::County;
-use fleet::{CameraId, Cause, Mono, Now, Registry, Wall};
+use fleet::{CameraId, Cause, Mono, Now, Registry, StreamChoice, Wall};
 use health::{
     Config, Effect, Event, Failure, Fleet, Incident, IncidentId, OwnPart, Resumed, SnapshotOutcome, StatusChange,
     StreamEvent, Window,
@@ -127,6 +127,10 @@ pub struct Log {
     pub breaks: Vec<(Time, Time)>,
     pub faults: Vec<String>,
     pub events: u64,
+    /// The most sessions being opened at once behind one link, pictures included; set back by the tests.
+    pub most_opening: usize,
+    /// Pictures taken by sessions of their own.
+    pub patrols: u64,
 }
 
 pub struct World {
@@ -150,6 +154,8 @@ pub struct World {
     pub own_decoder_down: bool,
     pub own_disk_down: bool,
     pub truths: Vec<Truth>,
+    /// Slots whose pictures are being taken by sessions of their own.
+    pictures: BTreeSet<(usize, Wall)>,
     pub log: Log,
     /// Nothing of ours runs before then.
     asleep: Option<Time>,
@@ -194,6 +200,7 @@ impl World {
             own_decoder_down: false,
             own_disk_down: false,
             truths: Vec::new(),
+            pictures: BTreeSet::new(),
             log: Log { statuses: vec![Vec::new(); n], slots: vec![BTreeMap::new(); n], ..Log::default() },
             asleep: None,
             effects: Vec::new(),
@@ -257,6 +264,9 @@ impl World {
             return;
         }
         self.log.events += 1;
+        if let Event::Snapshot { camera, slot, .. } = &event {
+            self.pictures.remove(&(camera.0 as usize - 1, *slot));
+        }
         let now = self.now();
         let mut effects = std::mem::take(&mut self.effects);
         self.fleet.on(event, now, &mut effects);
@@ -272,14 +282,24 @@ impl World {
     fn carry_out(&mut self, effect: Effect) {
         let index = |camera: CameraId| camera.0 as usize - 1;
         match effect {
-            Effect::Open { camera, by_person, .. } => self.open(index(camera), by_person),
+            Effect::Open { camera, by_person, .. } => {
+                self.open(index(camera), by_person);
+                self.look_at_link(index(camera));
+            }
             Effect::Close { camera } => self.cams[index(camera)].video = None,
             Effect::Assess { camera } => {
                 let wait = self.rng.random_range(100..2000) * MS;
                 let session = self.cams[index(camera)].video.as_ref().map_or(0, |v| v.session);
                 self.at(self.t + wait, Happening::Keyframe { camera: index(camera), session, tries: 0 });
             }
-            Effect::Snapshot { camera, slot, .. } => {
+            Effect::Snapshot { camera, stream, slot, .. } => {
+                if stream != self.continuous(index(camera)) {
+                    if !self.pictures.iter().any(|(c, _)| *c == index(camera)) {
+                        self.log.patrols += 1;
+                    }
+                    self.pictures.insert((index(camera), slot));
+                    self.look_at_link(index(camera));
+                }
                 if !self.log.asked.insert((index(camera), slot)) {
                     self.fault(format!("{camera}: slot {slot:?} asked twice"));
                 }
@@ -288,6 +308,7 @@ impl World {
                 self.at(self.t + wait, Happening::Photo { camera: index(camera), slot, session, tries: 0 });
             }
             Effect::Gap { camera, slot, failure } => {
+                self.pictures.remove(&(index(camera), slot));
                 let entry = self.log.slots[index(camera)].entry(slot).or_insert((self.t, 0, 0));
                 entry.2 += 1;
                 let asked = self.log.asked.contains(&(index(camera), slot));
@@ -313,6 +334,38 @@ impl World {
             Effect::Incident(incident) => {
                 self.log.incidents.entry(incident.id).or_default().push((self.t, incident));
             }
+        }
+    }
+
+    /// Which stream of a camera is pulled continuously.
+    fn continuous(&self, camera: usize) -> StreamChoice {
+        let sub = self.registry.camera(CameraId(camera as u32 + 1)).is_some_and(|c| c.sub.is_some());
+        if sub { self.config.continuous } else { StreamChoice::Main }
+    }
+
+    /// A link is never asked for more than its budget, unless a single stream is larger.
+    fn look_at_link(&mut self, camera: usize) {
+        let Some(link) = self.cams[camera].link else { return };
+        let (mut kbps, mut streams, mut opening) = (0, 0, 0);
+        for (i, cam) in self.cams.iter().enumerate().filter(|(_, c)| c.link == Some(link)) {
+            if let Some(video) = &cam.video {
+                streams += 1;
+                opening += usize::from(!video.running);
+                kbps += match self.continuous(i) {
+                    StreamChoice::Main => self.config.main_kbps,
+                    StreamChoice::Sub => self.config.sub_kbps,
+                };
+            }
+            if self.pictures.range((i, Wall(i64::MIN))..(i + 1, Wall(i64::MIN))).next().is_some() {
+                streams += 1;
+                opening += 1;
+                kbps += self.config.main_kbps;
+            }
+        }
+        self.log.most_opening = self.log.most_opening.max(opening);
+        let budget = self.county.budget.map(|budget| budget(self.county.links[link].cameras));
+        if budget.is_some_and(|budget| kbps > budget) && streams > 1 {
+            self.fault(format!("link {link} is asked for {kbps} kbit/s in {streams} streams"));
         }
     }
 
@@ -475,6 +528,7 @@ impl World {
         for key in lost {
             self.log.asked.remove(&key);
         }
+        self.pictures.clear();
         self.started = self.t;
         let resumed = Resumed { statuses, incidents, last_incident };
         self.fleet = Fleet::new(self.config.clone(), self.seed + self.restarts, resumed, self.now());

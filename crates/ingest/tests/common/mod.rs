@@ -1,6 +1,9 @@
 //! A small scripted RTSP camera, for misbehaviours that no honest server offers, and helpers around `Ingest`.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
+pub mod churn;
+pub mod desk;
+
 use fleet::{Camera, CameraId, Credentials, Registry, Secret, SiteId, StreamChoice, StreamUrl, Transport, Wall};
 use health::{Failure, StreamEvent};
 use ingest::{Config, Ingest, Limits, Target};

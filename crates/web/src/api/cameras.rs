@@ -87,6 +87,8 @@ struct DeviceView {
     serial: Option<String>,
     mac: Option<String>,
     installed: Option<String>,
+    /// How many RTSP sessions it serves us at once, where it was found out.
+    sessions: Option<u8>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -127,6 +129,7 @@ impl CameraRecord {
                 serial: device.serial,
                 mac: device.mac,
                 installed: device.installed,
+                sessions: device.sessions,
             },
             upkeep: UpkeepView { unit: upkeep.unit, phone: upkeep.phone },
             has_credentials: camera.credentials.is_some(),

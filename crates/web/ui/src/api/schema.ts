@@ -366,6 +366,11 @@ export interface components {
             mac?: string | null;
             model?: string | null;
             serial?: string | null;
+            /**
+             * Format: int32
+             * @description How many RTSP sessions it serves us at once, where it was found out.
+             */
+            sessions?: number | null;
             vendor?: string | null;
         };
         EndWindow: {

@@ -197,6 +197,7 @@ export interface CameraRecord {
     serial?: string | null
     mac?: string | null
     installed?: string | null
+    sessions?: number | null
   }
   upkeep: { unit?: string | null; phone?: string | null }
   has_credentials: boolean

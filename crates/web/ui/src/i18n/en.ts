@@ -344,6 +344,7 @@ const en: Messages = {
     serial: 'Serial number',
     mac: 'MAC address',
     installed: 'Installed',
+    sessions: 'Sessions it serves at once',
     upkeep: 'Maintained by',
   },
   incidents: {

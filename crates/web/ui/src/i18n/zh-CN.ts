@@ -342,6 +342,7 @@ const zhCN = {
     serial: '设备序列号',
     mac: 'MAC 地址',
     installed: '安装日期',
+    sessions: '可同时取流路数',
     upkeep: '维护单位',
   },
   incidents: {
