@@ -53,6 +53,8 @@ struct CameraName<'a> {
     name: &'a str,
     site: u32,
     uplink: Option<u32>,
+    /// Degrees east and north, WGS-84.
+    at: Option<[f64; 2]>,
 }
 
 /// Names of all towns, sites, uplinks and cameras in scope
@@ -81,7 +83,13 @@ pub(crate) async fn fleet(State(app): State<App>, caller: Caller, headers: Heade
         cameras: registry
             .cameras()
             .filter(|c| scope.sees_site(&registry, c.site))
-            .map(|c| CameraName { id: c.id.0, name: &c.name, site: c.site.0, uplink: c.uplink.map(|u| u.0) })
+            .map(|c| CameraName {
+                id: c.id.0,
+                name: &c.name,
+                site: c.site.0,
+                uplink: c.uplink.map(|u| u.0),
+                at: c.place.coordinates.as_ref().map(|p| [p.longitude, p.latitude]),
+            })
             .collect(),
     };
     let body = serde_json::to_vec(&view).map_err(|e| crate::problem::Problem::internal("fleet", e))?;

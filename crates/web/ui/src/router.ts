@@ -19,6 +19,7 @@ const routes: RouteRecordRaw[] = [
   { path: '/', name: 'overview', component: () => import('@/pages/Overview.vue'), meta: { title: 'nav.overview' } },
   { path: '/wall', name: 'wall', component: () => import('@/pages/Wall.vue'), meta: { title: 'nav.wall' } },
   { path: '/sites/:id(\\d+)?', name: 'sites', component: () => import('@/pages/Sites.vue'), meta: { title: 'nav.sites' } },
+  { path: '/map', name: 'map', component: () => import('@/pages/Map.vue'), meta: { title: 'nav.map' } },
   { path: '/live', name: 'live', component: () => import('@/pages/Live.vue'), meta: { title: 'nav.live', power: 'live' } },
   { path: '/cameras/:id(\\d+)', name: 'camera', component: () => import('@/pages/Camera.vue'), meta: { title: 'nav.camera' } },
   { path: '/incidents/:id(\\d+)?', name: 'incidents', component: () => import('@/pages/Incidents.vue'), meta: { title: 'nav.incidents', power: 'incidents' } },

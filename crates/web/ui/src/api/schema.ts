@@ -160,6 +160,8 @@ export interface components {
             minor: number;
         };
         CameraName: {
+            /** @description Degrees east and north, WGS-84. */
+            at?: number[] | null;
             /** Format: int32 */
             id: number;
             name: string;

@@ -106,6 +106,8 @@ export interface Uplink {
   olt: string | null
 }
 export interface CameraName {
+  /** Degrees east and north, WGS-84. */
+  at: number[] | null
   id: number
   name: string
   site: number

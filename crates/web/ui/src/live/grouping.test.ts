@@ -15,9 +15,9 @@ const names = new Names({
   ],
   uplinks: [{ id: 5, name: 'ONU-5', olt: 'OLT-1' }],
   cameras: [
-    { id: 3, name: '王湾村桥头', site: 20, uplink: 5 },
-    { id: 1, name: '李家村村口', site: 10, uplink: 5 },
-    { id: 2, name: '李家村广场', site: 10, uplink: null },
+    { id: 3, name: '王湾村桥头', site: 20, uplink: 5, at: null },
+    { id: 1, name: '李家村村口', site: 10, uplink: 5, at: null },
+    { id: 2, name: '李家村广场', site: 10, uplink: null, at: null },
   ],
 })
 const statuses: Record<number, [StatusCode, string | null]> = {

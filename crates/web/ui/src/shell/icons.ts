@@ -9,6 +9,7 @@ export {
   Grid,
   MagicStick as Magic,
   Message,
+  MapLocation,
   Monitor,
   MoreFilled,
   OfficeBuilding,

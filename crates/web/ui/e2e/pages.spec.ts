@@ -1,0 +1,82 @@
+// Every page against a real server in demo mode: usable with a screen reader and a keyboard (axe finds nothing
+// serious), nothing wider than the screen at 360 px, the first route small.
+import AxeBuilder from '@axe-core/playwright'
+import { expect, test, type Page } from '@playwright/test'
+import { ask, enter } from './enter'
+
+/** Largest first route, compressed as it is sent, in bytes: fonts and data left out. */
+const FIRST_ROUTE = 250 * 1024
+const SIZES = [
+  { width: 1366, height: 768 },
+  { width: 360, height: 780 },
+]
+
+async function judged(page: Page, path: string, width: number): Promise<string[]> {
+  const { violations } = await new AxeBuilder({ page }).analyze()
+  const serious = violations.filter((found) => found.impact === 'serious' || found.impact === 'critical')
+  const told = serious.flatMap((found) => found.nodes.slice(0, 3).map((node) => `${path} at ${width}: ${found.id} ${String(node.target)} ${node.failureSummary?.split('\n')[1] ?? ''}`))
+  const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)
+  return wide > 0 ? [...told, `${path} at ${width}: ${wide} px wider than the screen`] : told
+}
+
+test('every page is usable by everybody, on the desk and on the phone', async ({ page }) => {
+  await page.goto('/sign-in')
+  await page.locator('#name').waitFor()
+  const complaints = await judged(page, '/sign-in', 1440)
+  await enter(page)
+  const { cameras } = await ask<{ cameras: { id: number; site: number }[] }>(page, '/fleet')
+  const first = cameras[0]!
+  const paths = [
+    '/',
+    '/wall',
+    '/map',
+    '/sites',
+    `/sites/${first.site}`,
+    `/cameras/${first.id}`,
+    '/incidents',
+    `/live?cameras=${first.id}&split=4`,
+    '/snapshots',
+    '/users',
+    '/audit',
+    '/import',
+    '/self',
+    '/demo',
+    '/more',
+    '/password',
+    '/no-such-page',
+  ]
+  for (const path of paths) {
+    await page.setViewportSize(SIZES[0]!)
+    await page.goto(path)
+    await page.locator('.page, .card').first().waitFor()
+    // Data has come, or its place says that none has.
+    await expect(page.locator('.notice .spinner')).toHaveCount(0, { timeout: 20_000 })
+    for (const size of SIZES) {
+      await page.setViewportSize(size)
+      // What moves when the width changes has come to rest.
+      await page.waitForTimeout(350)
+      complaints.push(...(await judged(page, path, size.width)))
+    }
+  }
+  expect(complaints).toEqual([])
+})
+
+test('the first route is small', async ({ page }) => {
+  await enter(page)
+  const client = await page.context().newCDPSession(page)
+  await client.send('Network.enable')
+  await client.send('Network.setCacheDisabled', { cacheDisabled: true })
+  const asked = new Map<string, string>()
+  let bytes = 0
+  client.on('Network.requestWillBeSent', (event) => asked.set(event.requestId, event.request.url))
+  client.on('Network.loadingFinished', (event) => {
+    const url = new URL(asked.get(event.requestId) ?? 'data:,')
+    if (url.pathname.startsWith('/assets/') || url.pathname === '/') bytes += event.encodedDataLength
+  })
+  await page.goto('/')
+  await page.locator('[data-test=total]').waitFor()
+  await page.waitForLoadState('load')
+  console.log(`first route: ${Math.round(bytes / 1024)} KB compressed`)
+  expect(bytes).toBeGreaterThan(50_000)
+  expect(bytes).toBeLessThanOrEqual(FIRST_ROUTE)
+})
