@@ -148,7 +148,6 @@ export interface components {
              * @description From so many on the scene is held against it.
              */
             needed: number;
-            /** @description Archived snapshot that shows it, if it still is in the archive. */
             reference?: null | components["schemas"]["SnapshotName"];
         };
         BySeverity: {
@@ -605,7 +604,6 @@ export interface components {
             level: components["schemas"]["LevelWord"];
             /** Format: float */
             measured: number;
-            /** @description What was said of this very verdict. */
             said?: null | components["schemas"]["SaidWord"];
             /** Format: int64 */
             since: number;
@@ -1365,11 +1363,9 @@ export interface components {
              * @description When the newest judged picture arrived; null before the first since the service started.
              */
             judged?: number | null;
-            /** @description The worst of the findings; null is normal 正常. */
             level?: null | components["schemas"]["LevelWord"];
             /** @description Figures of the newest picture beside their limits. */
             measures: components["schemas"]["MeasureView"][];
-            /** @description The newest archived snapshot: what the camera shows now. */
             present?: null | components["schemas"]["SnapshotName"];
             /** @description What people said of its verdicts, newest first. */
             words: components["schemas"]["WordView"][];
@@ -1544,7 +1540,6 @@ export interface components {
             started: number;
             /** Format: int64 */
             uptime_s: number;
-            /** @description What people said of verdicts on pictures; null while the database does not tell. */
             verdicts?: null | components["schemas"]["VerdictsView"];
             version: string;
         };
