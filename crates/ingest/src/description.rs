@@ -95,7 +95,7 @@ fn based(text: &str, asked: &Url) -> Option<Url> {
     Url::parse(text)
         .ok()
         .filter(is_rtsp)
-        .or_else(|| Url::parse(&format!("{}://{text}", asked.scheme())).ok().filter(|u| u.has_host()))
+        .or_else(|| Url::parse(&format!("{}://{text}", asked.scheme())).ok().filter(url::Url::has_host))
 }
 
 /// An address of the description. Never connected to: it only names the stream to the camera that gave it.
@@ -103,7 +103,7 @@ fn join(base: &Url, control: &str, asked: &Url) -> Url {
     if control == "*" {
         return base.clone();
     }
-    if let Some(absolute) = Url::parse(control).ok().filter(|u| u.has_host()) {
+    if let Some(absolute) = Url::parse(control).ok().filter(url::Url::has_host) {
         return absolute;
     }
     let slash = if base.as_str().ends_with('/') { "" } else { "/" };

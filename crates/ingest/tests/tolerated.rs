@@ -158,10 +158,10 @@ fn quirks() -> Vec<Quirk> {
         altered("never a marker bit", |_, packets| packets.iter_mut().for_each(|p| p[5] &= 0x7f)),
         altered("a marker bit with each packet", |_, packets| packets.iter_mut().for_each(|p| p[5] |= 0x80)),
         altered("another payload type than described", |_, packets| {
-            packets.iter_mut().for_each(|p| p[5] = p[5] & 0x80 | 33)
+            packets.iter_mut().for_each(|p| p[5] = p[5] & 0x80 | 33);
         }),
         altered("each packet twice", |_, packets| {
-            *packets = packets.iter().flat_map(|p| [p.clone(), p.clone()]).collect()
+            *packets = packets.iter().flat_map(|p| [p.clone(), p.clone()]).collect();
         }),
         altered("timestamps that jump", |n, packets| {
             packets

@@ -8,8 +8,8 @@ fn baseline(camera: u32, byte: u8) -> BaselineRecord {
         camera: CameraId(camera),
         saved: Wall(i64::from(byte)),
         data: vec![byte; 2400],
-        reference: (byte % 2 == 0).then(|| format!("{byte:032x}")),
-        accepted: (byte % 3 == 0).then(|| ("li".to_owned(), Wall(7))),
+        reference: byte.is_multiple_of(2).then(|| format!("{byte:032x}")),
+        accepted: byte.is_multiple_of(3).then(|| ("li".to_owned(), Wall(7))),
     }
 }
 

@@ -240,10 +240,12 @@ async fn make(app: &App, caller: &Caller, question: &Question) -> Result<Report>
     let now = wanted.members(ledger.lines, &registry);
     let cameras = u32::try_from(now.len()).unwrap_or(u32::MAX);
     let (total, total_before, groups) = reports::group(&now, &wanted.members(before.lines, &registry), by);
-    let (step, trend_step) = match until - from {
-        ..=BY_HOUR_MS => (Step::Hour, TrendStep::Hour),
-        ..=BY_DAY_MS => (Step::Day, TrendStep::Day),
-        _ => (Step::Month, TrendStep::Month),
+    let (step, trend_step) = if until - from <= BY_HOUR_MS {
+        (Step::Hour, TrendStep::Hour)
+    } else if until - from <= BY_DAY_MS {
+        (Step::Day, TrendStep::Day)
+    } else {
+        (Step::Month, TrendStep::Month)
     };
     // A trend's steps are whole: begin with the one that the range begins in.
     let first = match trend_step {
