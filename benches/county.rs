@@ -1,6 +1,6 @@
 //! The main job as a whole: 800 simulated cameras on one machine, from the first connection to a quiet half hour.
 //!
-//! `cargo bench --bench county -- [--cameras N] [--minutes M] [--short]`
+//! `./task bench county [--cameras N] [--minutes M] [--short]`
 //!
 //! Prints, beside the aim of each:
 //! - time from the start of the program to the last camera `online`, and to the last first snapshot on the disk;

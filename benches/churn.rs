@@ -1,13 +1,13 @@
 //! Coming and going: cameras that die and return for a while, and whether every status is right in the end.
 //!
-//! `cargo bench -p sharpeyes-ingest --bench churn -- [--cameras N] [--minutes M]`
+//! `./task bench churn [--cameras N] [--minutes M]`
 //!
 //! 800 cameras for 20 minutes unless told otherwise; 5 % die each minute of a random fault and return one to three
 //! minutes later. The cameras are simulated in a process of their own; what is compared in the end is what the
 //! simulator knows to be true. The exit status is 1 if a status is wrong, or memory or file descriptors have grown.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
-#[path = "../tests/common/mod.rs"]
+#[path = "../crates/ingest/tests/common/mod.rs"]
 mod common;
 
 use common::{churn::Churn, desk::Desk};

@@ -1,10 +1,10 @@
 //! How many events a second the core takes in on one core, and how much memory a camera costs.
 //!
-//! `cargo bench -p sharpeyes-health` prints, for the county and for a hundred thousand cameras, the rate of the
+//! `./task bench events` prints, for the county and for a hundred thousand cameras, the rate of the
 //! events of normal operation (figures every 5 s, pictures, snapshots, ticks) and the memory per camera.
 #![allow(clippy::print_stdout, clippy::unwrap_used)]
 
-#[path = "../tests/sim/mod.rs"]
+#[path = "../crates/health/tests/sim/mod.rs"]
 mod sim;
 
 use fleet::{CameraId, Mono, Now, Wall};

@@ -1,6 +1,6 @@
 //! What reading the fleet costs: CPU seconds per GB, beside the raw TCP read floor of the same streams in the same run.
 //!
-//! `cargo bench -p sharpeyes-ingest --bench stream_throughput -- [--cameras N] [--kbps 2000|256] [--seconds S] [--short]`
+//! `./task bench stream_throughput [--cameras N] [--kbps 2000|256] [--seconds S] [--short]`
 //!
 //! The simulated cameras and each reader run in processes of their own, so that CPU time and memory are their own:
 //! - `floor`: RTSP by hand, then one thread that only reads the sockets;
