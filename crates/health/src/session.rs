@@ -77,7 +77,10 @@ impl Fleet {
             let trust = self.read_clock(ix, figures.clock_offset_ms);
             let now = self.now.mono;
             let camera = &mut self.cameras[ix.at()];
-            camera.faults.figures(&figures, &self.config, trust, now);
+            // What we read too late says nothing of what the camera sent.
+            if self.own.distrust().is_none() {
+                camera.faults.figures(&figures, &self.config, trust, now);
+            }
             camera.figures = Some(Arc::new(figures));
             self.settle(ix);
         } else {

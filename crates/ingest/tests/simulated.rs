@@ -53,8 +53,7 @@ fn table() -> Vec<(Fault, bool, Expected)> {
         (Fault::SessionLimit, true, Ends(Cause::StreamEnded)),
         (Fault::NoVideo, true, Ends(Cause::StreamEnded)),
         (Fault::NoRtp, true, Ends(Cause::StreamEnded)),
-        // A door that is shut leaves those alone who are inside.
-        (Fault::PortClosed, true, Runs(|f| f.packets > 0 && f.lost == 0)),
+        (Fault::PortClosed, true, Ends(Cause::ConnectionLost)),
         (Fault::PacketLoss, true, Runs(|f| f.lost > 0 && f.packets > 0)),
         (Fault::LowFrameRate, true, Runs(|f| f.fps > 0.0 && f.fps < 5.0)),
         (Fault::WrongClock, true, Runs(|f| f.clock_offset_ms.is_some_and(|o| (o - 3_600_000).abs() < 5_000))),

@@ -56,7 +56,8 @@ impl Calendar {
     #[must_use]
     pub fn date(at: Wall) -> Date {
         // What no calendar can hold is as good as its end.
-        let at = at.0.clamp(Timestamp::MIN.as_millisecond() + DAY_MS, Timestamp::MAX.as_millisecond() - DAY_MS);
+        let at =
+            at.0.clamp(Timestamp::MIN.as_millisecond() + 40 * DAY_MS, Timestamp::MAX.as_millisecond() - 40 * DAY_MS);
         Timestamp::from_millisecond(at).map_or(Date::MAX, |t| ZONE.to_datetime(t).date())
     }
 
