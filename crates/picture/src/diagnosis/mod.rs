@@ -168,11 +168,9 @@ impl Diagnosis {
         let excepted = |cause: Cause| state.exceptions.iter().any(|(c, _)| *c == cause);
         let wanted = |cause: Cause| !config.off.contains(&cause);
         let baseline = state.baselines.get(features);
-        let mut signs = classes::signs(features, baseline, config, |c| wanted(c) && !excepted(c));
-        let mut others = match state.exceptions.is_empty() {
-            true => Vec::new(),
-            false => classes::signs(features, baseline, config, |c| wanted(c) && excepted(c)),
-        };
+        // A false alarm still explains what follows from it: a black picture is not told as a dark one instead.
+        let all = classes::signs(features, baseline, config, wanted);
+        let (mut others, mut signs): (Vec<Sign>, Vec<Sign>) = all.into_iter().partition(|s| excepted(s.cause));
         let still = state.stillness.take(features, at.mono);
         let frozen = still.sign(features, config).filter(|_| wanted(Cause::PictureFrozen) && signs.is_empty());
         match frozen {
@@ -181,8 +179,9 @@ impl Diagnosis {
             None => {}
         }
         // Whatever shows a fault of its own teaches nothing; a picture of an unmoved good scene does, and so does
-        // one that a person says is good.
-        let taught = signs.iter().all(|sign| sign.cause == Cause::PictureFrozen);
+        // one that a person says is good, unless there is nothing to see on it.
+        let taught = signs.iter().all(|sign| sign.cause == Cause::PictureFrozen)
+            && others.iter().all(|sign| sign.cause != Cause::PictureBlack);
         let mut verdict = Verdict::default();
         let mut undecided = still.suspicious(config) && signs.is_empty() && !excepted(Cause::PictureFrozen);
         for (cause, agreed) in CLASSES.iter().zip(&mut state.agreed) {

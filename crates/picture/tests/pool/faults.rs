@@ -334,6 +334,16 @@ fn false_alarm() {
         // Other classes are told as before.
         let black = pictures(&pool, 2, 6..9, |f, _| f.y.fill(16)).await;
         assert_eq!(judge(&mut diagnosis, &black, &mut clock).last().unwrap()[..], [Cause::PictureBlack]);
+        // A false alarm is not told under the name of what it explains: a black picture is dark, too. Nor is it learned.
+        diagnosis.except(CAMERA, Cause::PictureBlack, Wall(1));
+        let learned = diagnosis.learned(CAMERA);
+        for picture in [&black[0], &black[1], &black[2], &black[0], &black[1]] {
+            clock += 60;
+            let verdict = diagnosis.judge(CAMERA, picture, at(clock));
+            assert_eq!(verdict.findings, [], "told by another name");
+            assert_eq!(verdict.excepted[0].cause, Cause::PictureBlack);
+        }
+        assert_eq!(diagnosis.learned(CAMERA), learned);
         // When its time is over, it is told again.
         diagnosis.except(CAMERA, Cause::PictureTooDark, Wall(0));
         assert_eq!(judge(&mut diagnosis, &dark[3..], &mut clock).last().unwrap()[..], [Cause::PictureTooDark]);
