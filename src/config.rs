@@ -3,15 +3,16 @@
 mod diagnosis;
 mod error;
 mod span;
+mod web;
 
 pub(crate) use diagnosis::Diagnosis;
 pub(crate) use error::ConfigError;
+pub(crate) use web::Web;
 
 use fleet::StreamChoice;
 use serde::Deserialize;
 use span::Span;
 use std::{
-    net::SocketAddr,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -37,18 +38,6 @@ pub(crate) struct Config {
 pub(crate) struct Node {
     pub(crate) name: String,
     pub(crate) data: PathBuf,
-}
-
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Web {
-    pub(crate) listen: SocketAddr,
-    pub(crate) metrics_token: Option<String>,
-    pub(crate) snapshots_need_reason: bool,
-    pub(crate) exports_need_approval: bool,
-    pub(crate) export_snapshots: u32,
-    pub(crate) export_mib: u32,
-    pub(crate) exports_kept_days: u32,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -185,20 +174,6 @@ impl Default for Node {
     }
 }
 
-impl Default for Web {
-    fn default() -> Web {
-        Web {
-            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
-            metrics_token: None,
-            snapshots_need_reason: true,
-            exports_need_approval: false,
-            export_snapshots: 5000,
-            export_mib: 1024,
-            exports_kept_days: 7,
-        }
-    }
-}
-
 impl Default for Ingest {
     fn default() -> Ingest {
         Ingest {
@@ -292,11 +267,8 @@ impl Config {
     /// The first key with a value that cannot work, and what is expected.
     fn check(&self) -> Result<(), (&'static str, &'static str)> {
         let health = &self.health;
-        let rules: [(bool, &'static str, &'static str); 24] = [
+        let rules: [(bool, &'static str, &'static str); 21] = [
             (!self.node.name.trim().is_empty(), "node.name", "a name for this node"),
-            ((1..=20_000).contains(&self.web.export_snapshots), "web.export_snapshots", "1 to 20000"),
-            ((1..=2048).contains(&self.web.export_mib), "web.export_mib", "1 to 2048"),
-            ((1..=365).contains(&self.web.exports_kept_days), "web.exports_kept_days", "1 to 365"),
             (
                 [self.desk.respond_critical, self.desk.respond_major, self.desk.respond_minor]
                     .iter()
@@ -330,6 +302,7 @@ impl Config {
             ((50..=99).contains(&self.archive.high_water_percent), "archive.high_water_percent", "50 to 99"),
         ];
         rules.into_iter().find(|(good, ..)| !good).map_or(Ok(()), |(_, key, expected)| Err((key, expected)))?;
+        self.web.check()?;
         self.diagnosis.check()
     }
 
@@ -418,7 +391,7 @@ mod tests {
         assert_eq!(tell("[helth]\n"), "my.toml, line 1: unknown key \"helth\"; did you mean \"health\"?");
         assert_eq!(
             tell("[web]\nqqqqqqqqqqqqqq = 1\n"),
-            "my.toml, line 2: unknown key \"qqqqqqqqqqqqqq\"; known here: listen, metrics_token, snapshots_need_reason, exports_need_approval, export_snapshots, export_mib, exports_kept_days"
+            "my.toml, line 2: unknown key \"qqqqqqqqqqqqqq\"; known here: listen, tls_certificate, tls_key, tls_made_for, tls_in_front, redirect_listen, metrics_token, metrics_listen, snapshots_need_reason, exports_need_approval, export_snapshots, export_mib, exports_kept_days, session_idle, session_longest, failures_per_account, failures_per_address, first_wait, separate_duties, second_factor_roles, breached_passwords"
         );
         assert!(tell("[web]\nlisten = \"nowhere\"\n").starts_with("my.toml, line 2: "));
         assert!(tell("[web\n").starts_with("my.toml, line 1: "));

@@ -73,10 +73,10 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
         started = Control::start(&simulated, |done, of| progress(json, done, of)) => started?,
         () = stopped(stop.clone()) => return Ok(ExitCode::SUCCESS),
     };
-    let url = format!("http://{}", node.address());
+    let url = node.url();
     if json {
-        let first = web::users::first_administrator(node.store().as_ref()).await.map_err(Failure::setup)?;
-        let password = first.as_ref().map(|f| f.password.expose().to_owned());
+        let first = web::users::first_accounts(node.store().as_ref(), node.duties()).await.map_err(Failure::setup)?;
+        let password = first.first().map(|f| f.password.expose().to_owned());
         output::json(&serde_json::json!({"event": "ready", "url": url, "user": "admin", "password": password}));
     } else {
         tell_first_password(&node).await?;

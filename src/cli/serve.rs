@@ -20,7 +20,10 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
     let stop = node::stop_on_signal()?;
     let node = Node::open(config).await?;
     tell_first_password(&node).await?;
-    output::line(format_args!("SharpEyes: http://{}", node.address()));
+    output::line(format_args!("SharpEyes: {}", node.url()));
+    if let Some(fingerprint) = node.fingerprint() {
+        output::line(format_args!("Certificate, SHA-256: {fingerprint}"));
+    }
     if node.registry().cameras().len() == 0 {
         output::line(
             "No cameras yet: sign in as administrator and import a CSV file, or stop and use `sharpeyes import`.",
@@ -30,11 +33,11 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// At the first start there is nobody who could sign in: makes the administrator and prints the password once.
+/// At the first start there is nobody who could sign in: makes the administrators and prints each password once.
 pub(crate) async fn tell_first_password(node: &Node) -> Result<(), Failure> {
-    let first = web::users::first_administrator(node.store().as_ref()).await.map_err(Failure::setup)?;
-    if let Some(first) = first {
-        output::line("First start. Sign in with this account; the password is shown only once and must be changed:");
+    let first = web::users::first_accounts(node.store().as_ref(), node.duties()).await.map_err(Failure::setup)?;
+    for first in first {
+        output::line("Sign in with this account; the password is shown only once and must be changed:");
         output::line(format_args!("    user:     {}", first.name));
         output::line(format_args!("    password: {}", first.password.expose()));
     }

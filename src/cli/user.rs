@@ -8,6 +8,7 @@ use crate::{
 use serde::Serialize;
 use std::{path::PathBuf, process::ExitCode};
 use store::{Role, Store};
+use web::users::Duties;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -29,7 +30,7 @@ enum Action {
     Add {
         /// Name to sign in with.
         name: String,
-        /// operator, technician, auditor or administrator.
+        /// operator, technician, auditor, administrator or security.
         #[arg(long, value_parser = role)]
         role: Role,
         /// Full name, for the audit log.
@@ -41,6 +42,11 @@ enum Action {
     },
     /// Give a user a new one-time password; ends his sessions.
     Password {
+        /// Name to sign in with.
+        name: String,
+    },
+    /// Take a user's second factor away: his phone is lost, and his recovery codes too.
+    SecondFactorOff {
         /// Name to sign in with.
         name: String,
     },
@@ -57,7 +63,7 @@ enum Action {
 }
 
 fn role(text: &str) -> Result<Role, String> {
-    Role::from_code(text).ok_or_else(|| "expected operator, technician, auditor or administrator".into())
+    Role::from_code(text).ok_or_else(|| "expected operator, technician, auditor, administrator or security".into())
 }
 
 #[derive(Serialize)]
@@ -78,12 +84,12 @@ struct OneTime<'a> {
 pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
     let config = Config::read(&args.config).map_err(Failure::setup)?;
     let store = node::open_store(&config).await?;
-    let done = act(store.as_ref(), args.action, args.json).await;
+    let done = act(store.as_ref(), config.web.duties(), args.action, args.json).await;
     store.close().await;
     done.map(|()| ExitCode::SUCCESS)
 }
 
-async fn act(store: &dyn Store, action: Action, json: bool) -> Result<(), Failure> {
+async fn act(store: &dyn Store, duties: Duties, action: Action, json: bool) -> Result<(), Failure> {
     match action {
         Action::List => {
             let users = store.users().await.map_err(Failure::work)?.into_iter().map(|u| Shown {
@@ -117,8 +123,13 @@ async fn act(store: &dyn Store, action: Action, json: bool) -> Result<(), Failur
             let first = web::users::reset_password(store, &name).await.map_err(Failure::setup)?;
             tell(json, &first);
         }
-        Action::Disable { name } => web::users::set_active(store, &name, false).await.map_err(Failure::setup)?,
-        Action::Enable { name } => web::users::set_active(store, &name, true).await.map_err(Failure::setup)?,
+        Action::SecondFactorOff { name } => {
+            web::users::remove_second_factor(store, &name).await.map_err(Failure::setup)?;
+        }
+        Action::Disable { name } => {
+            web::users::set_active(store, &name, false, duties).await.map_err(Failure::setup)?;
+        }
+        Action::Enable { name } => web::users::set_active(store, &name, true, duties).await.map_err(Failure::setup)?,
     }
     Ok(())
 }

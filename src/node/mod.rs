@@ -34,9 +34,10 @@ pub(crate) struct Node {
     store: Arc<dyn Store>,
     archive: archive::Archive,
     pool: picture::Pool,
-    listener: TcpListener,
+    doors: web::Doors,
     address: SocketAddr,
     registry: Arc<Registry>,
+    breached: Option<Arc<web::Breached>>,
 }
 
 /// What only some ways of starting a node have.
@@ -50,13 +51,24 @@ impl Node {
     /// Opens store, archive, decoders and the listening socket.
     pub(crate) async fn open(config: Config) -> Result<Node, Failure> {
         raise_file_limit();
-        let listener = TcpListener::bind(config.web.listen).await.map_err(|e| {
-            Failure::setup(format!(
-                "cannot listen on {}: {e}; free the port or set web.listen to another",
-                config.web.listen
-            ))
-        })?;
-        let address = listener.local_addr().map_err(Failure::setup)?;
+        let pages = listen(config.web.listen, "web.listen").await?;
+        let address = pages.local_addr().map_err(Failure::setup)?;
+        let metrics = match config.web.metrics_listen {
+            Some(at) => Some(listen(at, "web.metrics_listen").await?),
+            None => None,
+        };
+        let redirect = match config.web.redirect_listen {
+            Some(at) => Some(listen(at, "web.redirect_listen").await?),
+            None => None,
+        };
+        let tls = config.web.tls(&config.node.data.join("tls")).map_err(|e| Failure::setup(format!("TLS: {e}")))?;
+        if let Some(tls) = &tls {
+            tracing::info!(sha256 = tls.fingerprint(), "the dashboard is served with this certificate");
+        } else if !config.web.tls_in_front && !address.ip().is_loopback() {
+            tracing::warn!("passwords cross the network in the clear: set web.tls_certificate or web.tls_made_for");
+        }
+        let doors = web::Doors { pages, tls, redirect, metrics };
+        let breached = read_breached(&config)?;
         let store = open_store(&config).await?;
         let archive = archive::Archive::open(&config.archive_folder(), archive_config(&config))
             .await
@@ -64,7 +76,7 @@ impl Node {
         let pool = picture::Pool::start(picture_config(&config), own_program()?)
             .map_err(|e| Failure::setup(format!("decoders: {e}")))?;
         let registry = Arc::new(store.registry().await.map_err(Failure::setup)?);
-        Ok(Node { config, store, archive, pool, listener, address, registry })
+        Ok(Node { config, store, archive, pool, doors, address, registry, breached })
     }
 
     /// The register as opened.
@@ -72,9 +84,20 @@ impl Node {
         &self.registry
     }
 
-    /// Where the dashboard answers.
-    pub(crate) fn address(&self) -> SocketAddr {
-        self.address
+    /// Who administers what.
+    pub(crate) fn duties(&self) -> web::users::Duties {
+        self.config.web.duties()
+    }
+
+    /// What to write into a browser's address line.
+    pub(crate) fn url(&self) -> String {
+        let scheme = if self.doors.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.address)
+    }
+
+    /// The SHA-256 of its certificate, to be compared before a browser trusts it.
+    pub(crate) fn fingerprint(&self) -> Option<&str> {
+        self.doors.tls.as_ref().map(web::Tls::fingerprint)
     }
 
     /// The store, for what is to be done before the node runs.
@@ -89,7 +112,7 @@ impl Node {
 
     /// Runs until `stop` turns true, then ends sessions and flushes everything.
     pub(crate) async fn run(self, extras: Extras, mut stop: watch::Receiver<bool>) -> Result<(), Failure> {
-        let Node { config, store, archive, pool, listener, address, registry } = self;
+        let Node { config, store, archive, pool, doors, address, registry, breached } = self;
         let now = Now::read();
         let resumed = store.resume(now.wall).await.map_err(Failure::setup)?;
         let core = health::Fleet::new(config.health.core(), rand::random(), resumed, now);
@@ -156,11 +179,11 @@ impl Node {
             demo: extras.demo,
             heartbeat: Arc::clone(&shared.heartbeat),
             started: now,
-            config: web_config(&config),
+            config: web::WebConfig { breached, ..web_config(&config) },
         };
         tracing::info!(cameras = registry.cameras().len(), %address, "node started");
         let mut stop_web = stop.clone();
-        let web = tokio::spawn(web::serve(listener, services, async move {
+        let web = tokio::spawn(web::serve(doors, services, async move {
             let _ = stop_web.wait_for(|stop| *stop).await;
         }));
 
@@ -193,6 +216,12 @@ impl Node {
         }
         Ok(())
     }
+}
+
+async fn listen(at: SocketAddr, key: &str) -> Result<TcpListener, Failure> {
+    TcpListener::bind(at)
+        .await
+        .map_err(|e| Failure::setup(format!("cannot listen on {at}: {e}; free the port or set {key} to another")))
 }
 
 /// Opens the store for the service or for a command that works beside it.
@@ -245,17 +274,14 @@ pub(crate) fn ingest_config(config: &Config) -> Result<ingest::Config, Failure> 
 }
 
 fn web_config(config: &Config) -> web::WebConfig {
-    web::WebConfig {
-        metrics_token: config.web.metrics_token.clone().map(fleet::Secret::new),
-        snapshots_need_reason: config.web.snapshots_need_reason,
-        exports_folder: config.node.data.join("exports"),
-        exports_need_approval: config.web.exports_need_approval,
-        export_snapshots: config.web.export_snapshots as usize,
-        export_bytes: u64::from(config.web.export_mib) << 20,
-        exports_kept: Duration::from_secs(u64::from(config.web.exports_kept_days) * 86_400),
-        desk: config.desk.agreed(),
-        ..web::WebConfig::default()
-    }
+    web::WebConfig { desk: config.desk.agreed(), ..config.web.settings(&config.node.data.join("exports")) }
+}
+
+fn read_breached(config: &Config) -> Result<Option<Arc<web::Breached>>, Failure> {
+    let Some(path) = &config.web.breached_passwords else { return Ok(None) };
+    let list = web::Breached::read(path)
+        .map_err(|e| Failure::setup(format!("web.breached_passwords: cannot read {}: {e}", path.display())))?;
+    Ok(Some(Arc::new(list)))
 }
 
 /// Where this very program is, to start decoders and the simulator from.

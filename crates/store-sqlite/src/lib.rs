@@ -1,6 +1,6 @@
 //! Durable facts in one SQLite file, for one machine: nothing to install, nothing to run beside us.
 //!
-//! The folder holds `sharpeyes.db` and `secret.key`, the key under which camera accounts are encrypted; a backup
+//! The folder holds `sharpeyes.db` and `secret.key`, the key under which camera accounts and second factors are encrypted; a backup
 //! needs both. One writer task owns the only connection that writes and commits what waits together; readers see
 //! what was committed. An acknowledged write survives `kill -9` and the loss of power (WAL, `synchronous=FULL`).
 //!
@@ -8,6 +8,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod accounts;
 mod audit;
 mod cursor;
 mod error;

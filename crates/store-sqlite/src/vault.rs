@@ -1,4 +1,4 @@
-//! The key beside the database, and what is sealed with it: camera accounts and the head of the audit log.
+//! The key beside the database, and what is sealed with it: camera accounts, second factors and the head of the audit log.
 //!
 //! Protects a copy of the database that travels without its key (a backup, a disk sent in), not a machine that
 //! somebody has taken over. Never logs what it seals.
@@ -16,7 +16,7 @@ use std::{
     os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::Path,
 };
-use store::StoreError;
+use store::{StoreError, UserId};
 
 const NONCE: usize = 12;
 
@@ -65,6 +65,16 @@ impl Vault {
         })
     }
 
+    /// Encrypts the secret of a user's second factor, with his number bound in.
+    pub(crate) fn seal_second_factor(&self, user: UserId, secret: &Secret) -> Result<Vec<u8>, Fault> {
+        self.seal(secret.expose().as_bytes(), &factor_context(user))
+    }
+
+    /// Decrypts it; `None` if it was not sealed for this user with this key.
+    pub(crate) fn open_second_factor(&self, user: UserId, sealed: &[u8]) -> Option<Secret> {
+        String::from_utf8(self.unseal(sealed, &factor_context(user))?).ok().map(Secret::new)
+    }
+
     /// A proof, without content, that somebody with the key has vouched for `context`.
     pub(crate) fn vouch(&self, context: &[u8]) -> Result<Vec<u8>, Fault> {
         self.seal(&[], context)
@@ -93,6 +103,10 @@ impl Vault {
 
 fn account_context(camera: CameraId) -> Vec<u8> {
     [&b"sharpeyes camera account "[..], &camera.0.to_be_bytes()].concat()
+}
+
+fn factor_context(user: UserId) -> Vec<u8> {
+    [&b"sharpeyes second factor "[..], &user.0.to_be_bytes()].concat()
 }
 
 /// A new key on the disk before anything is sealed with it.

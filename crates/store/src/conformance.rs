@@ -2,6 +2,7 @@
 //!
 //! Compiled always and without dependencies, so that any crate's tests can call [`run`]. Panics at the first breach.
 
+mod accounts;
 mod audit;
 mod exports;
 mod facts;
@@ -60,6 +61,8 @@ pub async fn run(make: impl AsyncFn() -> Arc<dyn Store>) {
         people::names_are_compared_without_case_and_never_taken_twice,
         people::users_change_and_lose_their_sessions,
         people::sessions_come_and_go,
+        accounts::tokens_are_found_by_hash_and_stay_when_revoked,
+        accounts::a_second_factor_is_used_up_step_by_step,
         audit::records_are_numbered_and_chained,
         audit::records_are_found_by_each_filter,
         audit::many_at_once_make_one_chain,

@@ -2,6 +2,7 @@
 //!
 //! No SQL leaks out of here. [`conformance`] is the suite that every implementation must pass.
 
+mod accounts;
 pub mod conformance;
 mod error;
 mod exports;
@@ -13,6 +14,7 @@ mod people;
 mod pictures;
 mod windows;
 
+pub use accounts::{AccountStore, MachineToken, NewToken, Proof, SecondFactor, TokenId};
 pub use error::StoreError;
 pub use exports::{AuditLink, Export, ExportId, ExportQuery, ExportState, Exports};
 pub use facts::{Fact, HistoryQuery, IncidentQuery, Page, RegistryChange, StatusInterval, StatusSeconds};
@@ -36,7 +38,7 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 /// Where facts are kept. Cheap to share behind an `Arc`; every method may be called from many tasks.
 #[async_trait::async_trait]
 pub trait Store:
-    Exports + WindowStore + OrderStore + NoticeStore + LedgerStore + Pictures + Send + Sync + 'static
+    AccountStore + Exports + WindowStore + OrderStore + NoticeStore + LedgerStore + Pictures + Send + Sync + 'static
 {
     // -- the register
 

@@ -20,11 +20,13 @@ pub enum Role {
     Auditor,
     /// 管理员: register, users, settings.
     Administrator,
+    /// 安全管理员: accounts, tokens and sessions, nothing of the register and the archive.
+    Security,
 }
 
 impl Role {
     /// Every role.
-    pub const ALL: [Role; 4] = [Role::Operator, Role::Technician, Role::Auditor, Role::Administrator];
+    pub const ALL: [Role; 5] = [Role::Operator, Role::Technician, Role::Auditor, Role::Administrator, Role::Security];
 
     /// The word used in the API and the database.
     #[must_use]
@@ -34,6 +36,7 @@ impl Role {
             Role::Technician => "technician",
             Role::Auditor => "auditor",
             Role::Administrator => "administrator",
+            Role::Security => "security",
         }
     }
 

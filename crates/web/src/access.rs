@@ -6,7 +6,9 @@ use crate::{
     app::App,
     caller::{Caller, Peer},
     problem::Problem,
-    session,
+    session::{self, Signed, TokenHash},
+    tokens,
+    users::Duties,
 };
 use axum::{
     extract::{MatchedPath, Request, State},
@@ -14,7 +16,8 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use store::Role::{self, Administrator, Auditor, Operator, Technician};
+use std::net::IpAddr;
+use store::Role::{self, Administrator, Auditor, Operator, Security, Technician};
 
 /// Who may use a route.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -23,18 +26,36 @@ enum Access {
     Anyone,
     /// Anybody signed in, also while the password must be changed.
     Session,
-    /// Signed in, with one of these roles and a password of his own.
+    /// Signed in, with one of these roles, a password of his own and the second factor his role must have.
     Roles(&'static [Role]),
+    /// The same; which roles depends on whether duties are apart 三员分立.
+    Duty { together: &'static [Role], apart: &'static [Role] },
 }
 
-use Access::{Anyone, Roles, Session};
+impl Access {
+    /// The roles that may; `None` if it takes no role.
+    fn roles(self, duties: Duties) -> Option<&'static [Role]> {
+        match self {
+            Anyone | Session => None,
+            Roles(roles) => Some(roles),
+            Duty { together, apart } => Some(if duties == Duties::Apart { apart } else { together }),
+        }
+    }
+}
 
+use Access::{Anyone, Duty, Roles, Session};
+
+/// Names and words: what every page needs.
+const EVERYBODY: Access = Roles(&Role::ALL);
+/// The state of the county. Whoever gives rights 安全管理员 does not look.
 const ALL: Access = Roles(&[Operator, Technician, Auditor, Administrator]);
 const WATCH: Access = Roles(&[Operator, Technician, Administrator]);
 const DESK: Access = Roles(&[Operator, Administrator]);
 const ARCHIVE: Access = Roles(&[Operator, Auditor, Administrator]);
-const EVIDENCE: Access = Roles(&[Auditor, Administrator]);
+const EVIDENCE: Access = Duty { together: &[Auditor, Administrator], apart: &[Auditor] };
 const ADMIN: Access = Roles(&[Administrator]);
+/// Accounts, sessions and tokens.
+const PEOPLE: Access = Duty { together: &[Administrator, Security], apart: &[Security] };
 
 /// Method, path as registered, who.
 const TABLE: &[(Method, &str, Access)] = &[
@@ -42,9 +63,15 @@ const TABLE: &[(Method, &str, Access)] = &[
     (Method::GET, "/api/v1/session", Session),
     (Method::DELETE, "/api/v1/session", Session),
     (Method::POST, "/api/v1/session/password", Session),
-    (Method::GET, "/api/v1/openapi.json", ALL),
-    (Method::GET, "/api/v1/vocabulary", ALL),
-    (Method::GET, "/api/v1/fleet", ALL),
+    (Method::GET, "/api/v1/session/second-factor", Session),
+    (Method::POST, "/api/v1/session/second-factor", Session),
+    (Method::PUT, "/api/v1/session/second-factor", Session),
+    (Method::POST, "/api/v1/session/second-factor/removal", Session),
+    (Method::GET, "/api/v1/sessions", Session),
+    (Method::DELETE, "/api/v1/sessions/{id}", Session),
+    (Method::GET, "/api/v1/openapi.json", EVERYBODY),
+    (Method::GET, "/api/v1/vocabulary", EVERYBODY),
+    (Method::GET, "/api/v1/fleet", EVERYBODY),
     (Method::GET, "/api/v1/states", ALL),
     (Method::GET, "/api/v1/events", ALL),
     (Method::GET, "/api/v1/overview", ALL),
@@ -101,10 +128,16 @@ const TABLE: &[(Method, &str, Access)] = &[
     (Method::DELETE, "/api/v1/exports/{id}", EVIDENCE),
     (Method::POST, "/api/v1/exports/{id}/decision", EVIDENCE),
     (Method::GET, "/api/v1/exports/{id}/file", EVIDENCE),
-    (Method::GET, "/api/v1/users", ADMIN),
-    (Method::POST, "/api/v1/users", ADMIN),
-    (Method::PATCH, "/api/v1/users/{id}", ADMIN),
-    (Method::POST, "/api/v1/users/{id}/password", ADMIN),
+    (Method::GET, "/api/v1/users", PEOPLE),
+    (Method::POST, "/api/v1/users", PEOPLE),
+    (Method::PATCH, "/api/v1/users/{id}", PEOPLE),
+    (Method::POST, "/api/v1/users/{id}/password", PEOPLE),
+    (Method::GET, "/api/v1/users/{id}/sessions", PEOPLE),
+    (Method::DELETE, "/api/v1/users/{id}/sessions", PEOPLE),
+    (Method::DELETE, "/api/v1/users/{id}/second-factor", PEOPLE),
+    (Method::GET, "/api/v1/tokens", PEOPLE),
+    (Method::POST, "/api/v1/tokens", PEOPLE),
+    (Method::DELETE, "/api/v1/tokens/{id}", PEOPLE),
     (Method::GET, "/api/v1/audit", EVIDENCE),
     (Method::POST, "/api/v1/import", ADMIN),
     (Method::GET, "/api/v1/reports", ALL),
@@ -141,23 +174,48 @@ async fn admit(app: &App, request: &mut Request) -> Result<(), Problem> {
     if access == Anyone {
         return Ok(());
     }
-    let token = session::token_of(request.headers()).and_then(session::hash).ok_or_else(Problem::unauthenticated)?;
-    let signed = app.sessions.check(&token).await?.ok_or_else(Problem::unauthenticated)?;
-    if let Roles(roles) = access {
-        if signed.user.must_change_password {
-            return Err(Problem::new(
-                StatusCode::FORBIDDEN,
-                "password_change_required",
-                "choose a password of your own first",
-            ));
-        }
-        if !roles.contains(&signed.user.role) {
+    let Peer(address) = Peer::of(request.extensions());
+    let roles = access.roles(app.services.config.duties);
+    let shown = tokens::shown(request.headers()).map(tokens::hash);
+    let cookie = session::token_of(request.headers()).and_then(session::hash);
+    let caller = match shown {
+        Some(token) => machine(app, token, address).await?,
+        None => person(app, cookie, address, roles.is_some()).await?,
+    };
+    match roles {
+        Some(roles) if !roles.contains(&caller.user.role) => return Err(Problem::forbidden()),
+        // A program has no password, no browser and no phone.
+        None if caller.machine => return Err(Problem::forbidden()),
+        // Evidence leaves, and accounts change, on the word of a person.
+        Some(_) if caller.machine && matches!(access, Duty { .. }) && *request.method() != Method::GET => {
             return Err(Problem::forbidden());
         }
+        _ => {}
     }
-    let Peer(address) = Peer::of(request.extensions());
-    request.extensions_mut().insert(Caller { user: signed.user, scope: signed.scope, token, address });
+    request.extensions_mut().insert(caller);
     Ok(())
+}
+
+async fn machine(app: &App, token: Option<TokenHash>, address: IpAddr) -> Result<Caller, Problem> {
+    let token = token.ok_or_else(Problem::unauthenticated)?;
+    let found = tokens::check(app.services.store.as_ref(), &token).await?;
+    let (user, scope) = found.ok_or_else(Problem::unauthenticated)?;
+    Ok(Caller { user, scope, token, machine: true, enrolled: true, address })
+}
+
+/// `complete`: his password must be his own, and his second factor set up if his role must have one.
+async fn person(app: &App, token: Option<TokenHash>, address: IpAddr, complete: bool) -> Result<Caller, Problem> {
+    let token = token.ok_or_else(Problem::unauthenticated)?;
+    let signed = app.sessions.check(&token).await?.ok_or_else(Problem::unauthenticated)?;
+    let first = |code, what| Err(Problem::new(StatusCode::FORBIDDEN, code, what));
+    if complete && signed.user.must_change_password {
+        return first("password_change_required", "choose a password of your own first");
+    }
+    if complete && !signed.enrolled && app.needs_second_factor(&signed.user) {
+        return first("second_factor_missing", "your role must have a second factor: set it up first");
+    }
+    let Signed { user, scope, enrolled, .. } = signed;
+    Ok(Caller { user, scope, token, machine: false, enrolled, address })
 }
 
 #[cfg(test)]

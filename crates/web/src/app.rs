@@ -1,9 +1,10 @@
 //! Everything the handlers share, and the router that ties them together.
 
 use crate::{
-    Services, access, api, dashboard, exports, exports::Exports, grants::Grants, guard, hub, hub::Hub, ladder::Climbs,
-    meter::Meter, metrics, metrics::HttpMetrics, password, password::Hasher, pictures::Pictures, problem::Problem,
-    session::Sessions, tally, tally::Tally, throttle::Throttle,
+    Services, access, api, caller::Caller, dashboard, enrolments::Enrolments, exports, exports::Exports,
+    grants::Grants, guard, hub, hub::Hub, ladder::Climbs, meter::Meter, metrics, metrics::HttpMetrics, password,
+    password::Hasher, pictures::Pictures, problem::Problem, session::Sessions, tally, tally::Tally, throttle::Throttle,
+    tokens,
 };
 use axum::{
     Router,
@@ -14,6 +15,7 @@ use axum::{
     routing::get,
 };
 use std::{ops::Deref, sync::Arc};
+use store::User;
 use tokio::sync::Semaphore;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tower_http::{
@@ -34,6 +36,7 @@ pub(crate) struct Shared {
     pub(crate) hasher: Hasher,
     pub(crate) throttle: Throttle,
     pub(crate) grants: Grants,
+    pub(crate) enrolments: Enrolments,
     pub(crate) hub: Arc<Hub>,
     pub(crate) pictures: Pictures,
     pub(crate) climbs: Climbs,
@@ -74,6 +77,7 @@ impl App {
             hasher: Hasher::new(),
             throttle: Throttle::new(config.failures_per_account, config.failures_per_address, config.first_wait),
             grants: Grants::new(config.reason_holds),
+            enrolments: Enrolments::default(),
             hub,
             pictures: Pictures::new(services.archive.clone(), services.pool.clone(), config.picture_cache_bytes),
             climbs: Climbs::default(),
@@ -94,12 +98,48 @@ impl App {
         app
     }
 
+    /// Whether the user's role must have a second factor.
+    pub(crate) fn needs_second_factor(&self, user: &User) -> bool {
+        self.services.config.second_factor_roles.contains(&user.role)
+    }
+
+    /// Whether what was opened for a caller may go on: his session or token holds, for the same role and scope.
+    pub(crate) async fn still_holds(&self, caller: &Caller) -> bool {
+        let (user, scope) = if caller.machine {
+            match tokens::check(self.services.store.as_ref(), &caller.token).await {
+                Ok(Some(found)) => found,
+                Ok(None) | Err(_) => return false,
+            }
+        } else {
+            match self.sessions.check_only(&caller.token).await {
+                Ok(Some(signed)) => (signed.user, signed.scope),
+                Ok(None) | Err(_) => return false,
+            }
+        };
+        user.role == caller.user.role && *scope == *caller.scope && !user.must_change_password
+    }
+
     /// Cancelled when event streams must end.
     pub(crate) fn stopping(&self) -> CancellationToken {
         self.stop.clone()
     }
 
-    /// Everything that is served.
+    /// Metrics, and whether the node lives and can work.
+    pub(crate) fn signs_of_life(&self) -> Router {
+        Router::new()
+            .route("/livez", get(metrics::livez))
+            .route("/readyz", get(metrics::readyz))
+            .route("/metrics", get(metrics::all))
+            .route("/metrics/cameras", get(metrics::cameras))
+            .layer(CompressionLayer::new().gzip(true))
+            .layer(from_fn_with_state(self.clone(), guard::time_limit))
+            .layer(CatchPanicLayer::custom(guard::panicked))
+            .layer(from_fn_with_state(self.clone(), metrics::count))
+            .layer(from_fn_with_state(self.clone(), guard::headers))
+            .with_state(self.clone())
+    }
+
+    /// Dashboard and API.
     pub(crate) fn router(&self) -> Router {
         let (api, _) = api::router().split_for_parts();
         let api = api
@@ -109,10 +149,6 @@ impl App {
         Router::new()
             .merge(api)
             .route("/api/{*rest}", axum::routing::any(async || Problem::not_found()))
-            .route("/livez", get(metrics::livez))
-            .route("/readyz", get(metrics::readyz))
-            .route("/metrics", get(metrics::all))
-            .route("/metrics/cameras", get(metrics::cameras))
             .fallback(dashboard::serve)
             .method_not_allowed_fallback(async || {
                 Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", "this method does not exist here")
@@ -121,7 +157,7 @@ impl App {
             .layer(from_fn_with_state(self.clone(), guard::time_limit))
             .layer(CatchPanicLayer::custom(guard::panicked))
             .layer(from_fn_with_state(self.clone(), metrics::count))
-            .layer(from_fn(guard::headers))
+            .layer(from_fn_with_state(self.clone(), guard::headers))
             .with_state(self.clone())
     }
 }
@@ -134,7 +170,8 @@ fn worth_compressing() -> impl Predicate {
 
 /// The router alone, for whoever brings the socket; must be called within a tokio runtime.
 pub fn router(services: Services) -> Router {
-    App::start(services).router()
+    let app = App::start(services);
+    app.router().merge(app.signs_of_life())
 }
 
 /// An answer without a body.

@@ -23,6 +23,10 @@ pub(crate) struct Caller {
     pub(crate) user: Arc<User>,
     pub(crate) scope: Arc<Scope>,
     pub(crate) token: TokenHash,
+    /// A program with a token, not a person.
+    pub(crate) machine: bool,
+    /// He signed in with a second factor, or has one by now.
+    pub(crate) enrolled: bool,
     pub(crate) address: IpAddr,
 }
 

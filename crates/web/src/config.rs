@@ -1,13 +1,16 @@
 //! Settings of the HTTP side.
 
+use crate::{Breached, users::Duties};
 use fleet::Secret;
-use std::{path::PathBuf, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
+use store::Role;
 
 /// Settings of API, sign-in and dashboard.
 #[derive(Clone, PartialEq, Debug)]
 pub struct WebConfig {
-    /// The page is reached by https (a proxy in front ends TLS): the session cookie is then marked `Secure`.
-    pub secure_cookies: bool,
+    /// The page is reached by https, ended here or by a proxy in front: the session cookie is then marked `Secure`, and
+    /// browsers are told to come by https only.
+    pub https: bool,
     /// Whoever opens archived snapshots must say why 事由.
     pub snapshots_need_reason: bool,
     /// How long a stated reason opens the archive to its session.
@@ -22,6 +25,12 @@ pub struct WebConfig {
     pub failures_per_address: u32,
     /// First wait after too many failures; doubles with each further failure, up to a quarter of an hour.
     pub first_wait: Duration,
+    /// Whether system, security and audit administration are in one hand or three 三员分立.
+    pub duties: Duties,
+    /// Roles that must sign in with a second factor.
+    pub second_factor_roles: Vec<Role>,
+    /// Passwords that are known to be guessed.
+    pub breached: Option<Arc<Breached>>,
     /// Bearer token that opens `/metrics`, `/metrics/cameras` and `/readyz` to other machines than this one.
     pub metrics_token: Option<Secret>,
     /// What was agreed on with those who repair.
@@ -55,7 +64,7 @@ pub struct WebConfig {
 impl Default for WebConfig {
     fn default() -> WebConfig {
         WebConfig {
-            secure_cookies: false,
+            https: false,
             snapshots_need_reason: true,
             reason_holds: Duration::from_secs(3600),
             session_idle: Duration::from_secs(8 * 3600),
@@ -63,6 +72,9 @@ impl Default for WebConfig {
             failures_per_account: 5,
             failures_per_address: 20,
             first_wait: Duration::from_secs(30),
+            duties: Duties::Together,
+            second_factor_roles: Vec::new(),
+            breached: None,
             metrics_token: None,
             desk: health::desk::Desk::default(),
             request_limit: Duration::from_secs(15),

@@ -131,8 +131,6 @@ impl Client {
 
     /// The session holds, for the same role and scope as at the beginning.
     async fn still_signed_in(&self) -> Option<()> {
-        let signed = self.app.sessions.check_only(&self.caller.token).await.ok()??;
-        let same = signed.user.role == self.caller.user.role && *signed.scope == *self.caller.scope;
-        (same && !signed.user.must_change_password).then_some(())
+        self.app.still_holds(&self.caller).await.then_some(())
     }
 }

@@ -26,10 +26,17 @@ const HEADERS: [(HeaderName, &str); 7] = [
     (HeaderName::from_static("permissions-policy"), "camera=(), microphone=(), geolocation=(self)"),
 ];
 
+/// Only by https from now on, for a year (RFC 6797). Browsers take no notice of it where they warned of the
+/// certificate, so that one made here shuts nobody out.
+const ONLY_HTTPS: &str = "max-age=31536000";
+
 /// Adds the security headers, and forbids keeping what says nothing else.
-pub(crate) async fn headers(request: Request, next: Next) -> Response {
+pub(crate) async fn headers(State(app): State<App>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
+    if app.services.config.https {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(ONLY_HTTPS));
+    }
     for (name, value) in HEADERS {
         headers.insert(name, HeaderValue::from_static(value));
     }

@@ -1,7 +1,10 @@
 //! Passwords: argon2id, rules after NIST SP 800-63B (length and a list of common ones, no composition rules),
 //! one-time passwords. Hashing never blocks the runtime and never takes more than its share of cores.
 
-use crate::problem::{Problem, Result};
+use crate::{
+    Breached,
+    problem::{Problem, Result},
+};
 use argon2::{
     Argon2, PasswordHash, PasswordHasher, PasswordVerifier,
     password_hash::{SaltString, rand_core::OsRng},
@@ -92,7 +95,7 @@ pub(crate) fn one_time() -> Secret {
 }
 
 /// Whether a password may be chosen.
-pub(crate) fn check_rules(password: &str, name: &str, old: &str) -> Result<()> {
+pub(crate) fn check_rules(password: &str, name: &str, old: &str, breached: Option<&Breached>) -> Result<()> {
     let refuse = |why: &'static str| Err(Problem::new(StatusCode::BAD_REQUEST, "weak_password", why));
     let length = password.chars().count();
     if length < SHORTEST {
@@ -111,7 +114,8 @@ pub(crate) fn check_rules(password: &str, name: &str, old: &str) -> Result<()> {
     let mut letters: Vec<char> = plain.chars().collect();
     letters.sort_unstable();
     letters.dedup();
-    if letters.len() < 4 || common().any(|word| word == plain) {
+    let known = common().any(|word| word == plain) || breached.is_some_and(|list| list.contains(password));
+    if letters.len() < 4 || known {
         return refuse("this password is among the first that are guessed: choose another");
     }
     Ok(())
@@ -128,7 +132,7 @@ mod tests {
 
     #[test]
     fn rules_ask_for_length_and_refuse_what_is_guessed_first() {
-        assert!(check_rules("correct horse battery", "li", "").is_ok());
+        assert!(check_rules("correct horse battery", "li", "", None).is_ok());
         for (bad, name) in [
             ("short", "li"),
             ("aaaaaaaaaaaaaaaa", "li"),
@@ -136,11 +140,11 @@ mod tests {
             ("ZhangWeiZhangWei", "zhangweizhangwei"),
             ("123456789012", "li"),
         ] {
-            assert_eq!(check_rules(bad, name, "").unwrap_err().status(), StatusCode::BAD_REQUEST, "{bad}");
+            assert_eq!(check_rules(bad, name, "", None).unwrap_err().status(), StatusCode::BAD_REQUEST, "{bad}");
         }
-        assert!(check_rules("correct horse battery", "li", "correct horse battery").is_err());
-        assert!(check_rules(&"长城".repeat(6), "li", "").is_err(), "twelve characters of two are guessed first");
-        assert!(check_rules("北国风光千里冰封万里雪飘", "li", "").is_ok(), "characters are counted, not bytes");
+        assert!(check_rules("correct horse battery", "li", "correct horse battery", None).is_err());
+        assert!(check_rules(&"长城".repeat(6), "li", "", None).is_err(), "twelve characters of two are guessed first");
+        assert!(check_rules("北国风光千里冰封万里雪飘", "li", "", None).is_ok(), "characters are counted, not bytes");
     }
 
     #[test]
@@ -155,7 +159,7 @@ mod tests {
     fn one_time_passwords_pass_the_rules_and_differ() {
         let (a, b) = (one_time(), one_time());
         assert_ne!(a, b);
-        assert!(check_rules(a.expose(), "admin", "").is_ok());
+        assert!(check_rules(a.expose(), "admin", "", None).is_ok());
     }
 
     #[tokio::test]

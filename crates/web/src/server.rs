@@ -1,38 +1,106 @@
-//! The listening socket: bounded connections, header and idle limits, graceful end.
+//! The listening sockets: TLS or not, bounded connections, header and idle limits, graceful end.
 
-use crate::{Services, app::App};
+use crate::{Services, Tls, app::App, redirect};
 use axum::{body::Body, extract::ConnectInfo};
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     sync::Semaphore,
     task::JoinSet,
+    time::timeout,
 };
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tower::Service;
 
 /// A request's headers must have arrived after this long; also the longest idle time of a connection.
 const HEADER_LIMIT: Duration = Duration::from_secs(30);
+/// A TLS handshake must be done after this long.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+/// First byte of every TLS connection: a record of the kind "handshake" (RFC 8446 §5.1).
+const TLS_HANDSHAKE: u8 = 0x16;
+/// Connections held at once on each of the small doors: metrics, and the way from http to https.
+const COLLECTORS: usize = 16;
 /// What is under way at the end may take this long.
 const LAST_ANSWERS: Duration = Duration::from_millis(1500);
+
+/// The sockets that are served.
+#[derive(Debug)]
+pub struct Doors {
+    /// Dashboard and API.
+    pub pages: TcpListener,
+    /// With this certificate; without one it is plain HTTP.
+    pub tls: Option<Tls>,
+    /// Leads browsers that ask here, in plain HTTP, to the pages' door.
+    pub redirect: Option<TcpListener>,
+    /// `/metrics`, `/livez` and `/readyz` alone; without it they are served beside the pages.
+    pub metrics: Option<TcpListener>,
+}
+
+impl From<TcpListener> for Doors {
+    fn from(pages: TcpListener) -> Doors {
+        Doors { pages, tls: None, redirect: None, metrics: None }
+    }
+}
 
 /// Serves until `shutdown` completes, then ends event streams, lets short requests finish and returns.
 ///
 /// # Errors
-/// The socket cannot be used.
+/// The pages' socket is none; sockets that fail later are waited for.
 pub async fn serve(
-    listener: TcpListener,
+    doors: impl Into<Doors>,
     services: Services,
     shutdown: impl Future<Output = ()> + Send,
 ) -> io::Result<()> {
-    let slots = Arc::new(Semaphore::new(services.config.connections));
+    let Doors { pages, tls, redirect: plain, metrics } = doors.into();
+    let slots = services.config.connections;
     let app = App::start(services);
-    let router = app.router();
     let stop = app.stopping();
+    let router = app.router();
+    // Whoever collects metrics reads them through a door of their own, and through no other.
+    let router = if metrics.is_some() { router } else { router.merge(app.signs_of_life()) };
+    let observed = async {
+        if let Some(listener) = metrics {
+            accept(listener, Door::Plain(app.signs_of_life()), COLLECTORS, &stop).await;
+        }
+    };
+    let to_https = redirect::router(pages.local_addr()?.port());
+    let led = async {
+        if let Some(listener) = plain {
+            accept(listener, Door::Plain(to_https.clone()), COLLECTORS, &stop).await;
+        }
+    };
+    let door = match tls {
+        None => Door::Plain(router),
+        Some(tls) => Door::Tls { acceptor: tls.config.into(), router, to_https: to_https.clone() },
+    };
+    let ended = async {
+        shutdown.await;
+        stop.cancel();
+    };
+    tokio::join!(accept(pages, door, slots, &stop), observed, led, ended);
+    Ok(())
+}
+
+/// What is behind a socket.
+#[derive(Clone)]
+enum Door {
+    Plain(axum::Router),
+    /// Who speaks plain HTTP here meant https: he is told so.
+    Tls {
+        acceptor: TlsAcceptor,
+        router: axum::Router,
+        to_https: axum::Router,
+    },
+}
+
+/// Takes connections, at most `slots` at once, until stopped; then lets what is under way finish.
+async fn accept(listener: TcpListener, door: Door, slots: usize, stop: &CancellationToken) {
+    let slots = Arc::new(Semaphore::new(slots));
     let mut connections = JoinSet::new();
-    tokio::pin!(shutdown);
     loop {
         while connections.try_join_next().is_some() {}
         let accepted = async {
@@ -41,13 +109,13 @@ pub async fn serve(
             (listener.accept().await, slot)
         };
         let (accepted, slot) = tokio::select! {
-            () = &mut shutdown => break,
+            () = stop.cancelled() => break,
             accepted = accepted => accepted,
         };
         match accepted {
             Ok((stream, peer)) => {
                 let _ = stream.set_nodelay(true);
-                let connection = answer(stream, peer, router.clone(), stop.clone());
+                let connection = enter(stream, peer, door.clone(), stop.clone());
                 connections.spawn(async move {
                     connection.await;
                     drop(slot);
@@ -60,14 +128,39 @@ pub async fn serve(
             }
         }
     }
-    stop.cancel();
     drop(listener);
-    let _ = tokio::time::timeout(LAST_ANSWERS, async { while connections.join_next().await.is_some() {} }).await;
+    let _ = timeout(LAST_ANSWERS, async { while connections.join_next().await.is_some() {} }).await;
     connections.shutdown().await;
-    Ok(())
 }
 
-async fn answer(stream: TcpStream, peer: SocketAddr, router: axum::Router, stop: CancellationToken) {
+async fn enter(stream: TcpStream, peer: SocketAddr, door: Door, stop: CancellationToken) {
+    let (acceptor, router, to_https) = match door {
+        Door::Plain(router) => return answer(stream, peer, router, stop).await,
+        Door::Tls { acceptor, router, to_https } => (acceptor, router, to_https),
+    };
+    // Whatever goes wrong before the first request is the peer's affair.
+    let handshake = async {
+        let mut first = [0; 1];
+        if stream.peek(&mut first).await.ok()? > 0 && first[0] != TLS_HANDSHAKE {
+            return Some(Err(stream));
+        }
+        acceptor.accept(stream).await.ok().map(Ok)
+    };
+    let met = tokio::select! {
+        () = stop.cancelled() => return,
+        met = timeout(HANDSHAKE, handshake) => met,
+    };
+    match met {
+        Ok(Some(Ok(secured))) => answer(secured, peer, router, stop).await,
+        Ok(Some(Err(plain))) => answer(plain, peer, to_https, stop).await,
+        Ok(None) | Err(_) => {}
+    }
+}
+
+async fn answer<S>(stream: S, peer: SocketAddr, router: axum::Router, stop: CancellationToken)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
         router.clone().call(request.map(Body::new))

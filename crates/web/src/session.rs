@@ -36,6 +36,8 @@ pub(crate) struct Signed {
     pub(crate) token: TokenHash,
     pub(crate) user: Arc<User>,
     pub(crate) scope: Arc<Scope>,
+    /// He has a second factor.
+    pub(crate) enrolled: bool,
 }
 
 pub(crate) struct Sessions {
@@ -96,20 +98,22 @@ impl Sessions {
         }
         let read = async {
             let Some(record) = self.store.session(token).await? else { return Ok(None) };
-            Ok(self.store.user(record.user).await?.map(|user| (record, user)))
+            let Some(user) = self.store.user(record.user).await? else { return Ok(None) };
+            let enrolled = self.store.second_factor(user.id).await?.is_some();
+            Ok(Some((record, user, enrolled)))
         };
         match read.await {
             Ok(None) => {
                 self.copies.lock().by_token.remove(token);
                 Ok(None)
             }
-            Ok(Some((mut record, user))) => {
+            Ok(Some((mut record, user, enrolled))) => {
                 let touched = record.used;
                 if let Some(copy) = copy {
                     record.used = record.used.max(copy.record.used);
                 }
                 let scope = Arc::new(Scope::of(&user));
-                let signed = Signed { token: *token, user: Arc::new(user), scope };
+                let signed = Signed { token: *token, user: Arc::new(user), scope, enrolled };
                 let copy = Held { signed, record, checked: Instant::now(), touched };
                 Ok(self.hold(&copy, now, generation, usage).await)
             }
@@ -200,14 +204,19 @@ impl Sessions {
         self.forget(|_, copy| copy.record.user == user);
     }
 
+    /// Some right may have ended that is not a session: whoever holds something open looks again.
+    pub(crate) fn announce(&self) {
+        // Nobody listening is fine.
+        let _ = self.revoked.send(());
+    }
+
     fn forget(&self, which: impl Fn(&TokenHash, &Held) -> bool) {
         {
             let mut copies = self.copies.lock();
             copies.generation += 1;
             copies.by_token.retain(|token, copy| !which(token, copy));
         }
-        // Nobody listening is fine.
-        let _ = self.revoked.send(());
+        self.announce();
     }
 
     /// Told whenever some session may have ended.

@@ -57,18 +57,28 @@ impl Throttle {
         Ok(())
     }
 
+    /// The password was right and the second factor is still to come: that is no failure of the address. It stays one
+    /// of the account until the sign-in is done, so that whoever knows the password cannot ask for ever.
+    pub(crate) fn half_way(&self, address: IpAddr) {
+        give_back(&mut self.tables.lock(), address);
+    }
+
     /// The attempt succeeded: the account is forgiven; the address gets back this one attempt only, or whoever
     /// owns one account could guess at others for ever.
     pub(crate) fn succeeded(&self, account: &str, address: IpAddr) {
         let mut tables = self.tables.lock();
         tables.accounts.remove(&account.to_lowercase());
-        let address = network(address);
-        if let Some(failures) = tables.addresses.get_mut(&address) {
-            failures.count -= 1;
-            failures.blocked_until = failures.last;
-            if failures.count == 0 {
-                tables.addresses.remove(&address);
-            }
+        give_back(&mut tables, address);
+    }
+}
+
+fn give_back(tables: &mut Tables, address: IpAddr) {
+    let address = network(address);
+    if let Some(failures) = tables.addresses.get_mut(&address) {
+        failures.count = failures.count.saturating_sub(1);
+        failures.blocked_until = failures.last;
+        if failures.count == 0 {
+            tables.addresses.remove(&address);
         }
     }
 }
@@ -155,6 +165,24 @@ mod tests {
         throttle.begin("li", HERE, t).unwrap();
         throttle.begin("wang", HERE, t).unwrap();
         assert_eq!(throttle.begin("zhao", HERE, t), Err(WAIT));
+    }
+
+    #[test]
+    fn an_office_that_signs_in_with_second_factors_is_not_shut_out() {
+        let throttle = Throttle::new(3, 4, WAIT);
+        let t = Instant::now();
+        for n in 0..50 {
+            let name = format!("user{n}");
+            throttle.begin(&name, HERE, t).unwrap();
+            throttle.half_way(HERE);
+            throttle.begin(&name, HERE, t).unwrap();
+            throttle.succeeded(&name, HERE);
+        }
+        for _ in 0..3 {
+            throttle.begin("li", HERE, t).unwrap();
+            throttle.half_way(HERE);
+        }
+        assert_eq!(throttle.begin("li", HERE, t), Err(WAIT), "the account is, when the code never comes");
     }
 
     #[test]

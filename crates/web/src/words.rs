@@ -146,6 +146,7 @@ pub(crate) fn role_text(role: Role) -> (&'static str, &'static str) {
         Role::Technician => ("维护员", "technician"),
         Role::Auditor => ("审计员", "auditor"),
         Role::Administrator => ("管理员", "administrator"),
+        Role::Security => ("安全管理员", "security administrator"),
     }
 }
 

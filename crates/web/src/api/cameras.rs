@@ -145,7 +145,7 @@ pub(crate) async fn camera(State(app): State<App>, caller: Caller, Path(id): Pat
     let camera = caller.camera(&registry, id)?;
     let board = app.services.board.load_full();
     let row = board.camera(camera.id).ok_or_else(Problem::not_found)?;
-    if caller.user.role != Role::Auditor {
+    if caller.user.role != Role::Auditor && app.watches(&caller, camera.id).await.is_ok() {
         // Whoever opens its page is likely to watch it next: he shall see a picture at once.
         app.services.ingest.warm(camera.id);
     }
@@ -302,7 +302,8 @@ pub(crate) struct Version {
 
 /// Its newest decoded picture, small
 #[utoipa::path(get, path = "/api/v1/cameras/{id}/thumbnail", tag = "cameras", params(("id" = u32, Path), Version),
-    responses((status = 200, content_type = "image/jpeg", body = Vec<u8>), (status = 404)))]
+    responses((status = 200, content_type = "image/jpeg", body = Vec<u8>), (status = 304),
+        (status = 403, description = "also code no_order: a technician without a work order"), (status = 404)))]
 pub(crate) async fn thumbnail(
     State(app): State<App>,
     caller: Caller,
@@ -311,6 +312,7 @@ pub(crate) async fn thumbnail(
     headers: HeaderMap,
 ) -> Result<Response> {
     let camera: CameraId = caller.camera(&app.services.registry.load_full(), id)?.id;
+    app.watches(&caller, camera).await?;
     let thumbnail = app.services.gallery.get(camera).ok_or_else(Problem::not_found)?;
     let etag = format!("\"{}-{}\"", camera, thumbnail.version);
     let caching = if v == Some(thumbnail.version) { "private, max-age=3600, immutable" } else { "private, no-cache" };

@@ -16,8 +16,11 @@ pub(crate) mod orders;
 pub(crate) mod overview;
 pub(crate) mod picture;
 pub(crate) mod reports;
+pub(crate) mod second_factor;
 pub(crate) mod session;
+pub(crate) mod sessions;
 pub(crate) mod snapshots;
+pub(crate) mod tokens;
 pub(crate) mod users;
 pub(crate) mod vocabulary;
 pub(crate) mod windows;
@@ -29,7 +32,7 @@ use utoipa::{
     OpenApi,
     openapi::{
         Content, Ref, RefOr, Response,
-        security::{ApiKey, ApiKeyValue, SecurityScheme},
+        security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme},
     },
 };
 use utoipa_axum::{
@@ -42,7 +45,7 @@ use utoipa_axum::{
     info(title = "SharpEyes", description = "State, incidents and snapshots of a county's cameras. Times are milliseconds \
         since 1970-01-01 UTC; errors are RFC 9457 problems with a stable `code`; lists are paged by `cursor`."),
     components(schemas(ProblemBody)),
-    security(("session" = []))
+    security(("session" = []), ("token" = []))
 )]
 struct Document;
 
@@ -51,6 +54,10 @@ pub(crate) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(session::sign_in, session::whoami, session::sign_out))
         .routes(routes!(session::change_password))
+        .routes(routes!(second_factor::state, second_factor::begin, second_factor::finish))
+        .routes(routes!(second_factor::remove))
+        .routes(routes!(sessions::own))
+        .routes(routes!(sessions::end_own))
         .routes(routes!(vocabulary::vocabulary))
         .routes(routes!(openapi))
         .routes(routes!(fleet::fleet))
@@ -105,6 +112,10 @@ pub(crate) fn router() -> OpenApiRouter<App> {
         .routes(routes!(users::list, users::add))
         .routes(routes!(users::change))
         .routes(routes!(users::reset_password))
+        .routes(routes!(sessions::of_user, sessions::end_of_user))
+        .routes(routes!(second_factor::remove_of_user))
+        .routes(routes!(tokens::list, tokens::add))
+        .routes(routes!(tokens::revoke))
         .routes(routes!(audit::log))
         .routes(routes!(audit::verify))
         .routes(routes!(import::import).layer(DefaultBodyLimit::max(import::LARGEST)))
@@ -140,6 +151,7 @@ pub(crate) fn documented() -> utoipa::openapi::OpenApi {
     let components = document.components.get_or_insert_default();
     let cookie = ApiKey::Cookie(ApiKeyValue::new(crate::session::COOKIE));
     components.add_security_scheme("session", SecurityScheme::ApiKey(cookie));
+    components.add_security_scheme("token", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
     document
 }
 

@@ -213,8 +213,8 @@ fn assignee_view(assignee: &Assignee, names: &Names) -> AssigneeView {
 pub(crate) fn actor(caller: &Caller, order: &Order) -> Actor {
     match caller.user.role {
         Role::Operator | Role::Administrator => Actor::Desk,
-        // An auditor reads, and no route that changes anything admits him.
-        Role::Auditor => Actor::Technician,
+        // An auditor reads, and no route that changes anything admits him; the other is admitted to none at all.
+        Role::Auditor | Role::Security => Actor::Technician,
         Role::Technician => match &order.assignee {
             Some(assignee) if his(caller).contains(assignee) => Actor::Assigned,
             _ => Actor::Technician,
@@ -240,6 +240,29 @@ fn sees(caller: &Caller, registry: &Registry, order: &Order) -> bool {
 }
 
 impl App {
+    /// Refuses a technician the picture of a camera that is in no open order given to him or his unit.
+    pub(crate) async fn watches(&self, caller: &Caller, camera: CameraId) -> Result<()> {
+        if caller.user.role != Role::Technician {
+            return Ok(());
+        }
+        let mut query = OrderQuery { open: Some(true), assignees: his(caller), limit: 500, ..OrderQuery::default() };
+        for _ in 0..PAGES {
+            let page = self.services.store.orders(&query).await?;
+            if page.items.iter().any(|o| o.cameras.contains(&camera)) {
+                return Ok(());
+            }
+            query.cursor = page.next;
+            if query.cursor.is_none() {
+                break;
+            }
+        }
+        Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            "no_order",
+            "a technician sees pictures only of cameras in the open work orders given to him",
+        ))
+    }
+
     /// Names of those to whom orders may be given.
     pub(crate) async fn names(&self) -> Result<Names> {
         let users = self.services.store.users().await?;

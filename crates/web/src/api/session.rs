@@ -2,13 +2,14 @@
 
 use crate::{
     VERSION,
-    api::users::UserView,
+    api::{second_factor, users::UserView},
     app::{App, done},
     audit::{Action, Deed},
     caller::{Caller, Peer},
     password,
     problem::{Body, Problem, Result},
     session::{cookie, hash, token_of},
+    users::Duties,
 };
 use axum::{
     Json,
@@ -27,6 +28,9 @@ use utoipa::ToSchema;
 pub(crate) struct SignIn {
     name: String,
     password: String,
+    /// The second factor, where there is one: six digits, or a recovery code.
+    #[serde(default)]
+    code: Option<String>,
 }
 
 /// Who is signed in.
@@ -38,33 +42,39 @@ pub(crate) struct SessionView {
     now: i64,
     /// Nothing but the password can be used before it is changed.
     must_change_password: bool,
+    /// The role must have a second factor and has none: nothing else can be used before.
+    second_factor_missing: bool,
+    /// System, security and audit administration are in different hands.
+    separate_duties: bool,
 }
 
 impl SessionView {
-    fn of(app: &App, user: &User) -> SessionView {
+    fn of(app: &App, user: &User, enrolled: bool) -> SessionView {
         SessionView {
-            user: UserView::from(user),
+            user: UserView::of(user, enrolled),
             version: VERSION,
             demo: app.services.demo.is_some(),
             now: Wall::read().0,
             must_change_password: user.must_change_password,
+            second_factor_missing: !enrolled && app.needs_second_factor(user),
+            separate_duties: app.services.config.duties == Duties::Apart,
         }
     }
 }
 
 /// Sign in
 #[utoipa::path(post, path = "/api/v1/session", tag = "session", request_body = SignIn, security(()),
-    responses((status = 200, body = SessionView), (status = 401, description = "name or password is wrong"),
+    responses((status = 200, body = SessionView), (status = 401, description = "name or password is wrong; code second_factor_required: they are right, a code is needed"),
         (status = 429, description = "too many failures; Retry-After says how long to wait")))]
 pub(crate) async fn sign_in(
     State(app): State<App>,
     Peer(address): Peer,
     headers: HeaderMap,
-    Body(SignIn { name, password }): Body<SignIn>,
+    Body(SignIn { name, password, code }): Body<SignIn>,
 ) -> Result<impl IntoResponse> {
     // The same words whatever is wrong, so that nobody learns which names exist.
     let refused = || Problem::new(StatusCode::UNAUTHORIZED, "sign_in_refused", "name or password is wrong");
-    if name.chars().count() > 64 || password.len() > 1024 {
+    if name.chars().count() > 64 || password.len() > 1024 || code.as_ref().is_some_and(|c| c.len() > 64) {
         return Err(refused());
     }
     if let Err(wait) = app.throttle.begin(&name, address, Instant::now()) {
@@ -86,6 +96,22 @@ pub(crate) async fn sign_in(
         app.audit(Deed::by(user.as_ref(), address, Action::SignIn).failed()).await?;
         return Err(refused());
     };
+    let factor = app.services.store.second_factor(user.id).await?;
+    if let Some(factor) = &factor {
+        let Some(code) = code else {
+            app.throttle.half_way(address);
+            return Err(Problem::new(
+                StatusCode::UNAUTHORIZED,
+                "second_factor_required",
+                "the password is right; the one-time code is needed, too",
+            ));
+        };
+        if !second_factor::passes(&app, user, factor, &code).await? {
+            app.metrics.sign_in_refused();
+            app.audit(Deed::by(Some(user), address, Action::SignIn).failed().detail("second factor")).await?;
+            return Err(refused());
+        }
+    }
     app.throttle.succeeded(&name, address);
     app.audit(Deed::by(Some(user), address, Action::SignIn)).await?;
     // A browser that was signed in gets a new token; the old one is worth nothing from here on.
@@ -94,13 +120,13 @@ pub(crate) async fn sign_in(
         app.sessions.end(&old).await?;
     }
     let cookie = new_cookie(&app, user, address.to_string(), &headers).await?;
-    Ok((cookie, Json(SessionView::of(&app, user))))
+    Ok((cookie, Json(SessionView::of(&app, user, factor.is_some()))))
 }
 
 /// Who is signed in
 #[utoipa::path(get, path = "/api/v1/session", tag = "session", responses((status = 200, body = SessionView)))]
 pub(crate) async fn whoami(State(app): State<App>, caller: Caller) -> Json<SessionView> {
-    Json(SessionView::of(&app, &caller.user))
+    Json(SessionView::of(&app, &caller.user, caller.enrolled))
 }
 
 /// Sign out; open event streams end at once
@@ -109,7 +135,7 @@ pub(crate) async fn sign_out(State(app): State<App>, caller: Caller) -> Result<i
     app.grants.forget(&caller.token);
     app.sessions.end(&caller.token).await?;
     app.audit(Deed::of(&caller, Action::SignOut)).await?;
-    let gone = cookie(None, app.services.config.secure_cookies, app.services.config.session_longest);
+    let gone = cookie(None, app.services.config.https, app.services.config.session_longest);
     // Pictures that the browser kept are not for whoever sits down next.
     Ok((AppendHeaders([(header::SET_COOKIE, gone)]), [("clear-site-data", "\"cache\"")], done()))
 }
@@ -148,7 +174,7 @@ pub(crate) async fn change_password(
         return Err(Problem::new(StatusCode::BAD_REQUEST, "old_password_wrong", "the old password is wrong"));
     }
     app.throttle.succeeded(&name, caller.address);
-    password::check_rules(&new, &name, &old)?;
+    password::check_rules(&new, &name, &old, app.services.config.breached.as_deref())?;
     let password_hash = app.hasher.hash(Secret::new(new)).await?;
     let user = User { password_hash, must_change_password: false, ..user };
     app.audit(Deed::of(&caller, Action::PasswordChanged)).await?;
@@ -170,5 +196,5 @@ async fn new_cookie(
     let agent = headers.get(header::USER_AGENT).and_then(|v| v.to_str().ok()).unwrap_or_default();
     let token = app.sessions.begin(user.id, address, agent).await?;
     let config = &app.services.config;
-    Ok(AppendHeaders([(header::SET_COOKIE, cookie(Some(&token), config.secure_cookies, config.session_longest))]))
+    Ok(AppendHeaders([(header::SET_COOKIE, cookie(Some(&token), config.https, config.session_longest))]))
 }

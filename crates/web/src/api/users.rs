@@ -5,7 +5,7 @@ use crate::{
     audit::{Action, Deed},
     caller::Caller,
     problem::{Body, Path, Problem, Result},
-    users::{self, AccountError, Person},
+    users::{self, AccountError, Duties, Person},
     words::RoleWord,
 };
 use axum::{Json, extract::State, http::StatusCode};
@@ -29,11 +29,13 @@ pub(crate) struct UserView {
     active: bool,
     expires: Option<i64>,
     must_change_password: bool,
+    /// He must show a one-time code, too.
+    second_factor: bool,
     created: i64,
 }
 
-impl From<&User> for UserView {
-    fn from(u: &User) -> UserView {
+impl UserView {
+    pub(crate) fn of(u: &User, second_factor: bool) -> UserView {
         UserView {
             id: u.id.0,
             name: u.name.clone(),
@@ -45,6 +47,7 @@ impl From<&User> for UserView {
             active: u.active,
             expires: u.expires.map(|t| t.0),
             must_change_password: u.must_change_password,
+            second_factor,
             created: u.created.0,
         }
     }
@@ -59,7 +62,8 @@ pub(crate) struct Users {
 #[utoipa::path(get, path = "/api/v1/users", tag = "users", responses((status = 200, body = Users)))]
 pub(crate) async fn list(State(app): State<App>, _: Caller) -> Result<Json<Users>> {
     let users = app.services.store.users().await?;
-    Ok(Json(Users { items: users.iter().map(UserView::from).collect() }))
+    let enrolled = app.services.store.second_factors().await?;
+    Ok(Json(Users { items: users.iter().map(|u| UserView::of(u, enrolled.contains(&u.id))).collect() }))
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -103,7 +107,7 @@ pub(crate) async fn add(State(app): State<App>, caller: Caller, Body(new): Body<
     let detail = format!("{} {}", person.name, person.role.code());
     let (user, first) = users::add_person(app.services.store.as_ref(), person).await?;
     app.audit(Deed::of(&caller, Action::UserAdded).on(user.id.0).detail(detail)).await?;
-    Ok(Json(Added { user: UserView::from(&user), password: first.password.expose().to_owned() }))
+    Ok(Json(Added { user: UserView::of(&user, false), password: first.password.expose().to_owned() }))
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -160,7 +164,13 @@ pub(crate) async fn change(
     if let Some(active) = change.active {
         after.active = active;
     }
-    users::change(app.services.store.as_ref(), &before, &after).await?;
+    let duties = app.services.config.duties;
+    let own = (after.role != before.role || after.towns != before.towns || after.sites != before.sites)
+        && before.id == caller.user.id;
+    if own && duties == Duties::Apart {
+        return Err(Problem::new(StatusCode::CONFLICT, "own_account", "nobody changes his own role or scope"));
+    }
+    users::change(app.services.store.as_ref(), &before, &after, duties).await?;
     app.sessions.forget_user(after.id);
     let detail = format!(
         "{}: {} → {}, active {} → {}, {} towns, {} sites",
@@ -173,7 +183,8 @@ pub(crate) async fn change(
         after.sites.len()
     );
     app.audit(Deed::of(&caller, Action::UserChanged).on(id).detail(detail)).await?;
-    Ok(Json(UserView::from(&after)))
+    let enrolled = app.services.store.second_factor(after.id).await?.is_some();
+    Ok(Json(UserView::of(&after, enrolled)))
 }
 
 #[derive(Serialize, ToSchema)]
@@ -199,7 +210,7 @@ pub(crate) async fn reset_password(
     Ok(Json(OneTime { password: first.password.expose().to_owned() }))
 }
 
-fn towns(app: &App, ids: Vec<u32>) -> Result<Vec<TownId>> {
+pub(crate) fn towns(app: &App, ids: Vec<u32>) -> Result<Vec<TownId>> {
     let registry = app.services.registry.load();
     let ids: Vec<TownId> = ids.into_iter().map(TownId).collect();
     match ids.iter().find(|id| registry.town(**id).is_none()) {
@@ -208,7 +219,7 @@ fn towns(app: &App, ids: Vec<u32>) -> Result<Vec<TownId>> {
     }
 }
 
-fn sites(app: &App, ids: Vec<u32>) -> Result<Vec<SiteId>> {
+pub(crate) fn sites(app: &App, ids: Vec<u32>) -> Result<Vec<SiteId>> {
     let registry = app.services.registry.load();
     let ids: Vec<SiteId> = ids.into_iter().map(SiteId).collect();
     match ids.iter().find(|id| registry.site(**id).is_none()) {

@@ -44,7 +44,7 @@ pub(crate) struct Abilities {
 /// 1 media segment (one frame), 2 JPEG picture. The client acknowledges with `{"got":N}`, N binary messages so far;
 /// beyond some hundred kilobytes that are not acknowledged nothing more is sent.
 #[utoipa::path(get, path = "/api/v1/cameras/{id}/live", tag = "cameras", params(("id" = u32, Path), Abilities),
-    responses((status = 101, description = "the WebSocket is open"), (status = 403, description = "also code cross_origin"),
+    responses((status = 101, description = "the WebSocket is open"), (status = 403, description = "also codes cross_origin and no_order"),
         (status = 404), (status = 426, description = "no WebSocket was asked for"), (status = 503)))]
 pub(crate) async fn live(
     State(app): State<App>,
@@ -59,6 +59,7 @@ pub(crate) async fn live(
     if !guard::is_same_origin(&headers) {
         return Err(guard::cross_origin());
     }
+    app.watches(&caller, camera).await?;
     let slot = Arc::clone(&app.live_viewers)
         .try_acquire_owned()
         .map_err(|_| Problem::busy("too many live views are open; close some and try again"))?;

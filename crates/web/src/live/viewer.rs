@@ -236,12 +236,15 @@ impl Viewer {
     }
 }
 
-/// The session holds, for the same role and scope as at the beginning, and the camera is still within it.
+/// The session holds, for the same role and scope as at the beginning, and the camera is still within it; a technician
+/// still has its order.
 async fn allowed(app: &App, caller: &Caller, camera: CameraId) -> Result<(), End> {
-    let signed = app.sessions.check_only(&caller.token).await.ok().flatten().ok_or(End::Revoked)?;
-    let same = signed.user.role == caller.user.role && *signed.scope == *caller.scope;
     let sees = caller.camera(&app.services.registry.load_full(), camera.0).is_ok();
-    if same && sees && !signed.user.must_change_password { Ok(()) } else { Err(End::Revoked) }
+    if sees && app.still_holds(caller).await && app.watches(caller, camera).await.is_ok() {
+        Ok(())
+    } else {
+        Err(End::Revoked)
+    }
 }
 
 fn track(sets: &ParameterSets) -> Option<Track> {

@@ -114,11 +114,21 @@ async fn an_order_lives_from_the_desk_to_the_pole_and_back() {
     assert_eq!(code(again).await, (409, "conflict".into()), "one open order an incident");
     assert_eq!(technician.get(&format!("/api/v1/orders/{id}")).await.status(), 404, "not given to him yet");
 
+    let (looks, watches) = ("/api/v1/cameras/1/thumbnail", "/api/v1/cameras/1/live");
+    for path in [looks, watches] {
+        assert_eq!(code(technician.get(path).await).await, (403, "no_order".into()), "{path}: not given to him yet");
+    }
+    assert_eq!(operator.get(looks).await.status(), 200);
+
     let nobody = json!({ "act": "assign", "technician": 4242 });
     assert_eq!(act(&operator, id, nobody).await.status(), 400);
     let given = done(&operator, id, json!({ "act": "assign", "technician": tech.id.0 })).await;
     assert_eq!((&given["state"], &given["assignee"]["name"]), (&json!("assigned"), &json!("tech 全名")));
     assert_eq!(given["response_due"].as_i64().unwrap() - given["assigned"].as_i64().unwrap(), 2 * HOUR);
+    assert_eq!(technician.get(looks).await.status(), 200);
+    assert_eq!(technician.get(watches).await.status(), 426, "he may; this was no WebSocket");
+    let beside = technician.get("/api/v1/cameras/3/thumbnail").await;
+    assert_eq!(code(beside).await, (403, "no_order".into()), "no other camera");
     let mine = technician.json("/api/v1/orders?open=true").await;
     assert_eq!((mine["items"].as_array().unwrap().len(), &mine["items"][0]["mine"]), (1, &json!(true)));
     let page = technician.json(&format!("/api/v1/orders/{id}")).await;
@@ -157,6 +167,7 @@ async fn an_order_lives_from_the_desk_to_the_pole_and_back() {
     );
     let closed = done(&operator, id, json!({ "act": "false_alarm", "note": "试验" })).await;
     assert_eq!((&closed["state"], &closed["outcome"]), (&json!("closed"), &json!("false_alarm")));
+    assert_eq!(code(technician.get(looks).await).await, (403, "no_order".into()), "over");
     let late = act(&technician, id, json!({ "act": "note", "note": "x" })).await;
     assert_eq!(code(late).await, (409, "wrong_state".into()));
     let audited = county.audited().await;

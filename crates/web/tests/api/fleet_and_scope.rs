@@ -106,22 +106,22 @@ async fn a_cameras_account_never_leaves_the_service() {
 #[tokio::test]
 async fn thumbnails_are_the_newest_and_kept_by_version() {
     let county = County::start().await;
-    let technician = county.signed_in(Role::Technician).await;
+    let operator = county.signed_in(Role::Operator).await;
     let path = "/api/v1/cameras/2/thumbnail";
-    assert_eq!(technician.get(path).await.status(), StatusCode::NOT_FOUND, "no placeholder");
+    assert_eq!(operator.get(path).await.status(), StatusCode::NOT_FOUND, "no placeholder");
     let version = county.services.gallery.put(CameraId(2), Bytes::from_static(b"first"), Wall(1_600_000_000_000));
-    let state = technician.json("/api/v1/cameras/2").await;
+    let state = operator.json("/api/v1/cameras/2").await;
     assert_eq!(state["state"]["thumb"], version);
-    let picture = technician.get(&format!("{path}?v={version}")).await;
+    let picture = operator.get(&format!("{path}?v={version}")).await;
     assert_eq!(picture.headers()["content-type"], "image/jpeg");
     assert!(picture.headers()["cache-control"].to_str().unwrap().contains("immutable"));
     assert_eq!(picture.headers()["last-modified"], "Sun, 13 Sep 2020 12:26:40 GMT");
     let etag = picture.headers()["etag"].clone();
     assert_eq!(picture.bytes().await.unwrap(), "first");
-    let again = technician.request(Method::GET, path).header("if-none-match", &etag).send().await.unwrap();
+    let again = operator.request(Method::GET, path).header("if-none-match", &etag).send().await.unwrap();
     assert_eq!(again.status(), StatusCode::NOT_MODIFIED);
     county.services.gallery.put(CameraId(2), Bytes::from_static(b"second"), Wall(1_600_000_001_000));
-    let stale = technician.get(&format!("{path}?v={version}")).await;
+    let stale = operator.get(&format!("{path}?v={version}")).await;
     assert!(!stale.headers()["cache-control"].to_str().unwrap().contains("immutable"));
     assert_eq!(stale.bytes().await.unwrap(), "second");
 }

@@ -3,6 +3,7 @@
 
 mod accounts;
 mod channels;
+mod credentials;
 mod desk;
 mod documented;
 mod exports;
@@ -20,3 +21,4 @@ mod sign_in;
 mod snapshots;
 mod stream;
 mod support;
+mod tls;

@@ -5,13 +5,14 @@ use reqwest::{Client, Method, StatusCode};
 use serde_json::json;
 use std::time::Duration;
 use store::Role;
+use web::users::Duties;
 
 #[tokio::test]
 async fn the_first_administrator_signs_in_once_and_must_choose_a_password() {
     let county = County::start().await;
     let store = county.services.store.as_ref();
-    let first = web::users::first_administrator(store).await.unwrap().unwrap();
-    assert!(web::users::first_administrator(store).await.unwrap().is_none(), "only when there is nobody");
+    let first = web::users::first_accounts(store, Duties::Together).await.unwrap().remove(0);
+    assert!(web::users::first_accounts(store, Duties::Together).await.unwrap().is_empty(), "only when there is nobody");
     assert!(!format!("{first:?}").contains(first.password.expose()));
 
     let admin = county.anybody();
@@ -166,7 +167,7 @@ async fn a_session_ended_by_another_program_ends_here_soon() {
     let operator = county.signed_in(Role::Operator).await;
     assert_eq!(operator.get("/api/v1/states").await.status(), StatusCode::OK);
     // As `sharpeyes user` does in a process of its own.
-    web::users::set_active(county.services.store.as_ref(), "operator1", false).await.unwrap();
+    web::users::set_active(county.services.store.as_ref(), "operator1", false, Duties::Together).await.unwrap();
     until("the session is refused", || async {
         operator.get("/api/v1/states").await.status() == StatusCode::UNAUTHORIZED
     })

@@ -20,7 +20,8 @@ use tokio::{
     task::JoinHandle,
 };
 use web::{
-    ActiveFault, Change, Command, Demo, DemoError, DemoFault, DemoTarget, Gallery, Heartbeat, Services, WebConfig,
+    ActiveFault, Change, Command, Demo, DemoError, DemoFault, DemoTarget, Doors, Gallery, Heartbeat, Services,
+    WebConfig,
 };
 
 /// The password of every user of the tests.
@@ -43,6 +44,11 @@ impl County {
     }
 
     pub(crate) async fn with(set: impl FnOnce(&mut Services)) -> County {
+        County::behind(set, Doors::from).await
+    }
+
+    /// The same with other doors than one of plain HTTP.
+    pub(crate) async fn behind(set: impl FnOnce(&mut Services), doors: impl FnOnce(TcpListener) -> Doors) -> County {
         let folder = tempfile::tempdir().unwrap();
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&folder.path().join("store")).await.unwrap());
         let registry = registry();
@@ -87,7 +93,7 @@ impl County {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
-        let server = tokio::spawn(web::serve(listener, services.clone(), async {
+        let server = tokio::spawn(web::serve(doors(listener), services.clone(), async {
             let _ = stopped.await;
         }));
         let county = County {

@@ -42,6 +42,8 @@ test('every page is usable by everybody, on the desk and on the phone', async ({
     '/exports',
     '/users',
     '/channels',
+    '/tokens',
+    '/account',
     '/audit',
     '/import',
     '/self',

@@ -1,6 +1,6 @@
 // A failure in words that say what to do.
 import { Problem } from '@/api/http'
-import { t } from '@/i18n'
+import { t, told } from '@/i18n'
 
 export function explain(error: unknown): string {
   if (!(error instanceof Problem)) return error instanceof Error ? error.message : String(error)
@@ -8,6 +8,8 @@ export function explain(error: unknown): string {
   if (error.status === 429) {
     return error.retryAfter ? t('problem.tooManyWait', { s: error.retryAfter }) : t('problem.tooMany')
   }
+  const key = `problem.codes.${error.code}`
+  if (told(key)) return t(key, { detail: error.detail })
   if (error.detail) return error.detail
   if (error.status === 403) return t('problem.forbidden')
   if (error.status === 404) return t('problem.notFound')

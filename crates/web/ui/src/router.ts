@@ -16,21 +16,23 @@ declare module 'vue-router' {
 const routes: RouteRecordRaw[] = [
   { path: '/sign-in', name: 'sign-in', component: () => import('@/pages/SignIn.vue'), meta: { title: 'signIn.title', open: true } },
   { path: '/password', name: 'password', component: () => import('@/pages/Password.vue'), meta: { title: 'password.title', open: true } },
-  { path: '/', name: 'overview', component: () => import('@/pages/Overview.vue'), meta: { title: 'nav.overview' } },
-  { path: '/wall', name: 'wall', component: () => import('@/pages/Wall.vue'), meta: { title: 'nav.wall' } },
-  { path: '/sites/:id(\\d+)?', name: 'sites', component: () => import('@/pages/Sites.vue'), meta: { title: 'nav.sites' } },
-  { path: '/map', name: 'map', component: () => import('@/pages/Map.vue'), meta: { title: 'nav.map' } },
+  { path: '/', name: 'overview', component: () => import('@/pages/Overview.vue'), meta: { title: 'nav.overview', power: 'watch' } },
+  { path: '/wall', name: 'wall', component: () => import('@/pages/Wall.vue'), meta: { title: 'nav.wall', power: 'watch' } },
+  { path: '/sites/:id(\\d+)?', name: 'sites', component: () => import('@/pages/Sites.vue'), meta: { title: 'nav.sites', power: 'watch' } },
+  { path: '/map', name: 'map', component: () => import('@/pages/Map.vue'), meta: { title: 'nav.map', power: 'watch' } },
   { path: '/live', name: 'live', component: () => import('@/pages/Live.vue'), meta: { title: 'nav.live', power: 'live' } },
-  { path: '/cameras/:id(\\d+)', name: 'camera', component: () => import('@/pages/Camera.vue'), meta: { title: 'nav.camera' } },
+  { path: '/cameras/:id(\\d+)', name: 'camera', component: () => import('@/pages/Camera.vue'), meta: { title: 'nav.camera', power: 'watch' } },
   { path: '/incidents/:id(\\d+)?', name: 'incidents', component: () => import('@/pages/Incidents.vue'), meta: { title: 'nav.incidents', power: 'incidents' } },
-  { path: '/orders/:id(\\d+)?', name: 'orders', component: () => import('@/pages/Orders.vue'), meta: { title: 'nav.orders' } },
-  { path: '/windows', name: 'windows', component: () => import('@/pages/Windows.vue'), meta: { title: 'nav.windows' } },
+  { path: '/orders/:id(\\d+)?', name: 'orders', component: () => import('@/pages/Orders.vue'), meta: { title: 'nav.orders', power: 'watch' } },
+  { path: '/windows', name: 'windows', component: () => import('@/pages/Windows.vue'), meta: { title: 'nav.windows', power: 'watch' } },
   { path: '/snapshots', name: 'snapshots', component: () => import('@/pages/Snapshots.vue'), meta: { title: 'nav.snapshots', power: 'snapshots' } },
   { path: '/snapshots/day', name: 'day', component: () => import('@/pages/Day.vue'), meta: { title: 'nav.day', power: 'snapshots' } },
   { path: '/exports', name: 'exports', component: () => import('@/pages/Exports.vue'), meta: { title: 'nav.exports', power: 'export' } },
-  { path: '/reports', name: 'reports', component: () => import('@/pages/Reports.vue'), meta: { title: 'nav.reports' } },
+  { path: '/reports', name: 'reports', component: () => import('@/pages/Reports.vue'), meta: { title: 'nav.reports', power: 'watch' } },
   { path: '/users', name: 'users', component: () => import('@/pages/Users.vue'), meta: { title: 'nav.users', power: 'users' } },
   { path: '/channels', name: 'channels', component: () => import('@/pages/Channels.vue'), meta: { title: 'nav.channels', power: 'channels' } },
+  { path: '/tokens', name: 'tokens', component: () => import('@/pages/Tokens.vue'), meta: { title: 'nav.tokens', power: 'users' } },
+  { path: '/account', name: 'account', component: () => import('@/pages/Account.vue'), meta: { title: 'account.title' } },
   { path: '/audit', name: 'audit', component: () => import('@/pages/Audit.vue'), meta: { title: 'nav.audit', power: 'audit' } },
   { path: '/import', name: 'import', component: () => import('@/pages/Import.vue'), meta: { title: 'nav.import', power: 'import' } },
   { path: '/self', name: 'self', component: () => import('@/pages/SelfHealth.vue'), meta: { title: 'nav.self', power: 'self' } },
@@ -56,8 +58,12 @@ router.beforeEach(async (to) => {
   const now = session.value
   if (to.name === 'sign-in') return now && !now.must_change_password ? { name: 'overview' } : true
   if (!now) return { name: 'sign-in', query: to.fullPath === '/' ? {} : { next: to.fullPath } }
+  if (!now.must_change_password && now.second_factor_missing) {
+    return to.name === 'account' ? true : { name: 'account', query: { next: to.fullPath } }
+  }
   if (now.must_change_password) return to.name === 'password' ? true : { name: 'password', query: to.query }
   startBoard()
+  if (to.name === 'overview' && !may('watch')) return { name: 'users' }
   if (to.meta.power && !may(to.meta.power)) return { name: 'lost', params: { rest: to.path.slice(1).split('/') } }
   return true
 })

@@ -1,6 +1,7 @@
 // What every page shares: who is signed in, the names of the fleet, the words of the closed lists, the live board.
 import { computed, shallowRef } from 'vue'
 import * as api from '@/api/client'
+import { orders } from '@/api/desk'
 import { Problem, whenSignedOut } from '@/api/http'
 import type { CauseWord, Incident, RoleCode, RuleWord, Scope, Session, Vocabulary, Word } from '@/api/types'
 import { language, t } from '@/i18n'
@@ -25,6 +26,7 @@ export function now(): number {
 // ---- who may do what (the service decides; this only hides what it would refuse) ----
 
 export type Power =
+  | 'watch'
   | 'live'
   | 'incidents'
   | 'acknowledge'
@@ -43,6 +45,7 @@ export type Power =
   | 'demo'
 
 const POWERS: Record<Exclude<Power, 'demo'>, readonly RoleCode[]> = {
+  watch: ['operator', 'technician', 'auditor', 'administrator'],
   live: ['operator', 'technician', 'administrator'],
   incidents: ['operator', 'technician', 'auditor', 'administrator'],
   acknowledge: ['operator', 'administrator'],
@@ -53,8 +56,8 @@ const POWERS: Record<Exclude<Power, 'demo'>, readonly RoleCode[]> = {
   pause: ['operator', 'administrator'],
   confirmVerdict: ['technician', 'operator', 'administrator'],
   judgePicture: ['operator', 'administrator'],
-  users: ['administrator'],
   channels: ['administrator'],
+  users: ['administrator', 'security'],
   audit: ['auditor', 'administrator'],
   import: ['administrator'],
   self: ['administrator', 'operator'],
@@ -64,7 +67,23 @@ export function may(power: Power): boolean {
   const now = session.value
   if (!now) return false
   if (power === 'demo') return now.demo && ['operator', 'administrator'].includes(now.user.role)
+  // Three hands 三员分立: what is the security administrator's or the auditor's is nobody else's.
+  if (now.separate_duties && power === 'users') return now.user.role === 'security'
+  if (now.separate_duties && (power === 'audit' || power === 'original' || power === 'export')) return now.user.role === 'auditor'
   return POWERS[power].includes(now.user.role)
+}
+
+// ---- whose pictures a technician sees: those of the open orders given to him ----
+
+const given = shallowRef<ReadonlySet<number>>(new Set())
+export function sees(camera: number): boolean {
+  return session.value?.user.role !== 'technician' || given.value.has(camera)
+}
+/** Reads anew which cameras were given to him (after an order was taken on or closed, say). */
+export async function loadGiven(): Promise<void> {
+  if (session.value?.user.role !== 'technician') return
+  const page = await orders({ open: true, limit: 500 })
+  given.value = new Set(page.items.flatMap((order) => order.cameras))
 }
 
 // ---- words ----
@@ -163,8 +182,8 @@ export async function findSession(): Promise<Session | null> {
   return session.value
 }
 
-export async function signIn(name: string, password: string): Promise<Session> {
-  const found = await api.signIn(name, password)
+export async function signIn(name: string, password: string, code?: string): Promise<Session> {
+  const found = await api.signIn(name, password, code)
   setSession(found)
   return found
 }
@@ -184,7 +203,14 @@ export function startBoard(): void {
     startProblem.value = error instanceof Problem ? error : new Problem(0, 'unreachable', '', '', null)
     stopBoard()
   })
-  disconnect = connect(board, {
+  if (!may('watch')) {
+    // Who only gives rights has names and words, and no line to the county.
+    disconnect = () => undefined
+    return
+  }
+  const again = setInterval(() => void loadGiven().catch(() => undefined), 60_000)
+  void loadGiven().catch(() => undefined)
+  const hangUp = connect(board, {
     open: () => new EventSource(api.EVENTS),
     states: async () => {
       // Loading anew may mean that the register has changed.
@@ -207,6 +233,11 @@ export function startBoard(): void {
       return () => clearTimeout(timer)
     },
   })
+  disconnect = () => {
+    clearInterval(again)
+    given.value = new Set()
+    hangUp()
+  }
 }
 
 function stopBoard(): void {

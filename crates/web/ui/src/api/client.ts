@@ -6,6 +6,7 @@ import type {
   CameraPage,
   DemoState,
   DemoTarget,
+  Enrolment,
   EvidenceExport,
   Examination,
   FleetNames,
@@ -19,12 +20,15 @@ import type {
   PictureVerdict,
   Report,
   RoleCode,
+  SecondFactor,
   SelfHealth,
   Session,
+  SignedIn,
   SnapshotEntry,
   SnapshotPicture,
   States,
   StatusInterval,
+  Token,
   User,
   VerifiedSnapshot,
   Vocabulary,
@@ -32,12 +36,22 @@ import type {
 
 export const EVENTS = '/api/v1/events'
 
-export const signIn = (name: string, password: string) =>
-  request<Session>('POST', '/session', { json: { name, password } })
+export const signIn = (name: string, password: string, code?: string) =>
+  request<Session>('POST', '/session', { json: { name, password, ...(code ? { code } : {}) } })
 export const session = () => request<Session>('GET', '/session', { limitMs: 10_000 })
 export const signOut = () => request<void>('DELETE', '/session')
 export const changePassword = (old: string, fresh: string) =>
   request<void>('POST', '/session/password', { json: { old, new: fresh } })
+
+export const ownSessions = () => request<{ items: SignedIn[] }>('GET', '/sessions')
+export const endSession = (id: string) => request<void>('DELETE', `/sessions/${id}`)
+export const secondFactor = () => request<SecondFactor>('GET', '/session/second-factor')
+export const beginSecondFactor = (password: string) =>
+  request<Enrolment>('POST', '/session/second-factor', { json: { password } })
+export const finishSecondFactor = (code: string) =>
+  request<{ codes: string[] }>('PUT', '/session/second-factor', { json: { code } })
+export const removeSecondFactor = (password: string) =>
+  request<void>('POST', '/session/second-factor/removal', { json: { password } })
 
 export const vocabulary = () => request<Vocabulary>('GET', '/vocabulary')
 export const fleet = () => request<FleetNames>('GET', '/fleet')
@@ -174,6 +188,21 @@ export const addUser = (user: NewUser) =>
 export const changeUser = (id: number, change: Partial<NewUser> & { active?: boolean }) =>
   request<unknown>('PATCH', `/users/${id}`, { json: change })
 export const resetPassword = (id: number) => request<{ password: string }>('POST', `/users/${id}/password`)
+
+export const sessionsOf = (id: number) => request<{ items: SignedIn[] }>('GET', `/users/${id}/sessions`)
+export const endSessionsOf = (id: number) => request<void>('DELETE', `/users/${id}/sessions`)
+export const removeSecondFactorOf = (id: number) => request<void>('DELETE', `/users/${id}/second-factor`)
+
+export interface NewToken {
+  name: string
+  role: RoleCode
+  towns: number[]
+  sites: number[]
+  expires: number
+}
+export const tokens = () => request<{ items: Token[] }>('GET', '/tokens')
+export const makeToken = (token: NewToken) => request<{ token: Token; secret: string }>('POST', '/tokens', { json: token })
+export const revokeToken = (id: number) => request<void>('DELETE', `/tokens/${id}`)
 
 export interface AuditFilter {
   who?: string

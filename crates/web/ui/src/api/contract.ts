@@ -46,6 +46,10 @@ type Contract = {
   nearest: Fits<Theirs['SnapshotView'], Nearest>
   holds: Fits<Theirs['Holds'], { items: Hold[] }>
   auditVerification: Fits<Theirs['AuditVerification'], Ours.AuditVerification>
+  sessions: Fits<Theirs['SignedIn'], Ours.SignedIn>
+  secondFactor: Fits<Theirs['SecondFactor'], Ours.SecondFactor>
+  enrolment: Fits<Theirs['Enrolment'], Ours.Enrolment>
+  tokens: Fits<Theirs['Token'], Ours.Token>
   users: Fits<Theirs['Users'], { items: Ours.User[] }>
   audit: Fits<Theirs['AuditView'], Ours.AuditRecord>
   report: Fits<Theirs['Report'], Ours.Report>

@@ -377,6 +377,13 @@ export interface components {
         EndWindow: {
             reason: string;
         };
+        /** @description What the authenticator app needs; shown only here. */
+        Enrolment: {
+            /** @description The same, for apps: `otpauth://`, shown as a QR code. */
+            address: string;
+            /** @description The shared secret, to be typed where no camera is. */
+            secret: string;
+        };
         /** @description One reason of the rules. */
         EvidenceView: {
             en: string;
@@ -610,6 +617,10 @@ export interface components {
             /** Format: float */
             threshold: number;
         };
+        FirstCode: {
+            /** @description The six digits the app shows. */
+            code: string;
+        };
         FleetView: {
             cameras: components["schemas"]["CameraName"][];
             sites: components["schemas"]["SiteView"][];
@@ -785,6 +796,11 @@ export interface components {
         LifeCycleWord: "in_use" | "repair" | "out_of_use" | "dismantled";
         /** @enum {string} */
         LikelyWord: "power_or_fibre" | "trunk" | "camera" | "firmware" | "account" | "settings" | "sessions" | "link" | "lens" | "own";
+        MadeToken: {
+            /** @description To be sent as `Authorization: Bearer`; shown only here. */
+            secret: string;
+            token: components["schemas"]["Token"];
+        };
         MeasureView: {
             /**
              * Format: float
@@ -871,6 +887,19 @@ export interface components {
              * @description Slots before.
              */
             until: number;
+        };
+        NewToken: {
+            /**
+             * Format: int64
+             * @description At most two years from now.
+             */
+            expires: number;
+            /** @description What it is for; 1 to 64 characters, never given again. */
+            name: string;
+            /** @description Operator or auditor: machines neither administer nor repair. */
+            role: components["schemas"]["RoleWord"];
+            sites?: number[];
+            towns?: number[];
         };
         NewUser: {
             /** Format: int64 */
@@ -1325,6 +1354,10 @@ export interface components {
             /** @description Ask again with this as `cursor` to continue; null at the end. */
             next?: string | null;
         };
+        Password: {
+            /** @description One's password once more: an unlocked screen is not enough. */
+            password: string;
+        };
         PasswordChange: {
             /** @description 12 characters or more. */
             new: string;
@@ -1415,6 +1448,10 @@ export interface components {
             /** @description A URN made of the code. */
             type: string;
         };
+        Recovery: {
+            /** @description For the day the phone is lost; each may be used once. Shown only here. */
+            codes: string[];
+        };
         ReleaseBody: {
             /** @description Why it may end. */
             reason: string;
@@ -1456,7 +1493,7 @@ export interface components {
             until: number;
         };
         /** @enum {string} */
-        RoleWord: "operator" | "technician" | "auditor" | "administrator";
+        RoleWord: "operator" | "technician" | "auditor" | "administrator" | "security";
         /** @description Of what a channel is told. */
         RouteView: {
             /**
@@ -1519,6 +1556,18 @@ export interface components {
             /** @description camera, uplink, site, olt, town, county or own. */
             kind: string;
         };
+        /** @description Whether one has a second factor, and must. */
+        SecondFactor: {
+            /** @description Recovery codes not used yet. */
+            recovery_left: number;
+            /** @description One's role must have it. */
+            required: boolean;
+            /**
+             * Format: int64
+             * @description Since when it is asked for; null if it is not.
+             */
+            since?: number | null;
+        };
         SelfView: {
             archive: Record<string, never>;
             /**
@@ -1550,14 +1599,42 @@ export interface components {
             must_change_password: boolean;
             /** Format: int64 */
             now: number;
+            /** @description The role must have a second factor and has none: nothing else can be used before. */
+            second_factor_missing: boolean;
+            /** @description System, security and audit administration are in different hands. */
+            separate_duties: boolean;
             user: components["schemas"]["User"];
             version: string;
+        };
+        Sessions: {
+            items: components["schemas"]["SignedIn"][];
         };
         /** @enum {string} */
         SeverityWord: "critical" | "major" | "minor";
         SignIn: {
+            /** @description The second factor, where there is one: six digits, or a recovery code. */
+            code?: string | null;
             name: string;
             password: string;
+        };
+        /** @description A signed-in browser. */
+        SignedIn: {
+            address: string;
+            /** @description The browser, as it calls itself. */
+            agent: string;
+            /** Format: int64 */
+            created: number;
+            /** @description The one this was asked with. */
+            current: boolean;
+            /**
+             * Format: int64
+             * @description When it ends whatever happens.
+             */
+            expires: number;
+            /** @description Names the session; says nothing about its token. */
+            id: string;
+            /** Format: int64 */
+            used: number;
         };
         SiteCounts: {
             counts: components["schemas"]["CountsView"];
@@ -1665,6 +1742,32 @@ export interface components {
             id?: number | null;
             kind: components["schemas"]["TargetKind"];
         };
+        /** @description A machine's token. Neither it nor its hash ever leaves the service. */
+        Token: {
+            /** Format: int64 */
+            created: number;
+            /** Format: int64 */
+            expires: number;
+            /** Format: int32 */
+            id: number;
+            /** @description Who made it. */
+            maker: string;
+            name: string;
+            /** Format: int64 */
+            revoked?: number | null;
+            role: components["schemas"]["RoleWord"];
+            sites: number[];
+            /** @description Only cameras of these towns and sites; all if both lists are empty. */
+            towns: number[];
+            /**
+             * Format: int64
+             * @description When it was last used, to some minutes.
+             */
+            used?: number | null;
+        };
+        Tokens: {
+            items: components["schemas"]["Token"][];
+        };
         TownCounts: {
             counts: components["schemas"]["CountsView"];
             /** Format: double */
@@ -1731,6 +1834,8 @@ export interface components {
             must_change_password: boolean;
             name: string;
             role: components["schemas"]["RoleWord"];
+            /** @description He must show a one-time code, too. */
+            second_factor: boolean;
             sites: number[];
             /** @description Only cameras of these towns and sites; all if both lists are empty. */
             towns: number[];

@@ -14,7 +14,7 @@ export type LayerCode =
   | 'clock'
 export type CauseCode = string
 export type SeverityCode = 'minor' | 'major' | 'critical'
-export type RoleCode = 'operator' | 'technician' | 'auditor' | 'administrator'
+export type RoleCode = 'operator' | 'technician' | 'auditor' | 'administrator' | 'security'
 export type Millis = number
 
 /** Every status, in the order screens show them. */
@@ -34,7 +34,7 @@ export const LAYERS: readonly LayerCode[] = [
 ]
 /** Worst first. */
 export const SEVERITIES: readonly SeverityCode[] = ['critical', 'major', 'minor']
-export const ROLES: readonly RoleCode[] = ['operator', 'technician', 'auditor', 'administrator']
+export const ROLES: readonly RoleCode[] = ['operator', 'technician', 'auditor', 'administrator', 'security']
 
 export interface User {
   id: number
@@ -47,6 +47,7 @@ export interface User {
   active: boolean
   expires: Millis | null
   must_change_password: boolean
+  second_factor: boolean
   created: Millis
 }
 
@@ -56,6 +57,45 @@ export interface Session {
   demo: boolean
   now: Millis
   must_change_password: boolean
+  /** The role must have a second factor and has none: nothing else can be used before. */
+  second_factor_missing: boolean
+  /** System, security and audit administration are in different hands. */
+  separate_duties: boolean
+}
+
+/** A signed-in browser. */
+export interface SignedIn {
+  id: string
+  created: Millis
+  used: Millis
+  expires: Millis
+  address: string
+  agent: string
+  current: boolean
+}
+
+export interface SecondFactor {
+  since: Millis | null
+  recovery_left: number
+  required: boolean
+}
+export interface Enrolment {
+  secret: string
+  address: string
+}
+
+/** A program's right to use the API. */
+export interface Token {
+  id: number
+  name: string
+  role: RoleCode
+  towns: number[]
+  sites: number[]
+  maker: string
+  created: Millis
+  expires: Millis
+  used: Millis | null
+  revoked: Millis | null
 }
 
 export interface Word {

@@ -61,6 +61,11 @@ export async function setLanguage(code: Language): Promise<void> {
   }
 }
 
+/** Whether a key has a text: for codes that may be newer than this page. */
+export function told(key: string): key is TextKey {
+  return i18n.global.te(key)
+}
+
 /** The text of a key; `n` among the values chooses the plural. */
 export function t(key: TextKey, values: Record<string, string | number> = {}): string {
   const translate = i18n.global.t as (key: string, values: object, plural?: number) => string

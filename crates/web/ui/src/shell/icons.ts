@@ -7,6 +7,7 @@ export {
   DataLine,
   Files,
   Grid,
+  Key,
   MagicStick as Magic,
   Message,
   MapLocation,

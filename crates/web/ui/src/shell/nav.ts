@@ -16,6 +16,7 @@ import {
   Tickets,
   TrendCharts,
   Upload,
+  Key,
   User,
   VideoCamera,
 } from './icons'
@@ -32,20 +33,21 @@ export interface Place {
 }
 
 const PLACES: readonly Place[] = [
-  { name: 'overview', title: 'nav.overview', icon: Odometer, group: 'watch' },
-  { name: 'wall', title: 'nav.wall', icon: Grid, group: 'watch' },
+  { name: 'overview', title: 'nav.overview', icon: Odometer, power: 'watch', group: 'watch' },
+  { name: 'wall', title: 'nav.wall', icon: Grid, power: 'watch', group: 'watch' },
   { name: 'incidents', title: 'nav.incidents', icon: Bell, power: 'incidents', group: 'watch' },
-  { name: 'orders', title: 'nav.orders', icon: Tickets, group: 'watch' },
-  { name: 'sites', title: 'nav.sites', icon: OfficeBuilding, group: 'watch' },
-  { name: 'map', title: 'nav.map', icon: MapLocation, group: 'watch' },
+  { name: 'orders', title: 'nav.orders', icon: Tickets, power: 'watch', group: 'watch' },
+  { name: 'sites', title: 'nav.sites', icon: OfficeBuilding, power: 'watch', group: 'watch' },
+  { name: 'map', title: 'nav.map', icon: MapLocation, power: 'watch', group: 'watch' },
   { name: 'live', title: 'nav.live', icon: VideoCamera, power: 'live', group: 'watch' },
   { name: 'snapshots', title: 'nav.snapshots', icon: Camera, power: 'snapshots', group: 'watch' },
   { name: 'exports', title: 'nav.exports', icon: Box, power: 'export', group: 'watch' },
-  { name: 'windows', title: 'nav.windows', icon: Calendar, group: 'watch' },
-  { name: 'reports', title: 'nav.reports', icon: TrendCharts, group: 'watch' },
+  { name: 'windows', title: 'nav.windows', icon: Calendar, power: 'watch', group: 'watch' },
+  { name: 'reports', title: 'nav.reports', icon: TrendCharts, power: 'watch', group: 'watch' },
   { name: 'import', title: 'nav.import', icon: Upload, power: 'import', group: 'manage' },
   { name: 'users', title: 'nav.users', icon: User, power: 'users', group: 'manage' },
   { name: 'channels', title: 'nav.channels', icon: Message, power: 'channels', group: 'manage' },
+  { name: 'tokens', title: 'nav.tokens', icon: Key, power: 'users', group: 'manage' },
   { name: 'audit', title: 'nav.audit', icon: Files, power: 'audit', group: 'manage' },
   { name: 'self', title: 'nav.self', icon: DataLine, power: 'self', group: 'manage' },
   { name: 'demo', title: 'nav.demo', icon: Magic, power: 'demo', group: 'manage' },
@@ -53,11 +55,16 @@ const PLACES: readonly Place[] = [
 
 export const places = computed(() => PLACES.filter((place) => !place.power || may(place.power)))
 /** What a telephone shows at its foot: for a technician his orders first. */
-const FOOT: Record<'technician' | 'other', readonly string[]> = {
+const FOOT: Record<'technician' | 'security' | 'other', readonly string[]> = {
+  security: ['users', 'tokens'],
   technician: ['orders', 'incidents', 'sites', 'wall'],
   other: ['overview', 'wall', 'incidents', 'orders'],
 }
+const foot = computed(() => {
+  const role = session.value?.user.role
+  return role === 'technician' || role === 'security' ? role : 'other'
+})
 export const bottomPlaces = computed<Place[]>(() => [
-  ...FOOT[session.value?.user.role === 'technician' ? 'technician' : 'other'].flatMap((name) => places.value.filter((place) => place.name === name)),
+  ...FOOT[foot.value].flatMap((name) => places.value.filter((place) => place.name === name)),
   { name: 'more', title: 'nav.more', icon: MoreFilled, group: 'watch' },
 ])
