@@ -1,4 +1,6 @@
 //! The main job as a whole: 800 simulated cameras on one machine, from the first connection to a quiet half hour.
+//! The main streams of 2 Mbit/s are pulled, which is harder than what is usual (the sub streams of 256 kbit/s, and a
+//! short session of the main stream for each snapshot).
 //!
 //! `./task bench county [--cameras N] [--minutes M] [--short]`
 //!
@@ -51,7 +53,7 @@ async fn measure(cameras: u32, quiet: Duration) -> ExitCode {
     // ---- start ----
     std::fs::create_dir(&data).unwrap();
     let started = Instant::now();
-    let mut demo = Demo::start(&data, cameras, &[]);
+    let mut demo = Demo::start(&data, cameras, &["--stream", "main"]);
     let session = Session::administrator(&demo).await;
     let mut online_after = None;
     let (online_after, archived_after) = loop {

@@ -8,7 +8,9 @@
 mod sim;
 
 use fleet::{CameraId, Mono, Now, Wall};
-use health::{Config, Effect, Event, Fleet, PictureVerdict, Resumed, SnapshotOutcome, StreamEvent, StreamFigures};
+use health::{
+    Carriage, Config, Effect, Event, Fleet, PictureVerdict, Resumed, SnapshotOutcome, StreamEvent, StreamFigures,
+};
 use sim::county::County;
 use std::{
     sync::Arc,
@@ -66,7 +68,7 @@ fn answer(core: &mut Fleet, now: Now, effects: &mut Vec<Effect>) -> u64 {
             let event = match effect {
                 Effect::Open { camera, stream, .. } => {
                     let took = Duration::from_millis(80);
-                    Event::Stream { camera, event: StreamEvent::Opened { stream, took } }
+                    Event::Stream { camera, event: StreamEvent::Opened { stream, took, carriage: Carriage::default() } }
                 }
                 Effect::Assess { camera } => {
                     Event::Picture { camera, verdict: PictureVerdict { received: now.wall, fault: None } }

@@ -45,6 +45,7 @@ pub(crate) struct Node {
 pub(crate) struct Ingest {
     pub(crate) allow_networks: Vec<String>,
     pub(crate) allow_loopback: bool,
+    pub(crate) transport_fallback: bool,
     pub(crate) connect: Span,
     pub(crate) answer: Span,
     pub(crate) first_packet: Span,
@@ -179,6 +180,7 @@ impl Default for Ingest {
         Ingest {
             allow_networks: ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"].map(String::from).to_vec(),
             allow_loopback: false,
+            transport_fallback: true,
             connect: Span::secs(4),
             answer: Span::secs(4),
             first_packet: Span::secs(4),

@@ -24,14 +24,42 @@ const VERDICTS: &[(&str, &str, &str, &str)] = &[
     ("account_locked", "offline", "auth", "account_locked"),
     ("no_video", "offline", "media", "no_video"),
     ("no_rtp", "offline", "flow", "no_rtp"),
+    // It stalls, and when it is asked again nothing comes at all: that is what is told, with the stall as what was before.
+    ("stall", "offline", "flow", "no_rtp"),
     ("packet_loss", "impaired", "flow", "packet_loss"),
     ("low_frame_rate", "impaired", "flow", "low_frame_rate"),
     ("no_keyframe", "offline", "flow", "no_keyframe"),
     ("corrupt", "impaired", "decode", "decode_failed"),
     ("black", "impaired", "picture", "picture_black"),
     ("frozen", "impaired", "picture", "picture_frozen"),
+    ("too_dark", "impaired", "picture", "picture_too_dark"),
+    ("too_bright", "impaired", "picture", "picture_too_bright"),
+    ("blurred", "impaired", "picture", "picture_blurred"),
+    ("covered", "impaired", "picture", "picture_covered"),
+    ("colour_cast", "impaired", "picture", "picture_colour_cast"),
+    ("noise", "impaired", "picture", "picture_noise"),
+    ("stripes", "impaired", "picture", "picture_stripes"),
+    ("scene_moved", "impaired", "picture", "scene_moved"),
     ("wrong_clock", "impaired", "clock", "clock_wrong"),
 ];
+
+#[test]
+fn every_fault_has_one_row() {
+    let mut rows: Vec<&str> = VERDICTS.iter().map(|(fault, ..)| *fault).collect();
+    let mut faults: Vec<&str> = camsim::Fault::ALL.iter().map(|f| f.code()).collect();
+    rows.sort_unstable();
+    faults.sort_unstable();
+    assert_eq!(rows, faults);
+    for (fault, status, layer, cause) in VERDICTS {
+        let told = fleet::Cause::ALL.iter().find(|c| c.code() == *cause).unwrap();
+        assert_eq!((told.layer().code(), told.status().code()), (*layer, *status), "{fault}");
+    }
+}
+
+/// Pictures from which a scene is learned.
+fn learned(picture: &Value) -> bool {
+    picture["baseline"]["colour"].as_u64().unwrap() + picture["baseline"]["grey"].as_u64().unwrap() >= 5
+}
 
 fn all_online(states: &Value) -> bool {
     states["counts"]["online"] == CAMERAS
@@ -58,6 +86,12 @@ async fn every_fault_is_named_and_every_camera_recovers() {
 
     // One camera per fault, all at once; taken from different places, so that no place goes dark as a whole.
     let victims: Vec<u64> = ids.iter().copied().step_by(ids.len() / VERDICTS.len()).take(VERDICTS.len()).collect();
+    // A moved scene is one that is not what it was: it must be known before.
+    for camera in &victims {
+        session
+            .until("its scene is learned", &format!("/cameras/{camera}/picture"), Duration::from_secs(90), learned)
+            .await;
+    }
     for (camera, (fault, ..)) in victims.iter().zip(VERDICTS) {
         session.fault("camera", *camera, fault, true).await;
     }

@@ -32,6 +32,9 @@ pub(crate) struct Args {
     /// Time between two judged pictures of a camera.
     #[arg(long, default_value = "60s")]
     assess_every: String,
+    /// Stream that is pulled continuously: sub, or main. Snapshots are of the main stream either way.
+    #[arg(long, default_value = "sub", value_parser = ["sub", "main"])]
+    stream: String,
     /// Cause no troubles but those that a visitor causes.
     #[arg(long)]
     no_script: bool,
@@ -44,8 +47,8 @@ impl Args {
     /// The node's config: as the config file has it, but for what a simulation on this machine needs.
     fn config(&self) -> Result<Config, Failure> {
         let text = format!(
-            "[health]\nsnapshot_every = {:?}\nassess_every = {:?}\n[ingest]\nallow_networks = [\"127.0.0.0/8\"]\nallow_loopback = true\n[picture]\nsandbox = \"prefer\"\n[log]\nlevel = \"warn\"\n",
-            self.snapshot_every, self.assess_every
+            "[health]\nstream = {:?}\nsnapshot_every = {:?}\nassess_every = {:?}\n[ingest]\nallow_networks = [\"127.0.0.0/8\"]\nallow_loopback = true\n[picture]\nsandbox = \"prefer\"\n[log]\nlevel = \"warn\"\n",
+            self.stream, self.snapshot_every, self.assess_every
         );
         let mut config = Config::parse(&text, std::path::Path::new("demo")).map_err(Failure::setup)?;
         config.node.name = "demo".into();

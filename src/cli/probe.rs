@@ -5,7 +5,7 @@ use crate::{
     node,
     output::{self, Failure},
 };
-use fleet::{CameraId, Cause, Credentials, Layer, Secret, Status, StreamUrl, Transport};
+use fleet::{CameraId, Cause, Confidence, Credentials, Layer, Secret, Status, StreamUrl, Transport};
 use ingest::{Outcome, Rung};
 use serde::Serialize;
 use std::{
@@ -24,6 +24,9 @@ pub(crate) struct Args {
     /// Pull by UDP instead of the RTSP connection.
     #[arg(long)]
     udp: bool,
+    /// How a camera is treated that does not keep to the RFCs, such as "session_id=latest" (config/demo/README.md).
+    #[arg(long, value_name = "POLICIES")]
+    quirks: Option<fleet::Quirks>,
     /// Config file; without it any address is permitted.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -38,6 +41,8 @@ struct Report {
     status: Status,
     layer: Option<Layer>,
     cause: Option<Cause>,
+    /// Of the cause; of the good news if there is none.
+    confidence: Confidence,
     rungs: Vec<Line>,
 }
 
@@ -46,13 +51,22 @@ struct Line {
     layer: Layer,
     outcome: Outcome,
     ms: u64,
+    cause: Option<Cause>,
+    confidence: Option<Confidence>,
     evidence: String,
 }
 
 impl From<&Rung> for Line {
     fn from(rung: &Rung) -> Line {
         let ms = u64::try_from(rung.took.as_millis()).unwrap_or(u64::MAX);
-        Line { layer: rung.layer, outcome: rung.outcome, ms, evidence: rung.evidence.clone() }
+        Line {
+            layer: rung.layer,
+            outcome: rung.outcome,
+            ms,
+            cause: rung.cause,
+            confidence: rung.confidence,
+            evidence: rung.evidence.clone(),
+        }
     }
 }
 
@@ -75,7 +89,8 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
         }
     };
     let transport = if args.udp { Transport::Udp } else { Transport::Tcp };
-    let target = ingest::Target { url, credentials, transport };
+    let target =
+        ingest::Target { url, credentials, transport, quirks: args.quirks.unwrap_or_default(), certificate: None };
     let json = args.json;
     let mut climb = ingest::climb(&target, &ingest_config, &mut |rung| tell(json, rung)).await;
     if climb.failure.is_none() {
@@ -83,15 +98,18 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
     }
     let cause = climb.failure.as_ref().map(|f| f.cause);
     let status = cause.map_or(Status::Online, Cause::status);
+    let failed = climb.rungs.iter().find(|r| r.outcome == Outcome::Failed);
+    let confidence = failed.map_or(Some(Confidence::Certain), |r| r.confidence).unwrap_or(Confidence::Possible);
     if json {
         let rungs = climb.rungs.iter().map(Line::from).collect();
-        output::json(&Report { status, layer: cause.map(Cause::layer), cause, rungs });
+        output::json(&Report { status, layer: cause.map(Cause::layer), cause, confidence, rungs });
     } else {
         let (zh, en) = status.text();
         output::line(format_args!("{zh} {en}"));
         if let Some(failure) = &climb.failure {
             let ((zh, en), (next_zh, next_en)) = (failure.cause.text(), failure.cause.next_step());
-            output::line(format_args!("{zh} {en}: {}", failure.detail));
+            let (sure_zh, sure_en) = confidence.text();
+            output::line(format_args!("{zh} {en}（{sure_zh} {sure_en}）: {}", failure.detail));
             output::line(format_args!("→ {next_zh}\n→ {next_en}"));
         }
     }
@@ -124,7 +142,8 @@ async fn look(climb: &mut ingest::Climb, config: picture::Config, json: bool) ->
             Ok(evidence) => (Outcome::Passed, None, evidence),
             Err((cause, evidence)) => (Outcome::Failed, Some(cause), evidence),
         };
-        let rung = Rung { layer, outcome, took, cause, evidence: evidence.clone() };
+        let confidence = Some(cause.map_or(Confidence::Certain, Cause::confidence));
+        let rung = Rung { layer, outcome, took, cause, confidence, evidence: evidence.clone() };
         tell(json, &rung);
         climb.rungs.push(rung);
         if let Some(cause) = cause {

@@ -4,6 +4,7 @@
 //! store through the [`recorder`], what cameras usually show ([`judge`]) through the [`shelf`]; pictures and snapshots
 //! are taken by short tasks ([`takes`]), our own machine is watched by [`own`]. Everybody else reads the published board.
 
+mod certificates;
 mod judge;
 mod keeper;
 mod ledger;
@@ -122,6 +123,8 @@ impl Node {
         let reach = if ingest_config.allow_loopback { own::Reach::Loopback } else { own::Reach::Network };
         let ingest = ingest::Ingest::start(ingest_config.clone(), stream_events_tx);
         ingest.set_registry(Arc::clone(&registry));
+        certificates::give_back(store.as_ref(), &ingest).await.map_err(Failure::setup)?;
+        let certificates = tokio::spawn(certificates::keep(Arc::clone(&store), ingest.clone()));
 
         let (commands_tx, commands) = tokio::sync::mpsc::channel(256);
         let (changes, _) = tokio::sync::broadcast::channel(4096);
@@ -203,6 +206,7 @@ impl Node {
         let stopped = tokio::time::timeout(STOP_WITHIN, async {
             ingest.shutdown(Duration::from_millis(1200)).await;
             let _ = owned.await;
+            certificates.abort();
             recorder.close().await;
             let _ = ledger.await;
             shelf.close().await;
@@ -263,6 +267,7 @@ pub(crate) fn ingest_config(config: &Config) -> Result<ingest::Config, Failure> 
     ingest.limits.packet_gap = config.ingest.packet_gap.0;
     ingest.limits.first_keyframe = config.ingest.first_keyframe.0;
     ingest.allow_loopback = config.ingest.allow_loopback;
+    ingest.transport_fallback = config.ingest.transport_fallback;
     ingest.allow_networks = config
         .ingest
         .allow_networks

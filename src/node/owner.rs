@@ -149,6 +149,7 @@ impl Desk {
                 owner.takes.snapshot(takes::Wanted { camera, stream, slot, class, status, cause }, self.taken.clone());
             }
             Effect::Gap { camera, slot, failure } => owner.takes.gap(camera, slot, failure),
+            Effect::Format(change) => owner.recorder.record(Fact::Format(change)),
             Effect::Status(change) => {
                 let camera = change.camera;
                 tracing::info!(

@@ -28,6 +28,8 @@ mod error;
 pub mod evidence;
 mod examine;
 mod folder;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod holds;
 mod index;
 mod manifests;

@@ -1,6 +1,6 @@
 //! What to simulate. Serializable, so that another process can be told.
 
-use crate::Fault;
+use crate::{Fault, Manner};
 use serde::{Deserialize, Serialize};
 use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -118,6 +118,14 @@ pub struct SimCamera {
     pub lockout_for: Duration,
     /// Error of its clock in milliseconds; positive is ahead.
     pub clock_error_ms: i64,
+    /// How it departs from the RFCs.
+    pub manners: Vec<Manner>,
+}
+
+impl SimCamera {
+    pub(crate) fn has(&self, manner: Manner) -> bool {
+        self.manners.contains(&manner)
+    }
 }
 
 impl Default for SimCamera {
@@ -137,6 +145,7 @@ impl Default for SimCamera {
             lockout: None,
             lockout_for: Duration::from_secs(1800),
             clock_error_ms: 0,
+            manners: Vec::new(),
         }
     }
 }
@@ -184,6 +193,8 @@ pub enum Scheme {
     DigestMd5,
     /// Digest with SHA-256 (RFC 7616).
     DigestSha256,
+    /// Digest with SHA-512-256 (RFC 7616).
+    DigestSha512Trunc256,
 }
 
 /// Which cameras a fault hits. Serialized as `{"kind":"site","id":3}`.

@@ -23,6 +23,7 @@ mod control;
 mod farm;
 mod fault;
 mod library;
+mod manner;
 mod rtp;
 mod scene;
 mod script;
@@ -31,6 +32,7 @@ mod serve;
 pub use config::{Account, Behaviour, Config, Scheme, SimCamera, SimCodec, SimError, Size, Target, Trouble};
 pub use farm::Farm;
 pub use fault::Fault;
+pub use manner::Manner;
 pub(crate) use scene::Layout;
 
 /// Starts a county and serves it until the process is told to stop.

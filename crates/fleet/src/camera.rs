@@ -3,7 +3,7 @@
 //! A [`Place`] is where a camera stands and keeps its history; a [`Device`] is the hardware there and may be
 //! replaced. Only a camera's name, site and stream address are required; everything else may be unknown.
 
-use crate::{CameraId, Credentials, GbCode, SiteId, StreamUrl, TownId, UplinkId, Wall};
+use crate::{CameraId, Credentials, GbCode, Quirks, SiteId, StreamUrl, TownId, UplinkId, Wall};
 use serde::{Deserialize, Serialize};
 
 /// One town or street office 乡镇/街道.
@@ -95,6 +95,17 @@ pub enum Transport {
     Udp,
 }
 
+impl Transport {
+    /// The other one.
+    #[must_use]
+    pub fn other(self) -> Transport {
+        match self {
+            Transport::Tcp => Transport::Udp,
+            Transport::Udp => Transport::Tcp,
+        }
+    }
+}
+
 /// A video codec we can archive and show.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -159,6 +170,8 @@ pub struct Device {
     pub installed: Option<String>,
     /// How many RTSP sessions it serves us at once, if it was found out.
     pub sessions: Option<u8>,
+    /// How it is treated where it does not keep to the RFCs.
+    pub quirks: Quirks,
 }
 
 impl Device {

@@ -8,9 +8,13 @@
 mod address;
 mod camera;
 mod cause;
+mod confidence;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod gb28181;
 mod id;
 pub mod import;
+mod quirks;
 mod registry;
 mod secret;
 mod status;
@@ -22,8 +26,10 @@ pub use camera::{
     Upkeep, Uplink,
 };
 pub use cause::{Cause, Layer};
+pub use confidence::Confidence;
 pub use gb28181::{GbCode, GbFault};
 pub use id::{CameraId, SiteId, TownId, UplinkId};
+pub use quirks::{Channels, Keepalive, Quirks, QuirksError, SessionId, Timestamps};
 pub use registry::Registry;
 pub use secret::{Credentials, Secret};
 pub use status::Status;

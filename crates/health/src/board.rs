@@ -1,7 +1,7 @@
 //! The published view of the fleet: what everybody but the owner reads.
 
-use crate::{Incident, OwnPart, StreamFigures};
-use fleet::{CameraId, Cause, Layer, Now, Status, Wall};
+use crate::{Carriage, Incident, OwnPart, StreamFigures};
+use fleet::{CameraId, Cause, Layer, Now, Status, StreamChoice, Wall};
 use serde::Serialize;
 use std::sync::Arc;
 
@@ -68,6 +68,10 @@ pub struct CameraRow {
     pub last_snapshot: Option<Wall>,
     /// When the next try is due, if it has no session.
     pub next_try: Option<Wall>,
+    /// Which of its streams is pulled continuously.
+    pub stream: StreamChoice,
+    /// How the packets of its session travel, if one runs.
+    pub carriage: Option<Arc<Carriage>>,
     /// Last figures of its session, if one runs.
     pub figures: Option<Arc<StreamFigures>>,
 }

@@ -1,7 +1,7 @@
 //! What the core keeps of one camera, and the questions that can be answered from it alone.
 
 use crate::{
-    CameraRow, Failure, IncidentId, SnapshotClass, StreamFigures,
+    CameraRow, Carriage, Failure, IncidentId, SnapshotClass, StreamFigures, StreamFormat,
     faults::Faults,
     index::GroupIx,
     opener::{Class, Ticket},
@@ -117,6 +117,9 @@ pub(crate) struct Camera {
     // what the video shows
     pub(crate) faults: Faults,
     pub(crate) figures: Option<Arc<StreamFigures>>,
+    pub(crate) carriage: Option<Arc<Carriage>>,
+    /// What the stream was last seen to be made of, in this run.
+    pub(crate) format: Option<StreamFormat>,
     /// Bucket of its clock's error in the fleet's histogram.
     pub(crate) clock_bucket: Option<i64>,
     pub(crate) last_picture: Option<Wall>,
@@ -174,6 +177,8 @@ impl Camera {
             kbps: 0,
             faults: Faults::default(),
             figures: None,
+            carriage: None,
+            format: None,
             clock_bucket: None,
             last_picture: None,
             last_snapshot: None,
@@ -232,6 +237,8 @@ impl Camera {
             last_picture: self.last_picture,
             last_snapshot: self.last_snapshot,
             next_try,
+            stream: self.stream,
+            carriage: if self.is_running() { self.carriage.clone() } else { None },
             figures: if self.is_running() { self.figures.clone() } else { None },
         }
     }

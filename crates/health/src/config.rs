@@ -49,7 +49,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Config {
         Config {
-            continuous: StreamChoice::Main,
+            continuous: StreamChoice::Sub,
             opens_per_second: 60,
             opening_at_once: 64,
             opening_per_uplink: 2,

@@ -1,6 +1,6 @@
 //! What the core asks the outside world to do.
 
-use crate::{Failure, Incident};
+use crate::{Failure, Incident, StreamFormat};
 use fleet::{CameraId, Cause, Layer, Status, StreamChoice, Wall};
 use serde::{Deserialize, Serialize};
 
@@ -47,6 +47,8 @@ pub enum Effect {
         /// Why.
         failure: Failure,
     },
+    /// A stream was seen to be made of something, for the first time in this run or otherwise than before: record it.
+    Format(FormatChange),
     /// A camera's status changed: record it and tell everyone.
     Status(StatusChange),
     /// An incident was opened, changed or resolved: record it (by its id, the newest wins) and tell everyone.
@@ -63,6 +65,19 @@ pub enum SnapshotClass {
     StatusChange,
     /// Because of an incident.
     Incident,
+}
+
+/// What a camera's stream is made of from an instant on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct FormatChange {
+    /// Which camera.
+    pub camera: CameraId,
+    /// Which of its streams.
+    pub stream: StreamChoice,
+    /// From when.
+    pub at: Wall,
+    /// Codec, profile, size.
+    pub format: StreamFormat,
 }
 
 /// The end of one status interval and the beginning of the next.

@@ -1,7 +1,7 @@
 //! What the outside world tells the core.
 
 use crate::IncidentId;
-use fleet::{CameraId, Cause, Codec, Layer, Registry, StreamChoice, Wall};
+use fleet::{CameraId, Cause, Codec, Layer, Registry, StreamChoice, Transport, Wall};
 use serde::{Deserialize, Serialize};
 use std::{sync::Arc, time::Duration};
 
@@ -83,11 +83,86 @@ pub enum StreamEvent {
         stream: StreamChoice,
         /// From the start of the TCP connection to the first RTP packet of video.
         took: Duration,
+        /// How its packets travel.
+        carriage: Carriage,
     },
     /// Figures of the running session, about every 5 s.
     Figures(StreamFigures),
     /// The session could not be opened, or has ended.
     Ended(Failure),
+}
+
+/// How the packets of a session travel.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Carriage {
+    /// What carries them.
+    pub transport: Transport,
+    /// Why it is not what the register asks for; `None` if it is.
+    pub fallback: Option<String>,
+}
+
+/// What a stream is made of.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub struct StreamFormat {
+    /// Its codec.
+    pub codec: Codec,
+    /// Profile and level, if the parameter sets tell.
+    pub profile: Option<Profile>,
+    /// Picture width in pixels.
+    pub width: u32,
+    /// Picture height in pixels.
+    pub height: u32,
+}
+
+/// Profile and level of a stream, as its parameter sets number them.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub struct Profile {
+    /// `profile_idc` of H.264, `general_profile_idc` of H.265.
+    pub idc: u8,
+    /// `level_idc`: ten times the level in H.264, thirty times in H.265.
+    pub level: u8,
+}
+
+impl Profile {
+    /// What it is called, such as "High 4.1".
+    #[must_use]
+    pub fn name(self, codec: Codec) -> String {
+        let name = match (codec, self.idc) {
+            (Codec::H264, 66) => "Baseline",
+            (Codec::H264, 77) => "Main",
+            (Codec::H264, 88) => "Extended",
+            (Codec::H264, 100) => "High",
+            (Codec::H264, 110) => "High 10",
+            (Codec::H264, 122) => "High 4:2:2",
+            (Codec::H264, 244) => "High 4:4:4",
+            (Codec::H265, 1) => "Main",
+            (Codec::H265, 2) => "Main 10",
+            (Codec::H265, 3) => "Main Still Picture",
+            (Codec::H265, 4) => "Range Extensions",
+            (_, idc) => return format!("profile {idc}, level {}", self.level),
+        };
+        let tenths = u32::from(self.level) * 10 / if codec == Codec::H265 { 30 } else { 10 };
+        format!("{name} {}.{}", tenths / 10, tenths % 10)
+    }
+}
+
+impl std::fmt::Display for StreamFormat {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.codec.code())?;
+        if let Some(profile) = self.profile {
+            write!(f, " {}", profile.name(self.codec))?;
+        }
+        write!(f, " {}×{}", self.width, self.height)
+    }
+}
+
+/// How fast a camera's clock gains on ours.
+#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct Drift {
+    /// Millionths; negative if it falls behind. 11.6 are a second a day.
+    pub ppm: f32,
+    /// Half of the interval in which it lies, in millionths.
+    pub uncertainty_ppm: f32,
 }
 
 /// Figures of a running session; counts since the previous report.
@@ -97,6 +172,8 @@ pub struct StreamFigures {
     pub window: Duration,
     /// Codec from the SDP.
     pub codec: Option<Codec>,
+    /// Profile and level, from the parameter sets.
+    pub profile: Option<Profile>,
     /// Picture width in pixels, from the parameter sets.
     pub width: u32,
     /// Picture height in pixels.
@@ -105,6 +182,12 @@ pub struct StreamFigures {
     pub packets: u64,
     /// Packets missing by sequence number.
     pub lost: u64,
+    /// Packets that came after a later one.
+    pub reordered: u64,
+    /// Packets that came twice.
+    pub duplicates: u64,
+    /// Longest pause between two packets.
+    pub longest_gap: Duration,
     /// Bits per second of RTP payload.
     pub bitrate: u64,
     /// Frames per second really delivered, by RTP timestamps seen.
@@ -113,10 +196,31 @@ pub struct StreamFigures {
     pub keyframes: u32,
     /// Time since the last keyframe at the end of the window.
     pub keyframe_age: Option<Duration>,
+    /// Time between the last two keyframes.
+    pub keyframe_interval: Option<Duration>,
+    /// From the answer to PLAY to the first keyframe.
+    pub first_keyframe: Option<Duration>,
     /// Interarrival jitter (RFC 3550 §6.4.1) in milliseconds.
     pub jitter_ms: f32,
     /// Camera clock minus our clock in milliseconds, from RTCP sender reports.
     pub clock_offset_ms: Option<i64>,
+    /// Half of the interval in which the offset lies, in milliseconds: the way to the camera and back, and how much
+    /// the readings scatter.
+    pub clock_uncertainty_ms: Option<u32>,
+    /// How fast the camera's clock runs away, once it was watched for long enough.
+    pub clock_drift: Option<Drift>,
+    /// Its sender reports tell times that are no date, such as seconds since power-on.
+    pub clock_absurd: bool,
+}
+
+impl StreamFigures {
+    /// What the stream is made of, once its parameter sets have told.
+    #[must_use]
+    pub fn format(&self) -> Option<StreamFormat> {
+        let codec = self.codec?;
+        let known = self.width > 0 && self.height > 0;
+        known.then_some(StreamFormat { codec, profile: self.profile, width: self.width, height: self.height })
+    }
 }
 
 /// Why a check or session failed: the rung, the cause, and what it rests on.

@@ -9,8 +9,9 @@ use std::time::Duration;
 /// reported too, and it shows whether the camera's clock is wrong or ours.
 pub(crate) const CLOCK_CONFIRM: Duration = Duration::from_secs(15);
 
-/// Shorter windows and windows with fewer packets say nothing about loss and rate.
+/// Shorter windows say nothing about loss and rate.
 const SHORTEST_WINDOW: Duration = Duration::from_secs(2);
+/// Windows with fewer packets say nothing about loss.
 const FEWEST_PACKETS: u64 = 20;
 
 /// Two bad readings set it, two good ones clear it.
@@ -64,17 +65,20 @@ impl Faults {
     /// Takes in the figures of a window.
     pub(crate) fn figures(&mut self, figures: &StreamFigures, config: &Config, clocks: ClockTrust, now: Mono) {
         let total = figures.packets + figures.lost;
+        // The fewer pictures a second, the fewer packets: of those a rate needs none but one.
+        if figures.window >= SHORTEST_WINDOW && total > 0 {
+            let slow = figures.fps < config.lowest_fps;
+            if slow {
+                self.fps = figures.fps;
+            }
+            self.rate.feed(slow);
+        }
         if figures.window >= SHORTEST_WINDOW && total >= FEWEST_PACKETS {
             let bad = figures.lost * 1000 >= u64::from(config.loss_permille.max(1)) * total;
             if bad {
                 self.lost = (figures.lost, total);
             }
             self.loss.feed(bad);
-            let slow = figures.fps < config.lowest_fps;
-            if slow {
-                self.fps = figures.fps;
-            }
-            self.rate.feed(slow);
         }
         if clocks == ClockTrust::Doubted {
             // A confirmed fault stays, a suspicion starts anew: nothing read now counts.
@@ -224,8 +228,13 @@ mod tests {
 
     #[test]
     fn a_window_too_small_to_tell_is_not_judged() {
-        let tiny = || window(3, 3, 1.0, None);
+        let tiny = || window(3, 3, 25.0, None);
         assert_eq!(after(&[tiny(), tiny(), tiny()]), None);
+        let short = || StreamFigures { window: Duration::from_secs(1), ..window(300, 90, 1.0, None) };
+        assert_eq!(after(&[short(), short(), short()]), None);
+        // A small stream with a picture a second has few packets, and that is just what is wrong with it.
+        let slow = || window(12, 0, 1.0, None);
+        assert_eq!(after(&[slow(), slow()]), Some(Cause::LowFrameRate));
     }
 
     #[test]

@@ -139,7 +139,7 @@ impl Fleet {
             Event::Stream { camera, event } => {
                 if let Some(ix) = self.find(camera) {
                     match event {
-                        StreamEvent::Opened { .. } => self.opened(ix),
+                        StreamEvent::Opened { carriage, .. } => self.opened(ix, carriage),
                         StreamEvent::Figures(figures) => self.figures(ix, figures),
                         StreamEvent::Ended(failure) => self.ended(ix, failure),
                     }

@@ -36,8 +36,11 @@ mod verdict;
 pub use board::{Board, CameraRow, Counts};
 pub use config::Config;
 pub use desk::{NewWindow, Window, WindowFault, WindowId};
-pub use effect::{Effect, SnapshotClass, StatusChange};
-pub use event::{Event, Failure, OwnPart, PictureVerdict, SnapshotOutcome, StreamEvent, StreamFigures};
+pub use effect::{Effect, FormatChange, SnapshotClass, StatusChange};
+pub use event::{
+    Carriage, Drift, Event, Failure, OwnPart, PictureVerdict, Profile, SnapshotOutcome, StreamEvent, StreamFigures,
+    StreamFormat,
+};
 pub use fleet_core::{Fleet, Resumed};
 pub use incident::{Acknowledgement, Evidence, Incident, IncidentId, LikelyCause, Member, Scope, Severity};
 pub use rules::{About, Rule, RuleScope, Situation, rules};

@@ -105,6 +105,7 @@ impl Fleet {
                 && f.sub == record.sub
                 && f.credentials == record.credentials
                 && f.transport == record.transport
+                && f.device.quirks == record.device.quirks
         });
         let refused = !reached_alike && std::mem::take(&mut self.cameras[ix.at()].parked);
         match (paused, record.life_cycle) {
@@ -189,11 +190,14 @@ impl Fleet {
     }
 
     fn choose_stream(&mut self, ix: CameraIx, record: &fleet::Camera) {
-        self.cameras[ix.at()].stream = match (self.config.continuous, &record.sub) {
+        let stream = match (self.config.continuous, &record.sub) {
             (fleet::StreamChoice::Sub, Some(_)) => fleet::StreamChoice::Sub,
             _ => fleet::StreamChoice::Main,
         };
         let camera = &mut self.cameras[ix.at()];
+        if std::mem::replace(&mut camera.stream, stream) != stream {
+            camera.format = None;
+        }
         camera.patrolled = camera.stream == fleet::StreamChoice::Sub && record.device.sessions() > 1;
     }
 

@@ -4,7 +4,7 @@
 //! fails too is it offline. A refused password is the exception: it is believed at once and never sent twice.
 
 use crate::{
-    Effect, Failure, Fleet, StreamFigures,
+    Carriage, Effect, Failure, Fleet, FormatChange, StreamFigures,
     camera::{Link, is_silence, more_telling, parks},
     faults::Faults,
     index::CameraIx,
@@ -32,7 +32,7 @@ const HASTENED: u16 = 2;
 const RETURN_WITHIN: Duration = Duration::from_secs(2);
 
 impl Fleet {
-    pub(crate) fn opened(&mut self, ix: CameraIx) {
+    pub(crate) fn opened(&mut self, ix: CameraIx, carriage: Carriage) {
         let camera = &mut self.cameras[ix.at()];
         match camera.link {
             Link::Opening { group, class } => self.opener.release(class, group),
@@ -47,6 +47,7 @@ impl Fleet {
         camera.link = Link::Running { judged: false };
         camera.parked = false;
         camera.figures = None;
+        camera.carriage = Some(Arc::new(carriage));
         if !matches!(camera.status, Status::Online | Status::Impaired) {
             camera.faults = Faults::default();
         }
@@ -63,6 +64,7 @@ impl Fleet {
             return;
         }
         self.measured(ix, &figures);
+        self.note_format(ix, &figures);
         let camera = &self.cameras[ix.at()];
         if let Some(age) = figures.keyframe_age.filter(|&age| age >= KEYFRAME_MISSING) {
             // Packets alone are no picture. A new session makes most encoders send a keyframe.
@@ -86,6 +88,15 @@ impl Fleet {
         } else {
             self.cameras[ix.at()].figures = Some(Arc::new(figures));
         }
+    }
+
+    /// What the stream is made of is told when it is first seen and when it changes.
+    fn note_format(&mut self, ix: CameraIx, figures: &StreamFigures) {
+        let camera = &mut self.cameras[ix.at()];
+        let Some(format) = figures.format().filter(|format| camera.format != Some(*format)) else { return };
+        camera.format = Some(format);
+        let (camera, stream) = (camera.id, camera.stream);
+        self.effects.push(Effect::Format(FormatChange { camera, stream, at: self.now.wall, format }));
     }
 
     /// What the stream brings is charged instead of what was expected.

@@ -6,7 +6,7 @@ mod sim;
 use fleet::Mono;
 use fleet::{CameraId, Cause, Status};
 use health::Config;
-use health::{Effect, Event, Failure, Fleet, PictureVerdict, Resumed, StreamEvent, StreamFigures};
+use health::{Carriage, Effect, Event, Failure, Fleet, PictureVerdict, Resumed, StreamEvent, StreamFigures};
 use sim::{S, county::County};
 use std::{sync::Arc, time::Duration};
 
@@ -51,7 +51,11 @@ impl Hand {
     }
 
     fn online(&mut self) {
-        self.stream(StreamEvent::Opened { stream: fleet::StreamChoice::Main, took: Duration::from_millis(90) });
+        self.stream(StreamEvent::Opened {
+            stream: fleet::StreamChoice::Main,
+            took: Duration::from_millis(90),
+            carriage: Carriage::default(),
+        });
         self.picture(None);
         assert_eq!(self.core.row(CameraId(1)).unwrap().status, Status::Online);
     }

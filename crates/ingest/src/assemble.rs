@@ -9,6 +9,7 @@ use crate::{
     sps,
 };
 use bytes::Bytes;
+use health::Profile;
 use std::time::Instant;
 
 const START_CODE: [u8; 4] = [0, 0, 0, 1];
@@ -115,6 +116,11 @@ impl Assembler {
     /// Picture size by the newest parameter set; zeros if unknown.
     pub(crate) fn dimensions(&self) -> (u32, u32) {
         self.sets.dimensions
+    }
+
+    /// Profile and level by the newest parameter set.
+    pub(crate) fn profile(&self) -> Option<Profile> {
+        self.sets.profile
     }
 
     /// Keyframes that were waited for but not whole, and why the last one was not.
@@ -251,6 +257,7 @@ impl Unit {
 pub(crate) struct ParameterSets {
     sets: Vec<(Kind, u32, Box<[u8]>)>,
     dimensions: (u32, u32),
+    profile: Option<Profile>,
 }
 
 impl ParameterSets {
@@ -271,6 +278,7 @@ impl ParameterSets {
         }
         if kind == Kind::Sps {
             self.dimensions = sps::dimensions(syntax, nal).unwrap_or_default();
+            self.profile = sps::profile(syntax, nal);
         }
     }
 

@@ -15,6 +15,9 @@ pub struct Config {
     pub allow_networks: Vec<Network>,
     /// Cameras may be on this machine (simulation).
     pub allow_loopback: bool,
+    /// If the camera refuses the registered transport, or nothing comes by UDP: try the other one, and say so. Else
+    /// the session fails.
+    pub transport_fallback: bool,
     /// Time between two reports of a session's figures.
     #[serde(with = "seconds")]
     pub figures_every: Duration,
@@ -60,6 +63,7 @@ impl Default for Config {
             limits: Limits::default(),
             allow_networks: Vec::new(),
             allow_loopback: false,
+            transport_fallback: true,
             figures_every: Duration::from_secs(5),
             teardown: Duration::from_secs(1),
             keyframe_bytes: 4 << 20,

@@ -11,7 +11,7 @@ use crate::{
     message::{Answer, HEAD_BYTES, not_rtsp, parse_head},
     transcript::Transcript,
 };
-use fleet::{Cause, Credentials};
+use fleet::{Cause, Credentials, SessionId};
 use health::Failure;
 use http_auth::{PasswordClient, PasswordParams};
 use std::{fmt::Write as _, io, net::SocketAddr, time::Duration};
@@ -66,6 +66,10 @@ pub(crate) struct Exchange {
     account: Account,
     /// Set once the camera asked for the account.
     client: Option<PasswordClient>,
+    /// Of the last answer.
+    status: u16,
+    /// The fastest answer so far.
+    fastest: Option<Duration>,
     /// A request with the account was granted.
     accepted: bool,
     session: Option<Session>,
@@ -75,6 +79,9 @@ pub(crate) struct Exchange {
 /// What a camera calls the session it set up.
 struct Session {
     id: String,
+    /// What it called it later.
+    other: Option<String>,
+    policy: SessionId,
     aggregate: Url,
 }
 
@@ -102,6 +109,8 @@ impl Exchange {
             credentials: credentials.cloned(),
             account,
             client: None,
+            status: 0,
+            fastest: None,
             accepted: false,
             session: None,
             leaving: leaving.clone(),
@@ -111,6 +120,16 @@ impl Exchange {
     /// The connection.
     pub(crate) fn line(&mut self) -> &mut Line {
         self.line.as_mut().expect("taken only while being dropped")
+    }
+
+    /// The status of the last answer.
+    pub(crate) fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// How long its fastest answer took: the way to the camera and back is no longer.
+    pub(crate) fn round_trip(&self) -> Duration {
+        self.fastest.unwrap_or_default()
     }
 
     /// Takes what came beyond the last answer.
@@ -124,8 +143,32 @@ impl Exchange {
     }
 
     /// From now on there is a session to end.
-    pub(crate) fn begin_session(&mut self, id: String, aggregate: Url) {
-        self.session = Some(Session { id, aggregate });
+    pub(crate) fn begin_session(&mut self, id: String, aggregate: Url, policy: SessionId) {
+        self.session = Some(Session { id, other: None, policy, aggregate });
+    }
+
+    /// The camera calls the session so in a later answer.
+    fn named(&mut self, id: &str) {
+        let Some(session) = self.session.as_mut().filter(|s| s.id != id) else { return };
+        match session.policy {
+            SessionId::Latest => session.id = id.to_owned(),
+            SessionId::Auto => session.other = Some(id.to_owned()),
+            SessionId::First => {}
+        }
+    }
+
+    /// The session is not known by its first name any more: goes by the other one, if there is one.
+    pub(crate) fn rename(&mut self) -> bool {
+        let Some(session) = &mut self.session else { return false };
+        session.other.take().map(|other| session.id = other).is_some()
+    }
+
+    /// Ends the session that was set up, so that another may be. How the camera takes it does not matter.
+    pub(crate) async fn leave(&mut self, transcript: &mut Transcript) {
+        if let Some(url) = self.session.as_ref().map(|s| s.aggregate.clone()) {
+            let _ = self.request(Step::Teardown, &url, "", transcript).await;
+            self.session = None;
+        }
     }
 
     /// Asks what the peer can do; any RTSP answer will do.
@@ -241,6 +284,11 @@ impl Exchange {
 
     /// An answer in the middle of the stream: a keepalive may have been refused for its nonce.
     pub(crate) fn answered(&mut self, answer: &Answer) {
+        if answer.status == 454 {
+            self.rename();
+        } else if let Some(id) = session_name(answer) {
+            self.named(id);
+        }
         if answer.status == 401
             && self.accepted
             && let Ok(client @ PasswordClient::Digest(_)) = challenge(answer)
@@ -279,6 +327,12 @@ impl Exchange {
         };
         match &answer {
             Ok(answer) => {
+                let took = began.elapsed();
+                self.status = answer.status;
+                if let Some(id) = session_name(answer) {
+                    self.named(id);
+                }
+                self.fastest = Some(self.fastest.map_or(took, |fastest| fastest.min(took)));
                 let line = format!("{} ({} ms)", answer.line, began.elapsed().as_millis());
                 transcript.said(&line, &answer.headers, &answer.body, self.credentials.as_ref());
             }
@@ -402,6 +456,13 @@ impl Drop for Exchange {
 /// After DESCRIBE the peer is known to speak RTSP: what cannot be read is an error of it.
 fn beyond_rtsp(step: Step, failed: Failure) -> Failure {
     if matches!(step, Step::Options | Step::Describe) { failed } else { failure(Cause::RtspError, failed.detail) }
+}
+
+/// What an answer calls the session.
+pub(crate) fn session_name(answer: &Answer) -> Option<&str> {
+    let id = answer.header("Session").next()?.split(';').next()?.trim();
+    // It goes into our requests as it is.
+    (!id.is_empty() && id.len() <= 256 && id.bytes().all(|b| b.is_ascii_graphic())).then_some(id)
 }
 
 /// The address of a redirect without account and query, which may hold secrets.

@@ -13,14 +13,14 @@ use crate::{
     jpeg::JpegAssembler,
     live::{Frames, Viewers},
     message::{Answer, Interlude, interlude},
-    meter::Meter,
+    meter::{Made, Meter},
     nal::Syntax,
     ports::Ports,
     rtp::{Rtp, reports},
     sequence::{Order, Sequence},
 };
-use fleet::{Cause, Codec, Now, Wall};
-use health::{Failure, StreamFigures};
+use fleet::{Cause, Channels, Codec, Keepalive as Policy, Now, Quirks, Timestamps, Wall};
+use health::{Failure, Profile, StreamFigures};
 use std::{
     cell::RefCell,
     future::{Future, poll_fn},
@@ -70,6 +70,7 @@ pub(crate) struct Flow {
     tapper: Tapper,
     frames: Option<Frames>,
     meter: Meter,
+    quirks: Quirks,
     keepalive: Keepalive,
     timer: Pin<Box<Sleep>>,
     first_packet: Option<Instant>,
@@ -105,6 +106,13 @@ impl Tapper {
         match self {
             Tapper::Nal(assembler) => assembler.dimensions(),
             Tapper::Jpeg(assembler) => assembler.dimensions(),
+        }
+    }
+
+    fn profile(&self) -> Option<Profile> {
+        match self {
+            Tapper::Nal(assembler) => assembler.profile(),
+            Tapper::Jpeg(_) => None,
         }
     }
 
@@ -150,7 +158,14 @@ pub(crate) enum Turn {
 
 impl Flow {
     /// A stream whose PLAY was just granted, in a session that `lasts` so long without a sign of life.
-    pub(crate) fn new(mut exchange: Exchange, media: Media, video: &Video, lasts: Duration, config: &Config) -> Flow {
+    pub(crate) fn new(
+        mut exchange: Exchange,
+        media: Media,
+        video: &Video,
+        lasts: Duration,
+        quirks: Quirks,
+        config: &Config,
+    ) -> Flow {
         let tapper = match video.codec {
             Codec::H264 => nal_tapper(Syntax::H264, video, config),
             Codec::H265 => nal_tapper(Syntax::H265, video, config),
@@ -172,7 +187,9 @@ impl Flow {
             tapper,
             frames,
             meter: Meter::new(video.clock_rate, now),
-            keepalive: Keepalive { every, next: now + every, outgoing: Vec::new(), get_parameter: false },
+            quirks,
+            // The first one sooner: its answer tells what the camera knows, and the second must still be in time.
+            keepalive: Keepalive { every, next: now + every / 2, outgoing: Vec::new(), get_parameter: false },
             timer: Box::pin(sleep_until(now.into())),
             first_packet: None,
             played: now,
@@ -210,7 +227,8 @@ impl Flow {
 
     /// Ends the reporting window.
     pub(crate) fn report(&mut self, now: Instant) -> StreamFigures {
-        self.meter.report(self.codec, self.tapper.dimensions(), now)
+        let made = Made { codec: self.codec, profile: self.tapper.profile(), dimensions: self.tapper.dimensions() };
+        self.meter.report(made, self.exchange.round_trip(), now)
     }
 
     /// Takes packets until `until`, the first packet, or the end of the stream.
@@ -341,8 +359,8 @@ impl Flow {
         }
     }
 
-    /// One packet of the connection. Those on channels that were not asked for are passed over, as retina does by
-    /// default: Reolink sends audio that nobody set up, old live555 what belongs to an older session.
+    /// One packet of the connection. Those on channels that were not asked for are passed over unless the camera's
+    /// policy says otherwise.
     fn interleaved(&mut self, channel: u8, data: &[u8], now: Instant, listener: &impl Listener) -> Result<(), Failure> {
         let Media::Interleaved { channel: own } = self.media else { return Ok(()) };
         if channel == own {
@@ -350,6 +368,9 @@ impl Flow {
             self.rtp(data.len(), rtp, now, listener);
         } else if Some(channel) == own.checked_add(1) {
             self.rtcp(data);
+        } else if self.quirks.channels == Channels::Refuse {
+            let what = format!("a packet on channel {channel}, which nobody set up: an older session may still run");
+            return Err(failure(Cause::BadRtp, what));
         }
         Ok(())
     }
@@ -391,9 +412,12 @@ impl Flow {
     }
 
     fn rtcp(&mut self, data: &[u8]) {
+        if self.quirks.timestamps == Timestamps::Ignore {
+            return;
+        }
         reports(data, |report| {
             if self.sequence.is_source(report.ssrc) {
-                self.meter.sender_report(report.ntp, report.rtp, Now::read().wall);
+                self.meter.clock().report(report.ntp, report.rtp, Now::read());
             }
         });
     }
@@ -410,7 +434,11 @@ impl Flow {
         self.keepalive.next = now + self.keepalive.every;
         // One that the camera has not even read: its own affair, while video flows.
         if self.keepalive.outgoing.is_empty() {
-            let method = if self.keepalive.get_parameter { "GET_PARAMETER" } else { "OPTIONS" };
+            let method = match (self.quirks.keepalive, self.keepalive.get_parameter) {
+                (Policy::None, _) => return,
+                (Policy::GetParameter, _) | (Policy::Auto, true) => "GET_PARAMETER",
+                (Policy::Options, _) | (Policy::Auto, false) => "OPTIONS",
+            };
             self.keepalive.outgoing = self.exchange.keepalive(method).unwrap_or_default().into_bytes();
         }
     }

@@ -2,6 +2,7 @@
 
 use crate::{
     Config, Keyframe, Target, Totals,
+    certificates::Certificates,
     failure::failure,
     live::{Viewers, Warm},
     session::Session,
@@ -10,8 +11,8 @@ use crate::{
     totals::Counters,
     transcript::Transcript,
 };
-use fleet::{CameraId, Cause, Credentials, Registry, StreamChoice, StreamUrl};
-use health::{Failure, StreamEvent};
+use fleet::{CameraId, Cause, Credentials, Registry, StreamChoice, StreamUrl, Transport};
+use health::{Carriage, Failure, StreamEvent};
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -32,6 +33,7 @@ pub(crate) struct Inner {
     state: Mutex<State>,
     warm: Mutex<Warm>,
     pub(crate) counters: Counters,
+    pub(crate) certificates: Certificates,
     pub(crate) tasks: TaskTracker,
     pub(crate) runtime: Handle,
     pub(crate) stop: CancellationToken,
@@ -50,6 +52,8 @@ pub(crate) struct Slot {
     leaving: Leaving,
     /// The certificate it is held to, if it speaks TLS.
     pub(crate) pin: Pin,
+    /// How the packets of its last session travelled, and what the register asked for then.
+    carried: Option<(Transport, Carriage)>,
     /// The account the camera refused (`None` inside: it asked for one and we have none).
     pub(crate) refused: Option<Option<Credentials>>,
     /// The continuous session.
@@ -62,6 +66,12 @@ pub(crate) struct Slot {
 }
 
 impl Slot {
+    /// How packets shall travel: as they did the last time if the register still asks for the same.
+    pub(crate) fn carriage(&self, target: &Target) -> Carriage {
+        let carried = self.carried.as_ref().filter(|(wanted, _)| *wanted == target.transport);
+        carried.map_or_else(|| target.carriage(), |(_, carriage)| carriage.clone())
+    }
+
     /// Counts the sessions that take leave.
     pub(crate) fn leaving(&self) -> TaskTracker {
         self.leaving.0.clone()
@@ -124,6 +134,7 @@ impl Ingest {
                 state: Mutex::default(),
                 warm: Mutex::default(),
                 counters: Counters::default(),
+                certificates: Certificates::default(),
                 tasks: TaskTracker::new(),
                 runtime: Handle::current(),
                 stop: CancellationToken::new(),
@@ -137,7 +148,9 @@ impl Ingest {
         let mut state = self.inner.state();
         // What is remembered of a camera ends with it.
         state.slots.retain(|id, slot| slot.running.is_some() || slot.side.is_some() || registry.camera(*id).is_some());
-        state.registry = registry;
+        state.registry = registry.clone();
+        drop(state);
+        self.inner.certificates.keep(|id| registry.camera(id).is_some());
     }
 
     /// Opens the camera's session; does nothing if it already runs. How it goes is told by events: `Opened`
@@ -300,19 +313,17 @@ impl Inner {
 
     /// Opens the session unless that is known to be useless or harmful, and keeps it until it fails.
     async fn attempt(&self, request: Request, tap: &Tap, viewers: &Viewers, transcript: &mut Transcript) -> Failure {
-        let (target, leaving, refused, pin) = {
+        let (target, leaving, refused, pin, carriage) = {
             let mut state = self.state();
             let Some(camera) = state.registry.camera(request.camera) else {
                 return failure(Cause::AddressInvalid, "the camera is not in the register");
             };
-            let target = Target {
-                url: camera.stream(request.stream).clone(),
-                credentials: camera.credentials.clone(),
-                transport: camera.transport,
-            };
+            let target = Target::of(camera, request.stream);
             let slot = state.slots.entry(request.camera).or_default();
             let refused = slot.refused.as_ref().is_some_and(|r| *r == target.credentials);
-            (target, slot.leaving.0.clone(), refused, slot.pin.clone())
+            // A person's check tries what the register asks for once more.
+            let carriage = if request.by_person { target.carriage() } else { slot.carriage(&target) };
+            (target, slot.leaving.0.clone(), refused, slot.pin.clone(), carriage)
         };
         if refused && !request.by_person {
             return failure(
@@ -330,8 +341,8 @@ impl Inner {
             config: &self.config,
             leaving,
             refused_before: refused,
-            pin,
-            by_person: request.by_person,
+            pin: pin.clone(),
+            carriage,
             tap,
             viewers,
             events: &self.events,
@@ -342,7 +353,13 @@ impl Inner {
                 slot.transcript = Some(text.to_owned());
             }
         };
-        let ended = session.run(transcript, &record).await;
+        let carried = |carriage: &Carriage| {
+            if let Some(slot) = self.state().slots.get_mut(&request.camera) {
+                slot.carried = Some((target.transport, carriage.clone()));
+            }
+            self.certificates.seen(request.camera, pin.get());
+        };
+        let ended = session.run(transcript, &record, &carried).await;
         let mut state = self.state();
         let slot = state.slots.entry(request.camera).or_default();
         match ended.cause {

@@ -1,7 +1,7 @@
 //! The ladder: one climb from the address to flowing video, with the evidence of every rung.
 
 use crate::{
-    Config, Keyframe,
+    Config, Fingerprint, Keyframe,
     address::locate,
     exchange::{Admission, Described, Exchange, connect},
     failure::{failure, printable},
@@ -13,8 +13,8 @@ use crate::{
     tls::Pin,
     transcript::Transcript,
 };
-use fleet::{CameraId, Cause, Credentials, Layer, StreamChoice, StreamUrl, Transport};
-use health::{Failure, StreamFigures};
+use fleet::{Camera, CameraId, Cause, Confidence, Credentials, Layer, Quirks, StreamChoice, StreamUrl, Transport};
+use health::{Carriage, Failure, StreamFigures};
 use serde::{Deserialize, Serialize};
 use std::{
     future::Future,
@@ -32,8 +32,31 @@ pub struct Target {
     pub url: StreamUrl,
     /// The account, if any.
     pub credentials: Option<Credentials>,
-    /// How RTP travels.
+    /// How RTP shall travel.
     pub transport: Transport,
+    /// How the camera is treated where it does not keep to the RFCs.
+    pub quirks: Quirks,
+    /// The certificate that it must show on a climb; any if `None`.
+    pub certificate: Option<Fingerprint>,
+}
+
+impl Target {
+    /// One of a registered camera's streams.
+    #[must_use]
+    pub fn of(camera: &Camera, stream: StreamChoice) -> Target {
+        Target {
+            url: camera.stream(stream).clone(),
+            credentials: camera.credentials.clone(),
+            transport: camera.transport,
+            quirks: camera.device.quirks,
+            certificate: None,
+        }
+    }
+
+    /// How packets shall travel before anything else was tried.
+    pub(crate) fn carriage(&self) -> Carriage {
+        Carriage { transport: self.transport, fallback: None }
+    }
 }
 
 /// How a rung ended.
@@ -59,6 +82,8 @@ pub struct Rung {
     pub took: Duration,
     /// Why it failed.
     pub cause: Option<Cause>,
+    /// How sure that is; nothing of a rung that was skipped.
+    pub confidence: Option<Confidence>,
     /// What the outcome rests on: times, status lines, counts. Never a secret.
     pub evidence: String,
 }
@@ -78,6 +103,8 @@ pub struct Climb {
     pub transcript: String,
 }
 
+/// Of a rung that was not tried by itself, but below one that was reached.
+const UNSPOKEN: &str = "nothing spoke against it";
 /// How long video is watched once it flows, so that its figures mean something.
 const WATCH: Duration = Duration::from_secs(2);
 /// How long after its last packet a stream is still taken to flow.
@@ -142,9 +169,9 @@ impl Climber<'_> {
         let _ = url.set_ip_host(address.ip());
         let account = self.target.credentials.as_ref();
         let transcript = &mut self.transcript;
-        // Whatever certificate it shows: a climb holds it to none.
-        let any = Pin::default();
-        let securing = Line::of(stream, self.target, address, config, (&any, true), transcript);
+        let pin = Pin::default();
+        pin.set(self.target.certificate);
+        let securing = Line::of(stream, self.target, address, config, &pin, transcript);
         let line = match in_time(self.until, securing).await {
             Ok(line) => line,
             Err(failure) => return Err(self.fall(failure, None)),
@@ -167,7 +194,9 @@ impl Climber<'_> {
 
         // SETUP and PLAY may still show a fault of a lower rung (a full session table is one of RTSP), so these
         // rungs are decided together.
-        let playing = play(exchange, &video, self.target.transport, address.ip(), config, &mut self.transcript);
+        let mut carriage = self.target.carriage();
+        let transcript = &mut self.transcript;
+        let playing = play(exchange, &video, self.target, &mut carriage, address.ip(), config, transcript);
         let flow = match in_time(self.until, playing).await {
             Ok(flow) => flow,
             Err(failed) => {
@@ -181,9 +210,14 @@ impl Climber<'_> {
         self.spoken(&options, &described, None);
         self.pass(
             Layer::Media,
-            format!("{}, {} bytes of SDP; SETUP and PLAY accepted", flow.codec_name(), described.sdp_bytes),
+            format!(
+                "{}, {} bytes of SDP; SETUP and PLAY accepted{}",
+                flow.codec_name(),
+                described.sdp_bytes,
+                by(&carriage)
+            ),
         );
-        self.flow(flow).await
+        self.flow(flow, carriage, (address, leaving)).await
     }
 
     /// The echo and the TCP connection together: either answer shows that something is there.
@@ -248,11 +282,30 @@ impl Climber<'_> {
     }
 
     /// First packet, first keyframe, and two seconds of figures.
-    async fn flow(&mut self, mut flow: Flow) -> Result<(Keyframe, StreamFigures), Fallen> {
+    async fn flow(
+        &mut self,
+        mut flow: Flow,
+        mut carriage: Carriage,
+        again: (SocketAddr, &TaskTracker),
+    ) -> Result<(Keyframe, StreamFigures), Fallen> {
         let limits = &self.config.limits;
         let catch = Catch::default();
-        let first_by = (flow.played() + limits.first_packet).min(self.until);
-        match flow.run(first_by, &catch).await {
+        let first_by = |flow: &Flow, until: Instant| (flow.played() + limits.first_packet).min(until);
+        let mut turn = flow.run(first_by(&flow, self.until), &catch).await;
+        let by_udp = carriage.transport == Transport::Udp && self.config.transport_fallback;
+        let silent = by_udp && matches!(turn, Turn::Time);
+        if silent {
+            let waited = flow.played().elapsed().as_secs_f32();
+            carriage.transport = Transport::Tcp;
+            carriage.fallback = Some(format!("by UDP no packet of video came within {waited:.1} s"));
+            drop(flow);
+            flow = match self.once_more(&mut carriage, again).await {
+                Ok(flow) => flow,
+                Err(failed) => return Err(self.fall(of_flow(failed), None)),
+            };
+            turn = flow.run(first_by(&flow, self.until), &catch).await;
+        }
+        match turn {
             Turn::Began => {}
             Turn::Time => {
                 let waited = flow.played().elapsed().as_secs_f32();
@@ -287,7 +340,7 @@ impl Climber<'_> {
                 self.pass(
                     Layer::Flow,
                     format!(
-                        "{} packets, {} lost, {:.1} frames/s, {} kbit/s; keyframe of {} bytes, {}x{}",
+                        "{} packets, {} lost, {:.1} frames/s, {} kbit/s; keyframe of {} bytes, {}x{}{}",
                         figures.packets,
                         figures.lost,
                         figures.fps,
@@ -295,6 +348,7 @@ impl Climber<'_> {
                         keyframe.data.len(),
                         keyframe.width,
                         keyframe.height,
+                        if silent { by(&carriage) } else { String::new() },
                     ),
                 );
                 return Ok((keyframe, figures));
@@ -317,6 +371,29 @@ impl Climber<'_> {
         }
     }
 
+    /// Opens the session anew, its packets to travel otherwise.
+    async fn once_more(
+        &mut self,
+        carriage: &mut Carriage,
+        (address, leaving): (SocketAddr, &TaskTracker),
+    ) -> Result<Flow, Failure> {
+        let config = self.config;
+        let _ = tokio::time::timeout(config.teardown, leaving.wait()).await;
+        let (target, transcript) = (self.target, &mut self.transcript);
+        in_time(self.until, async {
+            let stream = connect(address, config.limits.connect).await?;
+            let pin = Pin::default();
+            pin.set(target.certificate);
+            let line = Line::of(stream, target, address, config, &pin, transcript).await?;
+            let mut exchange = Exchange::new(line, config, target.credentials.as_ref(), false, leaving);
+            let mut url = target.url.url().clone();
+            let _ = url.set_ip_host(address.ip());
+            let video = exchange.describe(&url, transcript).await?.video?;
+            play(exchange, &video, target, carriage, address.ip(), config, transcript).await
+        })
+        .await
+    }
+
     fn pass(&mut self, layer: Layer, evidence: String) {
         self.add(layer, Outcome::Passed, None, evidence);
     }
@@ -325,7 +402,7 @@ impl Climber<'_> {
     fn fall(&mut self, failure: Failure, figures: Option<StreamFigures>) -> Fallen {
         for layer in Layer::ALL {
             if layer < failure.layer() && self.rungs.last().is_none_or(|r| r.layer < layer) {
-                let evidence = if layer == Layer::Rtsp { "RTSP was answered" } else { "nothing spoke against it" };
+                let evidence = if layer == Layer::Rtsp { "RTSP was answered" } else { UNSPOKEN };
                 self.pass(layer, evidence.to_owned());
             }
         }
@@ -334,10 +411,30 @@ impl Climber<'_> {
     }
 
     fn add(&mut self, layer: Layer, outcome: Outcome, cause: Option<Cause>, evidence: String) {
-        let rung = Rung { layer, outcome, took: self.since.elapsed(), cause, evidence: printable(&evidence, 400) };
+        let sure = match (outcome, cause) {
+            (Outcome::Skipped, _) => None,
+            (Outcome::Passed, _) if evidence == UNSPOKEN => Some(Confidence::Likely),
+            (Outcome::Passed, _) => Some(Confidence::Certain),
+            // Silence, and no ping to ask with: less is known.
+            (Outcome::Failed, Some(Cause::NoAnswer)) if !evidence.contains("ping not answered") => {
+                Some(Cause::NoAnswer.confidence().weakened())
+            }
+            (Outcome::Failed, cause) => cause.map(Cause::confidence),
+        };
+        let took = self.since.elapsed();
+        let rung = Rung { layer, outcome, took, cause, confidence: sure, evidence: printable(&evidence, 400) };
         self.since = Instant::now();
         (self.on_rung)(&rung);
         self.rungs.push(rung);
+    }
+}
+
+/// How packets travel, as evidence.
+fn by(carriage: &Carriage) -> String {
+    let transport = carriage.transport.code().to_uppercase();
+    match &carriage.fallback {
+        None => format!(" by {transport}"),
+        Some(why) => format!(" by {transport} instead of {}: {why}", carriage.transport.other().code().to_uppercase()),
     }
 }
 

@@ -12,6 +12,8 @@
 
 mod address;
 mod assemble;
+mod certificates;
+mod clock;
 mod config;
 mod description;
 mod exchange;
@@ -47,4 +49,5 @@ pub use ingest::Ingest;
 pub use keyframe::Keyframe;
 pub use ladder::{Climb, Outcome, Rung, Target, climb};
 pub use live::{Frame, ParameterSets, Skip, Viewing, Watch, Watched};
+pub use tls::Fingerprint;
 pub use totals::Totals;

@@ -27,19 +27,19 @@ pub(crate) enum Line {
 }
 
 impl Line {
-    /// Encrypts a connection if the target asks for it. `renew`: a person believes a new certificate.
+    /// Encrypts a connection if the target asks for it.
     pub(crate) async fn of(
         stream: TcpStream,
         target: &Target,
         address: SocketAddr,
         config: &Config,
-        (pin, renew): (&Certificate, bool),
+        pin: &Certificate,
         transcript: &mut Transcript,
     ) -> Result<Line, Failure> {
         if !target.url.is_tls() {
             return Ok(Line::Tcp(stream));
         }
-        let (stream, shown) = secure(stream, address.ip(), config.limits.connect, pin, renew)
+        let (stream, shown) = secure(stream, address.ip(), config.limits.connect, pin)
             .await
             .inspect_err(|failure| transcript.note(&format!("({})", failure.detail)))?;
         transcript.note(&format!("TLS: the camera's certificate is {shown}\n"));

@@ -2,16 +2,10 @@
 //!
 //! A few additions per packet, no allocation, no clock reading of its own.
 
+use crate::clock::Clock;
 use fleet::{Codec, Wall};
-use health::StreamFigures;
-use std::time::Instant;
-
-/// Seconds from 1900 (NTP) to 1970 (Unix).
-const NTP_TO_UNIX: i64 = 2_208_988_800;
-/// 2000-01-01 in Unix milliseconds: no camera of ours is older, so what is before it is no date.
-const YEAR_2000_MS: i64 = 946_684_800_000;
-/// How far ahead of ours, in milliseconds, a clock is still taken for one: five years.
-const FUTURE_MS: i64 = 5 * 366 * 86_400_000;
+use health::{Profile, StreamFigures};
+use std::time::{Duration, Instant};
 
 /// Counts of one session since the last report, and what spans reports.
 #[derive(Debug)]
@@ -20,12 +14,19 @@ pub(crate) struct Meter {
     began: Instant,
     counts: Counts,
     last_packet: Instant,
+    longest_gap: Duration,
     last_keyframe: Option<Instant>,
+    keyframe_interval: Option<Duration>,
+    first_keyframe: Option<Duration>,
+    /// When PLAY was answered.
+    played: Instant,
     /// Arrival and RTP timestamp of the last frame's first packet.
     last_frame: Option<(Instant, u32)>,
+    /// A window has been reported.
+    reported: bool,
     /// RFC 3550 §6.4.1, in seconds.
     jitter: f64,
-    report: Option<SenderReport>,
+    clock: Clock,
 }
 
 /// Sums of one reporting window.
@@ -45,12 +46,12 @@ pub(crate) struct Counts {
     pub(crate) stray: u64,
 }
 
-/// The newest pair of camera time and RTP time.
+/// What a stream is made of, as far as its parameter sets tell.
 #[derive(Clone, Copy, Debug)]
-struct SenderReport {
-    camera: Wall,
-    rtp: u32,
-    offset_ms: i64,
+pub(crate) struct Made {
+    pub(crate) codec: Codec,
+    pub(crate) profile: Option<Profile>,
+    pub(crate) dimensions: (u32, u32),
 }
 
 impl Meter {
@@ -60,10 +61,15 @@ impl Meter {
             began: now,
             counts: Counts::default(),
             last_packet: now,
+            longest_gap: Duration::ZERO,
             last_keyframe: None,
+            keyframe_interval: None,
+            first_keyframe: None,
+            played: now,
             last_frame: None,
+            reported: false,
             jitter: 0.0,
-            report: None,
+            clock: Clock::default(),
         }
     }
 
@@ -73,7 +79,13 @@ impl Meter {
         self.counts.bytes += bytes as u64;
         self.counts.payload_bytes += payload as u64;
         self.counts.lost += u64::from(lost);
-        self.last_packet = now;
+        // What one wake-up brings came at one time.
+        if now > self.last_packet {
+            if self.counts.packets > 1 || self.reported {
+                self.longest_gap = self.longest_gap.max(now - self.last_packet);
+            }
+            self.last_packet = now;
+        }
     }
 
     /// Counts a packet that had been counted as lost.
@@ -110,24 +122,19 @@ impl Meter {
 
     pub(crate) fn keyframe(&mut self, now: Instant) {
         self.counts.keyframes += 1;
+        self.keyframe_interval = self.last_keyframe.map(|last| now.saturating_duration_since(last));
+        self.first_keyframe = self.first_keyframe.or_else(|| Some(now.saturating_duration_since(self.played)));
         self.last_keyframe = Some(now);
     }
 
-    /// Takes a sender report: the camera's NTP time, its RTP time, and our time at arrival.
-    pub(crate) fn sender_report(&mut self, ntp: u64, rtp: u32, arrived: Wall) {
-        self.report = camera_time(ntp, arrived).map(|camera| SenderReport {
-            camera,
-            rtp,
-            offset_ms: camera.millis_since(arrived),
-        });
+    /// The camera's clock.
+    pub(crate) fn clock(&mut self) -> &mut Clock {
+        &mut self.clock
     }
 
     /// The camera's clock at an RTP timestamp.
     pub(crate) fn camera_clock(&self, timestamp: u32) -> Option<Wall> {
-        let report = self.report?;
-        let since = f64::from(timestamp.wrapping_sub(report.rtp).cast_signed()) / self.clock_rate * 1000.0;
-        // Longer than any pause between reports: the stream's timestamps have jumped.
-        (since.abs() < 120_000.0).then(|| Wall(report.camera.0.saturating_add(since.round() as i64)))
+        self.clock.at(timestamp, self.clock_rate)
     }
 
     pub(crate) fn last_packet(&self) -> Instant {
@@ -149,72 +156,43 @@ impl Meter {
     }
 
     /// Ends the window.
-    pub(crate) fn report(&mut self, codec: Codec, (width, height): (u32, u32), now: Instant) -> StreamFigures {
+    pub(crate) fn report(&mut self, made: Made, round_trip: Duration, now: Instant) -> StreamFigures {
         let counts = std::mem::take(&mut self.counts);
+        self.reported = true;
         let window = now.saturating_duration_since(self.began);
         self.began = now;
         let seconds = window.as_secs_f64().max(0.001);
         StreamFigures {
             window,
-            codec: Some(codec),
-            width,
-            height,
+            codec: Some(made.codec),
+            profile: made.profile,
+            width: made.dimensions.0,
+            height: made.dimensions.1,
             packets: counts.packets,
             lost: counts.lost,
+            reordered: counts.late,
+            duplicates: counts.twice,
+            longest_gap: std::mem::take(&mut self.longest_gap),
             bitrate: (counts.payload_bytes as f64 * 8.0 / seconds) as u64,
             fps: (counts.frames as f64 / seconds) as f32,
             keyframes: u32::try_from(counts.keyframes).unwrap_or(u32::MAX),
             keyframe_age: self.last_keyframe.map(|at| now.saturating_duration_since(at)),
+            keyframe_interval: self.keyframe_interval,
+            first_keyframe: self.first_keyframe,
             jitter_ms: (self.jitter * 1000.0) as f32,
-            clock_offset_ms: self.report.map(|r| r.offset_ms),
+            clock_offset_ms: self.clock.offset_ms(),
+            clock_uncertainty_ms: self.clock.uncertainty_ms(round_trip),
+            clock_drift: self.clock.drift(),
+            clock_absurd: self.clock.is_absurd(),
         }
     }
-}
-
-/// The camera's time from a 64-bit NTP timestamp; `None` if it is no date.
-///
-/// NTP seconds wrap in 2036, so they are read in the era nearest to our clock. Cameras whose sender reports
-/// count from power-on or from 1970 instead of telling the time thereby come out before 2000 or years ahead
-/// and are recognised.
-fn camera_time(ntp: u64, ours: Wall) -> Option<Wall> {
-    let seconds = (ntp >> 32) as u32;
-    let millis = ((ntp & 0xffff_ffff) * 1000) >> 32;
-    let our_seconds = ours.0.div_euclid(1000) + NTP_TO_UNIX;
-    let ahead = seconds.wrapping_sub(our_seconds as u32).cast_signed();
-    let camera = Wall((our_seconds + i64::from(ahead) - NTP_TO_UNIX) * 1000 + millis as i64);
-    (ntp != 0 && camera.0 >= YEAR_2000_MS && camera.millis_since(ours) <= FUTURE_MS).then_some(camera)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
-    /// 2026-03-01 00:00:00 UTC.
-    const NOW: Wall = Wall(1_772_323_200_000);
-
-    fn ntp(unix_ms: i64) -> u64 {
-        let seconds = (unix_ms.div_euclid(1000) + NTP_TO_UNIX) as u64 & 0xffff_ffff;
-        (seconds << 32) | (((unix_ms.rem_euclid(1000) as u64) << 32) / 1000)
-    }
-
-    #[test]
-    fn the_cameras_clock_is_read_from_sender_reports() {
-        for offset in [0, -1500, 3_600_000, -86_400_000 * 365] {
-            let got = camera_time(ntp(NOW.0 + offset), NOW).unwrap();
-            assert!((got.0 - (NOW.0 + offset)).abs() <= 1, "offset {offset}: {got:?}");
-        }
-        let after_2036 = Wall(2_100_000_000_000);
-        assert!((camera_time(ntp(after_2036.0 + 5000), after_2036).unwrap().0 - after_2036.0 - 5000).abs() <= 1);
-    }
-
-    #[test]
-    fn times_that_are_no_date_are_recognised() {
-        assert_eq!(camera_time(0, NOW), None);
-        assert_eq!(camera_time(5000 << 32, NOW), None, "seconds since power-on");
-        assert_eq!(camera_time(ntp(1000), NOW), None, "1970");
-        assert_eq!(camera_time(u64::MAX, NOW), None);
-    }
+    const MADE: Made = Made { codec: Codec::H264, profile: None, dimensions: (640, 480) };
 
     #[test]
     fn a_steady_stream_has_no_jitter_and_its_real_frame_rate() {
@@ -227,23 +205,12 @@ mod tests {
             meter.frame((u32::MAX - 50_000).wrapping_add(i * 3600), now);
         }
         meter.keyframe(start);
-        let figures = meter.report(Codec::H264, (640, 480), start + Duration::from_secs(2));
+        let figures = meter.report(MADE, Duration::ZERO, start + Duration::from_secs(2));
         assert_eq!((figures.packets, figures.lost, figures.keyframes), (100, 1, 1));
         assert_eq!(figures.bitrate, 50 * 1500 * 8 / 2);
         assert!((figures.fps - 25.0).abs() < 0.01, "{}", figures.fps);
         assert!(figures.jitter_ms < 0.01, "{}", figures.jitter_ms);
         assert_eq!(figures.keyframe_age, Some(Duration::from_secs(2)));
-        assert_eq!(meter.report(Codec::H264, (640, 480), start + Duration::from_secs(3)).packets, 0);
-    }
-
-    #[test]
-    fn the_clock_at_a_frame_is_carried_on_from_the_last_report() {
-        let mut meter = Meter::new(90_000, Instant::now());
-        assert_eq!(meter.camera_clock(1), None);
-        meter.sender_report(ntp(NOW.0), 90_000, Wall(NOW.0 + 250));
-        assert_eq!(meter.camera_clock(180_000), Some(Wall(NOW.0 + 1000)));
-        assert_eq!(meter.camera_clock(45_000), Some(Wall(NOW.0 - 500)));
-        assert_eq!(meter.camera_clock(2_000_000_000), None, "the timestamps have jumped");
-        assert_eq!(meter.report(Codec::H264, (0, 0), Instant::now()).clock_offset_ms, Some(-250));
+        assert_eq!(meter.report(MADE, Duration::ZERO, start + Duration::from_secs(3)).packets, 0);
     }
 }

@@ -49,11 +49,7 @@ impl Inner {
             return Err(failure(Cause::AddressInvalid, "the camera is not in the register"));
         };
         let places = usize::from(camera.device.sessions());
-        let target = Target {
-            url: camera.stream(stream).clone(),
-            credentials: camera.credentials.clone(),
-            transport: camera.transport,
-        };
+        let target = Target::of(camera, stream);
         let slot = state.slots.entry(id).or_default();
         if slot.running.as_ref().is_some_and(|r| !r.leaving && r.url.as_ref() == Some(&target.url)) {
             return Ok(None);
@@ -81,6 +77,7 @@ impl Inner {
         slot.side = Some(Running::new(cancel.clone(), tap.clone(), Arc::clone(&viewers), Some(target.url.clone())));
         let leaving = slot.leaving();
         let pin = slot.pin.clone();
+        let carriage = slot.carriage(&target);
         let task = inner.clone();
         let waits = tap.clone();
         inner.tasks.spawn_on(
@@ -94,7 +91,7 @@ impl Inner {
                     leaving: leaving.clone(),
                     refused_before: false,
                     pin,
-                    by_person: false,
+                    carriage,
                     tap: &waits,
                     viewers: &viewers,
                     events: &task.events,

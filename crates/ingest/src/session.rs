@@ -14,8 +14,8 @@ use crate::{
     tls::Pin,
     transcript::Transcript,
 };
-use fleet::{CameraId, Cause, Mono, Now, StreamChoice, Wall};
-use health::{Failure, StreamEvent};
+use fleet::{CameraId, Cause, Mono, Now, StreamChoice, Transport, Wall};
+use health::{Carriage, Failure, StreamEvent};
 use std::{
     net::SocketAddr,
     sync::Arc,
@@ -32,13 +32,13 @@ async fn knock(
     target: &Target,
     config: &Config,
     refused_before: bool,
-    certificate: (&Pin, bool),
+    pin: &Pin,
     leaving: &TaskTracker,
     transcript: &mut Transcript,
 ) -> Result<(SocketAddr, Exchange, Video), Failure> {
     let address = locate(&target.url, config).await?;
     let stream = connect(address, config.limits.connect).await?;
-    let line = Line::of(stream, target, address, config, certificate, transcript).await?;
+    let line = Line::of(stream, target, address, config, pin, transcript).await?;
     let mut url = target.url.url().clone();
     // The address that was checked, not the name again.
     let _ = url.set_ip_host(address.ip());
@@ -58,8 +58,8 @@ pub(crate) struct Session<'a> {
     pub(crate) refused_before: bool,
     /// The certificate the camera is held to.
     pub(crate) pin: Pin,
-    /// A person asked for it.
-    pub(crate) by_person: bool,
+    /// How its packets travelled the last time, if not as registered.
+    pub(crate) carriage: Carriage,
     pub(crate) tap: &'a Tap,
     pub(crate) viewers: &'a Viewers,
     pub(crate) events: &'a Sender<(CameraId, StreamEvent)>,
@@ -68,8 +68,13 @@ pub(crate) struct Session<'a> {
 
 impl Session<'_> {
     /// Opens the session and keeps it until it fails.
-    /// `record` gets the exchange once it is over.
-    pub(crate) async fn run(&self, transcript: &mut Transcript, record: &impl Fn(&str)) -> Failure {
+    /// `record` gets the exchange once it is over, `carried` how packets travel once they do.
+    pub(crate) async fn run(
+        &self,
+        transcript: &mut Transcript,
+        record: &impl Fn(&str),
+        carried: &impl Fn(&Carriage),
+    ) -> Failure {
         let began = Instant::now();
         let opened = {
             let _opening = self.counters.opening();
@@ -77,14 +82,16 @@ impl Session<'_> {
             Box::pin(self.open(transcript)).await
         };
         record(transcript.text());
-        let mut flow = match opened {
-            Ok(flow) => flow,
+        let (mut flow, carriage) = match opened {
+            Ok(opened) => opened,
             Err(failure) => return failure,
         };
+        carried(&carriage);
         let _open = self.counters.opened();
         self.viewers.open(flow.codec());
         let took = flow.first_packet().unwrap_or(began).saturating_duration_since(began);
-        let ended = self.keep(&mut flow, StreamEvent::Opened { stream: self.stream, took }).await;
+        let opened = StreamEvent::Opened { stream: self.stream, took, carriage };
+        let ended = self.keep(&mut flow, opened).await;
         self.counters.add(flow.meter().counts());
         ended
     }
@@ -95,8 +102,8 @@ impl Session<'_> {
             let _opening = self.counters.opening();
             Box::pin(self.open(transcript)).await
         };
-        let mut flow = match opened {
-            Ok(flow) => flow,
+        let (mut flow, _) = match opened {
+            Ok(opened) => opened,
             Err(failure) => return failure,
         };
         let _open = self.counters.opened();
@@ -127,28 +134,32 @@ impl Session<'_> {
         ended
     }
 
-    /// Up to the first packet of video.
-    async fn open(&self, transcript: &mut Transcript) -> Result<Flow, Failure> {
-        // The session before may still be taking leave.
-        let _ = tokio::time::timeout(self.config.teardown, self.leaving.wait()).await;
-        let (address, exchange, video) = knock(
-            self.target,
-            self.config,
-            self.refused_before,
-            (&self.pin, self.by_person),
-            &self.leaving,
-            transcript,
-        )
-        .await?;
-        let mut flow = play(exchange, &video, self.target.transport, address.ip(), self.config, transcript).await?;
+    /// Up to the first packet of video. If none comes by UDP, once more by TCP.
+    async fn open(&self, transcript: &mut Transcript) -> Result<(Flow, Carriage), Failure> {
+        let mut carriage = self.carriage.clone();
         let limit = self.config.limits.first_packet;
-        match flow.run(flow.played() + limit, self).await {
-            Turn::Began => Ok(flow),
-            Turn::Time => Err(failure(
-                Cause::NoRtp,
-                format!("PLAY was accepted, but no packet of video came within {} s", limit.as_secs_f32()),
-            )),
-            Turn::Ended(failure) => Err(failure),
+        loop {
+            // The session before may still be taking leave.
+            let _ = tokio::time::timeout(self.config.teardown, self.leaving.wait()).await;
+            let (address, exchange, video) =
+                knock(self.target, self.config, self.refused_before, &self.pin, &self.leaving, transcript).await?;
+            let mut flow =
+                play(exchange, &video, self.target, &mut carriage, address.ip(), self.config, transcript).await?;
+            match flow.run(flow.played() + limit, self).await {
+                Turn::Began => return Ok((flow, carriage)),
+                Turn::Time if carriage.transport == Transport::Udp && self.config.transport_fallback => {
+                    let why = format!("by UDP no packet of video came within {} s", limit.as_secs_f32());
+                    transcript.note(&format!("({why}; TCP is tried)\n"));
+                    carriage = Carriage { transport: Transport::Tcp, fallback: Some(why) };
+                }
+                Turn::Time => {
+                    return Err(failure(
+                        Cause::NoRtp,
+                        format!("PLAY was accepted, but no packet of video came within {} s", limit.as_secs_f32()),
+                    ));
+                }
+                Turn::Ended(failure) => return Err(failure),
+            }
         }
     }
 

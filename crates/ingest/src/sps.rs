@@ -3,6 +3,7 @@
 //! Reads only as far as the size; anything absurd is `None`. Bounded and total on any bytes.
 
 use crate::nal::Syntax;
+use health::Profile;
 
 /// Width and height in pixels after cropping, from an SPS with its NAL header.
 pub(crate) fn dimensions(syntax: Syntax, nal: &[u8]) -> Option<(u32, u32)> {
@@ -12,6 +13,23 @@ pub(crate) fn dimensions(syntax: Syntax, nal: &[u8]) -> Option<(u32, u32)> {
     };
     // Level limits end at 8192×4320 and 16888 on a side; what is beyond is damage or an attack.
     found.filter(|(w, h)| (1..=16_888).contains(w) && (1..=16_888).contains(h))
+}
+
+/// Profile and level, from an SPS with its NAL header.
+pub(crate) fn profile(syntax: Syntax, nal: &[u8]) -> Option<Profile> {
+    let (idc, level) = match syntax {
+        // profile_idc, constraint flags, level_idc.
+        Syntax::H264 => (*nal.get(1)?, *nal.get(3)?),
+        Syntax::H265 => {
+            let mut bits = Bits::new(nal.get(2..)?);
+            bits.skip(8)?; // ids, sub-layers, nesting
+            bits.skip(3)?; // general_profile_space, general_tier_flag
+            let idc = bits.read(5)?;
+            bits.skip(80)?; // compatibility and constraint flags
+            (u8::try_from(idc).ok()?, u8::try_from(bits.read(8)?).ok()?)
+        }
+    };
+    Some(Profile { idc, level })
 }
 
 fn h264(bits: &mut Bits<'_>) -> Option<(u32, u32)> {

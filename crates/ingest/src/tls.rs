@@ -1,9 +1,9 @@
 //! RTSP over TLS (`rtsps`): the line is encrypted, and a camera is held to the certificate it first showed.
 //!
 //! Cameras sign their certificates themselves and carry no name that means anything, so there is nobody to vouch for
-//! them. What can be known is that it is still the same camera: the first certificate is believed and remembered for
-//! as long as the service runs, another one is refused until a person asks for a check. That the camera owns the
-//! certificate's key is always verified.
+//! them. What can be known is that it is still the same camera: the first certificate is believed and told, so that it
+//! can be kept over a restart; another one is refused until an administrator has it forgotten, as after a replacement
+//! of the camera. That the camera owns the certificate's key is always verified.
 
 use crate::failure::failure;
 use fleet::Cause;
@@ -25,8 +25,8 @@ use tokio::{net::TcpStream, time::timeout};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
 /// SHA-256 of a certificate.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Fingerprint([u8; 32]);
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Fingerprint(pub [u8; 32]);
 
 impl fmt::Display for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -41,13 +41,26 @@ impl fmt::Display for Fingerprint {
 pub(crate) struct Pin(Arc<Mutex<Option<Fingerprint>>>);
 
 impl Pin {
-    /// Holds the camera to this certificate, or says that it is another one. `renew`: a person believes the new one.
-    fn hold(&self, shown: Fingerprint, renew: bool) -> Result<(), Failure> {
+    /// Holds the camera to this certificate, whatever it showed before; to none if `None`.
+    pub(crate) fn set(&self, to: Option<Fingerprint>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = to;
+    }
+
+    /// What it is held to.
+    pub(crate) fn get(&self) -> Option<Fingerprint> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Holds the camera to this certificate, or says that it is another one.
+    fn hold(&self, shown: Fingerprint) -> Result<(), Failure> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match *known {
-            Some(former) if former != shown && !renew => Err(failure(
+            Some(former) if former != shown => Err(failure(
                 Cause::TlsFailed,
-                format!("the camera shows another certificate ({shown}) than before ({former}); check it once by hand"),
+                format!(
+                    "the camera shows another certificate ({shown}) than before ({former}); \
+                     if it was replaced, let an administrator forget the former one"
+                ),
             )),
             _ => {
                 *known = Some(shown);
@@ -63,7 +76,6 @@ pub(crate) async fn secure(
     peer: IpAddr,
     limit: Duration,
     pin: &Pin,
-    renew: bool,
 ) -> Result<(Box<TlsStream<TcpStream>>, Fingerprint), Failure> {
     let shake = TlsConnector::from(CLIENT.clone()).connect(ServerName::IpAddress(peer.into()), stream);
     let stream = match timeout(limit, shake).await {
@@ -77,7 +89,7 @@ pub(crate) async fn secure(
     let certificates = stream.get_ref().1.peer_certificates().unwrap_or_default();
     let shown = certificates.first().ok_or_else(|| failure(Cause::TlsFailed, "the camera shows no certificate"))?;
     let shown = Fingerprint(Sha256::digest(shown).into());
-    pin.hold(shown, renew)?;
+    pin.hold(shown)?;
     Ok((Box::new(stream), shown))
 }
 

@@ -158,7 +158,9 @@ async fn a_county_that_returns_at_once_is_online_again_and_photographed() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn after_much_coming_and_going_every_status_is_right() {
     let (farm, registry) = county(4, 30).await;
-    let mut desk = Desk::start(registry, core(), hasty());
+    // Of shorter windows the core does not judge loss and frame rate.
+    let config = ingest::Config { figures_every: Duration::from_secs(2), ..hasty() };
+    let mut desk = Desk::start(registry, core(), config);
     let all = |fleet: &health::Fleet| fleet.board(fleet::Now::read()).counts.online == 30;
     assert!(desk.run(Duration::from_secs(20), all).await, "{} online after start-up", desk.online());
     let plan = Churn {

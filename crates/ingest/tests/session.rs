@@ -28,7 +28,7 @@ async fn an_honest_camera_opens_reports_and_gives_keyframes() {
     let mut one = One::new(hasty(), &target(server.url()));
     one.open();
     one.open();
-    let StreamEvent::Opened { stream, took } = one.next().await else { panic!("first comes Opened") };
+    let StreamEvent::Opened { stream, took, .. } = one.next().await else { panic!("first comes Opened") };
     assert_eq!(stream, StreamChoice::Main);
     assert!(took < Duration::from_secs(1));
 

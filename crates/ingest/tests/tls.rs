@@ -12,7 +12,10 @@ use std::{
     sync::{Arc, Mutex},
     time::Duration,
 };
-use tokio::net::{TcpListener, TcpStream};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    time::timeout,
+};
 use tokio_rustls::{
     TlsAcceptor,
     rustls::{ServerConfig, crypto::ring},
@@ -49,7 +52,7 @@ async fn before(camera: SocketAddr, acceptor: Arc<Mutex<TlsAcceptor>>) -> Socket
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_camera_is_held_to_its_first_certificate_until_a_person_asks() {
+async fn a_camera_is_held_to_its_first_certificate_until_it_is_forgotten() {
     let server = Scripted::start(|_| Reply::Good, honest).await;
     let certificate = Arc::new(Mutex::new(own_certificate()));
     let address = before(server.address, certificate.clone()).await;
@@ -61,6 +64,8 @@ async fn a_camera_is_held_to_its_first_certificate_until_a_person_asks() {
     assert_eq!((keyframe.width, keyframe.height), (640, 480));
     let transcript = one.ingest.transcript(CAMERA).unwrap();
     assert!(transcript.contains("certificate") && transcript.contains("rtsps://"), "{transcript}");
+    let (camera, first) = timeout(Duration::from_secs(3), one.ingest.next_certificate()).await.unwrap();
+    assert_eq!((camera, one.ingest.certificate(CAMERA)), (CAMERA, Some(first)));
     one.ingest.close(CAMERA);
 
     *certificate.lock().unwrap() = own_certificate();
@@ -69,9 +74,28 @@ async fn a_camera_is_held_to_its_first_certificate_until_a_person_asks() {
     assert_eq!((opened, failure.cause), (false, Cause::TlsFailed), "{failure:?}");
     assert!(failure.detail.contains("another certificate"), "{failure:?}");
     one.ingest.open(CAMERA, StreamChoice::Main, true);
-    assert!(matches!(one.next().await, StreamEvent::Opened { .. }), "a person believes the new one");
+    let (opened, failure) = one.ended().await;
+    assert_eq!((opened, failure.cause), (false, Cause::TlsFailed), "nor when a person has it checked: {failure:?}");
+
+    // After a restart it is still the first one that counts, on a climb too.
+    let mut other = One::new(hasty(), &goal);
+    other.ingest.hold_to([(CAMERA, first)]);
+    other.open();
+    assert_eq!(other.ended().await.1.cause, Cause::TlsFailed);
+    let held = ingest::Target { certificate: Some(first), ..goal.clone() };
+    let climbed = climb(&held, &hasty(), &mut |_| {}).await;
+    assert_eq!(climbed.failure.map(|f| f.cause), Some(Cause::TlsFailed), "{}", climbed.transcript);
+
+    other.ingest.forget_certificate(CAMERA);
+    assert_eq!(other.ingest.certificate(CAMERA), None);
+    other.open();
+    assert!(matches!(other.next().await, StreamEvent::Opened { .. }), "the next one is believed");
+    let (_, second) = timeout(Duration::from_secs(3), other.ingest.next_certificate()).await.unwrap();
+    assert_ne!(second, first);
+    assert_eq!(other.ingest.certificate(CAMERA), Some(second));
 
     let climbed = climb(&goal, &hasty(), &mut |_| {}).await;
     assert_eq!(climbed.failure, None, "{}", climbed.transcript);
     one.ingest.shutdown(Duration::from_secs(2)).await;
+    other.ingest.shutdown(Duration::from_secs(2)).await;
 }

@@ -24,6 +24,7 @@ mod register;
 mod resume;
 mod sessions;
 mod status;
+mod streams;
 mod users;
 mod vault;
 mod windows;
@@ -31,13 +32,13 @@ mod writer;
 
 use error::{Fault, limited};
 use fleet::{CameraId, Cause, Registry, Wall};
-use health::{Incident, IncidentId, Resumed};
+use health::{FormatChange, Incident, IncidentId, Resumed};
 use sqlx::SqlitePool;
 use std::{ops::Range, path::Path, sync::Arc};
 use store::{
-    AuditEntry, AuditLink, AuditQuery, AuditRecord, BaselineChange, BaselineRecord, Export, ExportId, ExportQuery,
-    Fact, HistoryQuery, IncidentQuery, NewUser, Page, RegistryChange, Result, SessionRecord, StatusInterval,
-    StatusSeconds, Store, StoreError, User, UserId, Word, WordCount,
+    AuditEntry, AuditLink, AuditQuery, AuditRecord, BaselineChange, BaselineRecord, CertificateRecord, Export,
+    ExportId, ExportQuery, Fact, HistoryQuery, IncidentQuery, NewUser, Page, RegistryChange, Result, SessionRecord,
+    StatusInterval, StatusSeconds, Store, StoreError, User, UserId, Word, WordCount,
 };
 use vault::Vault;
 use writer::Writer;
@@ -242,12 +243,36 @@ impl store::Pictures for SqliteStore {
     }
 }
 
+#[async_trait::async_trait]
+impl store::Streams for SqliteStore {
+    async fn formats(&self, camera: CameraId, most: u32) -> Result<Vec<FormatChange>> {
+        limited(streams::formats(&self.reader, camera, most)).await
+    }
+
+    async fn certificates(&self) -> Result<Vec<CertificateRecord>> {
+        limited(streams::certificates(&self.reader)).await
+    }
+
+    async fn certificate(&self, camera: CameraId) -> Result<Option<CertificateRecord>> {
+        limited(streams::certificate(&self.reader, camera)).await
+    }
+
+    async fn hold_to_certificate(&self, certificate: CertificateRecord) -> Result<()> {
+        self.writer.write(move |tx| Box::pin(streams::hold(tx, certificate))).await
+    }
+
+    async fn forget_certificate(&self, camera: CameraId) -> Result<bool> {
+        self.writer.write(move |tx| Box::pin(streams::forget(tx, camera))).await
+    }
+}
+
 /// Facts in their order.
 async fn record(tx: &mut sqlx::SqliteConnection, facts: &[Fact]) -> std::result::Result<(), Fault> {
     for fact in facts {
         match fact {
             Fact::Status(change) => status::append(tx, change).await?,
             Fact::Incident(incident) => incidents::put(tx, incident).await?,
+            Fact::Format(change) => streams::note(tx, change).await?,
             Fact::Alive(at) => resume::alive(tx, *at).await?,
         }
     }

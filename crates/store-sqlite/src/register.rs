@@ -132,7 +132,8 @@ async fn put_camera(tx: &mut SqliteConnection, vault: &Vault, camera: &Camera) -
     let longitude = coordinates.as_ref().map(|c| c.longitude);
     let latitude = coordinates.as_ref().map(|c| c.latitude);
     let coordinates_source = coordinates.as_ref().and_then(|c| c.source.as_deref());
-    let Device { vendor, model, serial, mac, installed, sessions } = &camera.device;
+    let Device { vendor, model, serial, mac, installed, sessions, quirks } = &camera.device;
+    let quirks = quirks.to_string();
     let Upkeep { unit, phone } = &camera.upkeep;
     let changed = camera.changed.0;
     sqlx::query!(
@@ -140,8 +141,8 @@ async fn put_camera(tx: &mut SqliteConnection, vault: &Vault, camera: &Camera) -
              id, name, site, uplink, gb_code, main_url, sub_url, account, transport, life_cycle,
              place_code, address, longitude, latitude, coordinates_source,
              power_source, power_contact, power_phone, onu_serial,
-             vendor, model, serial, mac, installed, sessions, upkeep_unit, upkeep_phone, changed_ms
-         ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+             vendor, model, serial, mac, installed, sessions, quirks, upkeep_unit, upkeep_phone, changed_ms
+         ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
          ON CONFLICT (id) DO UPDATE SET
              name = excluded.name, site = excluded.site, uplink = excluded.uplink, gb_code = excluded.gb_code,
              main_url = excluded.main_url, sub_url = excluded.sub_url, account = excluded.account,
@@ -152,7 +153,7 @@ async fn put_camera(tx: &mut SqliteConnection, vault: &Vault, camera: &Camera) -
              power_source = excluded.power_source, power_contact = excluded.power_contact,
              power_phone = excluded.power_phone, onu_serial = excluded.onu_serial,
              vendor = excluded.vendor, model = excluded.model, serial = excluded.serial, mac = excluded.mac,
-             installed = excluded.installed, sessions = excluded.sessions, upkeep_unit = excluded.upkeep_unit,
+             installed = excluded.installed, sessions = excluded.sessions, quirks = excluded.quirks, upkeep_unit = excluded.upkeep_unit,
              upkeep_phone = excluded.upkeep_phone, changed_ms = excluded.changed_ms",
         id,
         camera.name,
@@ -179,6 +180,7 @@ async fn put_camera(tx: &mut SqliteConnection, vault: &Vault, camera: &Camera) -
         mac,
         installed,
         sessions,
+        quirks,
         unit,
         phone,
         changed
@@ -223,6 +225,7 @@ struct CameraRow {
     mac: Option<String>,
     installed: Option<String>,
     sessions: Option<i64>,
+    quirks: String,
     upkeep_unit: Option<String>,
     upkeep_phone: Option<String>,
     changed_ms: i64,
@@ -271,6 +274,7 @@ impl CameraRow {
                     .sessions
                     .map(|n| u8::try_from(n).map_err(|_| Fault::Damaged("a number is out of range")))
                     .transpose()?,
+                quirks: self.quirks.parse().map_err(|_| Fault::Damaged("an unknown policy of a camera"))?,
             },
             upkeep: Upkeep { unit: self.upkeep_unit, phone: self.upkeep_phone },
             changed: Wall(self.changed_ms),

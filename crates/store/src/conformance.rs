@@ -13,6 +13,7 @@ mod people;
 mod pictures;
 mod register;
 mod samples;
+mod streams;
 mod windows;
 
 use crate::Store;
@@ -72,5 +73,7 @@ pub async fn run(make: impl AsyncFn() -> Arc<dyn Store>) {
         pictures::baselines_are_replaced_and_dropped,
         pictures::the_last_word_on_a_verdict_counts,
         pictures::exceptions_end,
+        streams::formats_are_kept_when_they_change,
+        streams::certificates_are_kept_and_forgotten,
     ];
 }

@@ -1,7 +1,7 @@
 //! Facts about the fleet.
 
 use fleet::{Camera, CameraId, Cause, Layer, Site, Status, Town, Uplink, Wall};
-use health::{Incident, Scope, StatusChange};
+use health::{FormatChange, Incident, Scope, StatusChange};
 use serde::{Deserialize, Serialize};
 
 /// Something that happened and must survive.
@@ -11,6 +11,8 @@ pub enum Fact {
     Status(StatusChange),
     /// An incident as it now is; replaces the record with its id.
     Incident(Incident),
+    /// A stream was seen to be made of something; kept if it is not what it was before.
+    Format(FormatChange),
     /// We were alive and judging at this instant (written every few seconds).
     Alive(Wall),
 }

@@ -12,6 +12,7 @@ mod notices;
 pub mod orders;
 mod people;
 mod pictures;
+mod streams;
 mod windows;
 
 pub use accounts::{AccountStore, MachineToken, NewToken, Proof, SecondFactor, TokenId};
@@ -26,6 +27,7 @@ pub use notices::{Channel, Delivery, DeliveryState, MOST_CHANNELS, NewDelivery, 
 pub use orders::{Agreement, NewOrderPicture, OrderPicture, OrderQuery, OrderStore, PictureKind};
 pub use people::{AuditEntry, AuditQuery, AuditRecord, NewUser, Role, SessionRecord, User, UserId};
 pub use pictures::{BaselineChange, BaselineRecord, Pictures, Said, Word, WordCount};
+pub use streams::{CertificateRecord, Streams};
 pub use windows::{MOST_WINDOWS, WindowStore};
 
 use fleet::{CameraId, Registry, Wall};
@@ -38,7 +40,17 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 /// Where facts are kept. Cheap to share behind an `Arc`; every method may be called from many tasks.
 #[async_trait::async_trait]
 pub trait Store:
-    AccountStore + Exports + WindowStore + OrderStore + NoticeStore + LedgerStore + Pictures + Send + Sync + 'static
+    AccountStore
+    + Exports
+    + WindowStore
+    + OrderStore
+    + NoticeStore
+    + LedgerStore
+    + Pictures
+    + Streams
+    + Send
+    + Sync
+    + 'static
 {
     // -- the register
 

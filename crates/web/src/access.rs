@@ -81,6 +81,7 @@ const TABLE: &[(Method, &str, Access)] = &[
     (Method::POST, "/api/v1/cameras/{id}/climb", WATCH),
     (Method::POST, "/api/v1/cameras/{id}/check", WATCH),
     (Method::POST, "/api/v1/cameras/{id}/pause", DESK),
+    (Method::DELETE, "/api/v1/cameras/{id}/certificate", ADMIN),
     (Method::GET, "/api/v1/cameras/{id}/history", ALL),
     (Method::GET, "/api/v1/cameras/{id}/thumbnail", ALL),
     (Method::GET, "/api/v1/cameras/{id}/live", WATCH),

@@ -4,10 +4,10 @@ use crate::{
     app::App,
     problem::{Problem, Result},
     views::millis,
-    words::{CauseWord, LayerWord, StatusWord},
+    words::{CauseWord, ConfidenceWord, LayerWord, StatusWord},
 };
-use fleet::{Camera, CameraId, Cause, Layer, Status, Wall};
-use health::{CameraRow, Failure, StreamFigures};
+use fleet::{Camera, CameraId, Cause, Confidence, Layer, Status, StreamChoice, Wall};
+use health::{CameraRow, Carriage, Failure, StreamFigures};
 use ingest::{Climb, Keyframe, Outcome};
 use parking_lot::Mutex;
 use serde::Serialize;
@@ -34,6 +34,8 @@ pub(crate) struct Ladder {
     /// The first failing rung.
     layer: Option<LayerWord>,
     cause: Option<CauseWord>,
+    /// How sure that is; null while nothing is known.
+    confidence: Option<ConfidenceWord>,
     /// Every rung, lowest first.
     rungs: Vec<Rung>,
     /// The RTSP exchange, secrets removed.
@@ -57,6 +59,8 @@ pub(crate) struct Rung {
     outcome: OutcomeWord,
     ms: Option<u64>,
     cause: Option<CauseWord>,
+    /// How sure the outcome is; null of a rung that was skipped.
+    confidence: Option<ConfidenceWord>,
     evidence: String,
 }
 
@@ -73,11 +77,23 @@ impl ToSchema for OutcomeWord {}
 
 impl Rung {
     fn new(layer: Layer, outcome: Outcome, evidence: impl Into<String>) -> Rung {
-        Rung { layer: layer.into(), outcome: OutcomeWord(outcome), ms: None, cause: None, evidence: evidence.into() }
+        let confidence = (outcome != Outcome::Skipped).then_some(Confidence::Certain.into());
+        let (layer, outcome) = (layer.into(), OutcomeWord(outcome));
+        Rung { layer, outcome, ms: None, cause: None, confidence, evidence: evidence.into() }
     }
 
     fn failed(failure: &Failure, layer: Layer) -> Rung {
-        Rung { cause: Some(failure.cause.into()), ..Rung::new(layer, Outcome::Failed, failure.detail.clone()) }
+        let confidence = Some(failure.cause.confidence().into());
+        Rung {
+            cause: Some(failure.cause.into()),
+            confidence,
+            ..Rung::new(layer, Outcome::Failed, failure.detail.clone())
+        }
+    }
+
+    /// Seen more than once, as the watch does before it tells.
+    fn confirmed(self) -> Rung {
+        Rung { confidence: self.confidence.map(|c| c.0.confirmed().into()), ..self }
     }
 }
 
@@ -88,6 +104,7 @@ impl From<&ingest::Rung> for Rung {
             outcome: OutcomeWord(r.outcome),
             ms: Some(millis(r.took)),
             cause: r.cause.map(Into::into),
+            confidence: r.confidence.map(Into::into),
             evidence: r.evidence.clone(),
         }
     }
@@ -104,7 +121,9 @@ impl Ladder {
         let failure = row.cause.map(|cause| Failure { cause, detail: row.detail.to_string() });
         let judged = matches!(row.status, Status::Online | Status::Impaired | Status::Offline);
         let rungs = Layer::ALL.map(|layer| match &failure {
-            Some(failure) if layer == row.layer.unwrap_or(failure.layer()) && judged => Rung::failed(failure, layer),
+            Some(failure) if layer == row.layer.unwrap_or(failure.layer()) && judged => {
+                Rung::failed(failure, layer).confirmed()
+            }
             Some(failure) if layer == failure.layer() => {
                 Rung { cause: Some(failure.cause.into()), ..Rung::new(layer, Outcome::Skipped, failure.detail.clone()) }
             }
@@ -119,10 +138,12 @@ impl Ladder {
                 )
             }
         });
+        let failed = rungs.iter().find(|r| r.outcome.0 == Outcome::Failed);
         Ladder {
             at: Wall::read().0,
             source: Source::Session,
             status: row.status.into(),
+            confidence: if judged { failed.map_or(Some(Confidence::Certain.into()), |r| r.confidence) } else { None },
             layer: row.layer.filter(|_| judged).map(Into::into),
             cause: row.cause.map(Into::into),
             rungs: rungs.into(),
@@ -149,6 +170,7 @@ impl Ladder {
             at: Wall::read().0,
             source,
             status: status.into(),
+            confidence: failed.map_or(Some(Confidence::Certain.into()), |r| r.confidence),
             layer: failed.map(|r| r.layer),
             cause,
             rungs,
@@ -160,23 +182,49 @@ impl Ladder {
 /// What a passed rung rests on while a session runs; `None` if nothing is known of it.
 fn evidence(layer: Layer, camera: &Camera, row: &CameraRow) -> Option<String> {
     let figures = row.figures.as_deref();
-    let url = &camera.main;
+    let url = camera.stream(row.stream);
     match layer {
         Layer::Address => Some(url.host().to_owned()),
         Layer::Network | Layer::Port => Some(format!("{}:{}", url.host(), url.port())),
         Layer::Rtsp | Layer::Auth => Some(String::new()),
         Layer::Media => figures.map(|f| {
             let codec = f.codec.map_or("?", fleet::Codec::code);
-            format!("{codec} {}×{}", f.width, f.height)
+            f.format().map_or_else(|| codec.to_owned(), |format| format.to_string())
         }),
-        Layer::Flow => figures.map(flow),
+        Layer::Flow => figures.map(|f| flow(f, row.carriage.as_deref())),
         Layer::Decode | Layer::Picture => row.last_picture.map(time),
-        Layer::Clock => figures?.clock_offset_ms.map(clock),
+        Layer::Clock => clock_seen(figures?),
     }
 }
 
-fn flow(f: &StreamFigures) -> String {
-    format!("{:.1} fps, {} kbit/s, {} of {} packets lost", f.fps, f.bitrate / 1000, f.lost, f.packets + f.lost)
+fn flow(f: &StreamFigures, carriage: Option<&Carriage>) -> String {
+    let counts =
+        format!("{:.1} fps, {} kbit/s, {} of {} packets lost", f.fps, f.bitrate / 1000, f.lost, f.packets + f.lost);
+    match carriage {
+        None => counts,
+        Some(Carriage { transport, fallback: None }) => format!("{counts}, {}", transport.code().to_uppercase()),
+        Some(Carriage { transport, fallback: Some(why) }) => {
+            let (by, instead) = (transport.code().to_uppercase(), transport.other().code().to_uppercase());
+            format!("{counts}, {by} instead of {instead} ({why})")
+        }
+    }
+}
+
+/// What a running session knows of the camera's clock: how far off, how sure that is, how fast it runs away.
+fn clock_seen(f: &StreamFigures) -> Option<String> {
+    let Some(offset) = f.clock_offset_ms else {
+        return f.clock_absurd.then(|| "the sender reports tell no date".to_owned());
+    };
+    let mut text = clock(offset);
+    if let Some(within) = f.clock_uncertainty_ms {
+        text.push_str(&format!(" ± {:.2} s", f64::from(within) / 1000.0));
+    }
+    if let Some(drift) = f.clock_drift {
+        // Millionths as seconds a day.
+        let day = |ppm: f32| f64::from(ppm) * 0.0864;
+        text.push_str(&format!(", {:+.1} ± {:.1} s/day", day(drift.ppm), day(drift.uncertainty_ppm)));
+    }
+    Some(text)
 }
 
 fn clock(offset_ms: i64) -> String {
@@ -275,11 +323,9 @@ impl App {
         camera: &Camera,
         tell: &mut (dyn FnMut(Rung) + Send),
     ) -> Result<(Ladder, Option<Arc<Keyframe>>)> {
-        let target = ingest::Target {
-            url: camera.main.clone(),
-            credentials: camera.credentials.clone(),
-            transport: camera.transport,
-        };
+        let stream = self.services.board.load().camera(camera.id).map_or(StreamChoice::Main, |row| row.stream);
+        let certificate = self.services.ingest.certificate(camera.id);
+        let target = ingest::Target { certificate, ..ingest::Target::of(camera, stream) };
         let climb = ingest::climb(&target, &self.services.ingest_config, &mut |rung| tell(rung.into())).await;
         let keyframe = climb.keyframe.clone().filter(|_| climb.failure.is_none()).map(Arc::new);
         let above = match &keyframe {
@@ -317,8 +363,11 @@ impl App {
                 let failure = Failure { cause: Cause::ClockWrong, detail: clock(offset) };
                 Rung::failed(&failure, Layer::Clock)
             }
-            Some(offset) => Rung::new(Layer::Clock, Outcome::Passed, clock(offset)),
-            None => Rung::new(Layer::Clock, Outcome::Skipped, ""),
+            Some(offset) => {
+                let seen = figures.and_then(clock_seen).unwrap_or_else(|| clock(offset));
+                Rung::new(Layer::Clock, Outcome::Passed, seen)
+            }
+            None => Rung::new(Layer::Clock, Outcome::Skipped, figures.and_then(clock_seen).unwrap_or_default()),
         });
         Ok(rungs)
     }

@@ -2,10 +2,12 @@
 
 use crate::{
     gallery::Gallery,
-    words::{CauseWord, CodecWord, LayerWord, LikelyWord, OwnWord, SeverityWord, StatusWord},
+    words::{
+        CauseWord, CodecWord, LayerWord, LikelyWord, OwnWord, SeverityWord, StatusWord, StreamWord, TransportWord,
+    },
 };
 use fleet::{CameraId, Registry, Status};
-use health::{Board, CameraRow, Counts, Incident, Scope as IncidentScope, StreamFigures};
+use health::{Board, CameraRow, Carriage, Counts, FormatChange, Incident, Scope as IncidentScope, StreamFigures};
 use serde::Serialize;
 use std::{sync::Arc, time::Duration};
 use store::StatusInterval;
@@ -134,18 +136,77 @@ pub(crate) fn own_faults(board: &Board) -> Vec<OwnFault> {
 pub(crate) struct FiguresView {
     window_ms: u64,
     codec: Option<CodecWord>,
+    /// Profile and level, such as "High 4.1".
+    profile: Option<String>,
     width: u32,
     height: u32,
     packets: u64,
     lost: u64,
+    /// Packets that came after a later one.
+    reordered: u64,
+    /// Packets that came twice.
+    duplicates: u64,
+    /// Longest pause between two packets.
+    longest_gap_ms: u64,
     /// Bits per second.
     bitrate: u64,
     fps: f32,
     keyframes: u32,
     keyframe_age_ms: Option<u64>,
+    /// Between the last two.
+    keyframe_interval_ms: Option<u64>,
+    /// From the answer to PLAY to the first.
+    first_keyframe_ms: Option<u64>,
     jitter_ms: f32,
     /// Camera clock minus ours.
     clock_offset_ms: Option<i64>,
+    /// Half of the interval in which that offset lies.
+    clock_uncertainty_ms: Option<u32>,
+    /// How fast the camera's clock gains on ours, in millionths; null until it was watched for long enough.
+    clock_drift_ppm: Option<f32>,
+    clock_drift_uncertainty_ppm: Option<f32>,
+    /// Its sender reports tell times that are no date.
+    clock_absurd: bool,
+}
+
+/// How the packets of the running session travel.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct CarriageView {
+    transport: TransportWord,
+    /// Why it is not the registered one; null if it is.
+    fallback: Option<String>,
+}
+
+impl From<&Carriage> for CarriageView {
+    fn from(c: &Carriage) -> CarriageView {
+        CarriageView { transport: c.transport.into(), fallback: c.fallback.clone() }
+    }
+}
+
+/// What a stream is or was made of from an instant on.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct FormatView {
+    stream: StreamWord,
+    /// Since when.
+    from: i64,
+    codec: CodecWord,
+    profile: Option<String>,
+    width: u32,
+    height: u32,
+}
+
+impl From<&FormatChange> for FormatView {
+    fn from(change: &FormatChange) -> FormatView {
+        let format = change.format;
+        FormatView {
+            stream: change.stream.into(),
+            from: change.at.0,
+            codec: format.codec.into(),
+            profile: format.profile.map(|p| p.name(format.codec)),
+            width: format.width,
+            height: format.height,
+        }
+    }
 }
 
 impl From<&StreamFigures> for FiguresView {
@@ -153,16 +214,26 @@ impl From<&StreamFigures> for FiguresView {
         FiguresView {
             window_ms: millis(f.window),
             codec: f.codec.map(Into::into),
+            profile: f.profile.zip(f.codec).map(|(profile, codec)| profile.name(codec)),
             width: f.width,
             height: f.height,
             packets: f.packets,
             lost: f.lost,
+            reordered: f.reordered,
+            duplicates: f.duplicates,
+            longest_gap_ms: millis(f.longest_gap),
             bitrate: f.bitrate,
             fps: finite(f.fps),
             keyframes: f.keyframes,
             keyframe_age_ms: f.keyframe_age.map(millis),
+            keyframe_interval_ms: f.keyframe_interval.map(millis),
+            first_keyframe_ms: f.first_keyframe.map(millis),
             jitter_ms: finite(f.jitter_ms),
             clock_offset_ms: f.clock_offset_ms,
+            clock_uncertainty_ms: f.clock_uncertainty_ms,
+            clock_drift_ppm: f.clock_drift.map(|d| finite(d.ppm)),
+            clock_drift_uncertainty_ppm: f.clock_drift.map(|d| finite(d.uncertainty_ppm)),
+            clock_absurd: f.clock_absurd,
         }
     }
 }

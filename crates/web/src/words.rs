@@ -1,6 +1,6 @@
 //! The closed lists of the other floors as the API spells them, with their schemas and their texts.
 
-use fleet::{Cause, Codec, Layer, LifeCycle, SiteKind, Status, Transport};
+use fleet::{Cause, Codec, Confidence, Layer, LifeCycle, SiteKind, Status, StreamChoice, Transport};
 use health::{
     LikelyCause, OwnPart, Severity, SnapshotClass,
     desk::{HoldReason, OrderState, Outcome},
@@ -44,6 +44,8 @@ words! {
     LayerWord(Layer) = Layer::ALL.map(Layer::code);
     /// Why a camera does not deliver.
     CauseWord(Cause) = Cause::ALL.iter().map(|c| c.code());
+    /// How sure a verdict is.
+    ConfidenceWord(Confidence) = Confidence::ALL.map(Confidence::code);
     /// What a user may do.
     RoleWord(Role) = Role::ALL.map(Role::code);
     /// How urgent an incident is.
@@ -77,6 +79,8 @@ words! {
     HoldReasonWord(HoldReason) = HoldReason::ALL.iter().map(code);
     /// What a picture of a work order shows.
     PictureKindWord(PictureKind) = PictureKind::ALL.map(PictureKind::code);
+    /// Main or sub stream.
+    StreamWord(StreamChoice) = [StreamChoice::Main, StreamChoice::Sub].map(StreamChoice::code);
     /// How RTP travels.
     TransportWord(Transport) = [Transport::Tcp, Transport::Udp].map(Transport::code);
 }

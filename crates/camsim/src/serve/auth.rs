@@ -1,4 +1,4 @@
-//! Who may view: Basic (RFC 7617) and Digest with MD5 or SHA-256 (RFC 7616; without qop, as RFC 2069 and most cameras
+//! Who may view: Basic (RFC 7617) and Digest with MD5, SHA-256 or SHA-512-256 (RFC 7616; without qop, as RFC 2069 and most cameras
 //! have it, or with qop=auth).
 
 use super::rtsp::Request;
@@ -6,7 +6,7 @@ use crate::{Account, Scheme};
 use base64::Engine as _;
 use md5::{Digest as _, Md5};
 use rand::RngCore;
-use sha2::Sha256;
+use sha2::{Sha256, Sha512_256};
 use std::collections::VecDeque;
 
 /// Nonces a camera remembers.
@@ -41,7 +41,11 @@ impl Gate {
         let mut bytes = [0; 16];
         rand::rng().fill_bytes(&mut bytes);
         let nonce = hex::encode(bytes);
-        let algorithm = if scheme == Scheme::DigestSha256 { ", algorithm=SHA-256" } else { "" };
+        let algorithm = match scheme {
+            Scheme::DigestSha256 => ", algorithm=SHA-256",
+            Scheme::DigestSha512Trunc256 => ", algorithm=SHA-512-256",
+            Scheme::Basic | Scheme::DigestMd5 => "",
+        };
         let value = format!("Digest realm=\"{}\", nonce=\"{nonce}\"{algorithm}", self.realm);
         self.nonces.push_back(nonce);
         if self.nonces.len() > NONCES {
@@ -60,7 +64,7 @@ impl Gate {
                     .decode(rest.trim())
                     .is_ok_and(|given| given == expected.as_bytes())
             }
-            (Scheme::DigestMd5 | Scheme::DigestSha256, "digest") => {
+            (Scheme::DigestMd5 | Scheme::DigestSha256 | Scheme::DigestSha512Trunc256, "digest") => {
                 let fields = fields(rest);
                 let field = |name: &str| fields.iter().find(|(n, _)| n == name).map_or("", |(_, v)| v.as_str());
                 if !self.nonces.iter().any(|n| n == field("nonce")) {
@@ -79,6 +83,7 @@ impl Gate {
 fn expected<'a>(account: &Account, realm: &str, method: &str, field: &dyn Fn(&str) -> &'a str) -> String {
     let hash = |text: String| match account.scheme {
         Scheme::DigestSha256 => hex::encode(Sha256::digest(text)),
+        Scheme::DigestSha512Trunc256 => hex::encode(Sha512_256::digest(text)),
         _ => hex::encode(Md5::digest(text)),
     };
     let who = hash(format!("{}:{realm}:{}", account.username, account.password));

@@ -118,6 +118,8 @@ impl Camera {
 pub(crate) struct Session {
     camera: Rc<Camera>,
     pub(crate) id: String,
+    /// It goes by another name than SETUP gave.
+    pub(crate) renamed: bool,
     pub(crate) stream: Rc<Stream>,
 }
 
@@ -128,7 +130,7 @@ impl Session {
             return None;
         }
         camera.sessions.set(camera.sessions.get() + 1);
-        Some(Session { camera: Rc::clone(camera), id, stream })
+        Some(Session { camera: Rc::clone(camera), id, renamed: false, stream })
     }
 }
 

@@ -8,7 +8,7 @@ use super::{
     stream::{Stream, Transport},
     worker::Local,
 };
-use crate::Fault;
+use crate::{Fault, Manner};
 use rand::{Rng, RngCore};
 use std::{
     cell::{Cell, RefCell},
@@ -108,7 +108,14 @@ pub(super) async fn serve(local: Rc<Local>, camera: Rc<Camera>, socket: TcpStrea
     if camera.admit(&connection).is_none() {
         return;
     }
-    let mut talk = Talk { local, camera: Rc::clone(&camera), connection: Rc::clone(&connection), peer, session: None };
+    let mut talk = Talk {
+        local,
+        camera: Rc::clone(&camera),
+        connection: Rc::clone(&connection),
+        peer,
+        session: None,
+        alive: Instant::now(),
+    };
     let mut received = Vec::new();
     let mut faults = camera.faults.subscribe();
     let mut deadline = Instant::now() + IDLE;
@@ -162,12 +169,17 @@ struct Talk {
     connection: Rc<Connection>,
     peer: SocketAddr,
     session: Option<Session>,
+    /// When the peer last said what counts as a sign of life.
+    alive: Instant,
 }
 
 impl Talk {
     /// How long silence from the peer is borne.
     fn patience(&self) -> Duration {
         match &self.session {
+            Some(_) if self.camera.spec.has(Manner::WantsGetParameter) => {
+                (self.alive + self.local.behaviour().session_timeout).saturating_duration_since(Instant::now())
+            }
             // Interleaved: a peer that reads is there.
             Some(session) if !session.stream.is_udp() => Duration::from_secs(86_400 * 365),
             Some(_) => self.local.behaviour().session_timeout,
@@ -204,6 +216,13 @@ impl Talk {
                             () = tokio::time::sleep(wait) => {}
                             () = self.connection.cut_now.notified() => return false,
                         }
+                    }
+                    let playing = self.session.as_ref().is_some_and(|s| s.stream.is_live());
+                    if playing && request.method != "TEARDOWN" && self.camera.spec.has(Manner::HangsUpWhenAsked) {
+                        return false;
+                    }
+                    if request.method == "GET_PARAMETER" {
+                        self.alive = Instant::now();
                     }
                     let answer = self.answer(&request).await;
                     self.connection.send(&answer.into_bytes());
@@ -291,6 +310,10 @@ impl Talk {
             sdp::video(self.local.library().kit(self.camera.spec.codec, which), address)
         };
         let base = format!("{}/", request.url.trim_end_matches('/'));
+        let base = match base.split_once("://") {
+            Some((_, bare)) if self.camera.spec.has(Manner::BareContentBase) => bare.to_owned(),
+            _ => base,
+        };
         Answer::new("200 OK", request).header("Content-Base", base).body("application/sdp", text)
     }
 
@@ -299,7 +322,14 @@ impl Talk {
             return Answer::new("404 Stream Not Found", request);
         };
         let transport = request.header("transport").unwrap_or_default();
+        let spec = &self.camera.spec;
         let chosen = transport.split(',').find_map(|t| Wish::parse(t.trim()));
+        let chosen = match chosen {
+            Some(Wish::Interleaved(..)) if spec.has(Manner::TcpRefused) => None,
+            Some(Wish::Udp(..)) if spec.has(Manner::UdpRefused) => None,
+            Some(Wish::Udp(..)) if spec.has(Manner::TcpWhateverAsked) => Some(Wish::Interleaved(0, 1)),
+            chosen => chosen,
+        };
         let (transport, shown) = match chosen {
             Some(Wish::Interleaved(rtp, rtcp)) => (
                 Transport::Interleaved { connection: Rc::clone(&self.connection), rtp, rtcp },
@@ -317,26 +347,45 @@ impl Talk {
         // A second SETUP replaces the first.
         self.session = None;
         let stream = Stream::new(&self.local, &self.camera, which, transport);
-        let shown = format!("{shown};ssrc={:08X}", stream.ssrc());
+        let blank = if self.camera.spec.has(Manner::PaddedSsrc) { " " } else { "" };
+        let shown = format!("{shown};ssrc={blank}{:08X}", stream.ssrc());
         let id = format!("{}", rand::rng().random_range(10_000_000..100_000_000u32));
         let Some(session) = Session::open(&self.camera, id, stream) else {
             return Answer::new("453 Not Enough Bandwidth", request);
         };
         let named = self.named(&session);
         self.session = Some(session);
+        self.alive = Instant::now();
         Answer::new("200 OK", request).header("Session", named).header("Transport", shown)
     }
 
     async fn play(&mut self, request: &Request) -> Answer {
+        let renamed = || format!("{}", rand::rng().random_range(10_000_000..100_000_000u32));
+        if self.camera.spec.has(Manner::FirstNameRefused)
+            && let Some(session) = self.session.as_mut().filter(|session| !session.renamed)
+        {
+            session.renamed = true;
+            session.id = renamed();
+            let named = session.id.clone();
+            return Answer::new("454 Session Not Found", request).header("Session", named);
+        }
         if let Err(refusal) = self.of_session(request) {
             return refusal;
+        }
+        if self.camera.spec.has(Manner::SessionRenamed)
+            && let Some(session) = &mut self.session
+        {
+            session.id = renamed();
         }
         let Some(session) = &self.session else { return Answer::new("454 Session Not Found", request) };
         if let Err(error) = session.stream.prepare().await {
             tracing::warn!(camera = self.camera.spec.id, %error, "nothing to show");
             return Answer::new("500 Internal Server Error", request);
         }
-        let (seq, timestamp) = session.stream.next();
+        let (mut seq, mut timestamp) = session.stream.next();
+        if self.camera.spec.has(Manner::WrongRtpInfo) {
+            (seq, timestamp) = (0, timestamp.wrapping_add(1 << 30));
+        }
         let url = request.url.trim_end_matches('/');
         Answer::new("200 OK", request)
             .header("Session", self.named(session))

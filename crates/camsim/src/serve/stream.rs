@@ -2,7 +2,7 @@
 
 use super::{camera::Camera, connection::Connection, worker::Local};
 use crate::{
-    Fault, SimError,
+    Fault, Manner, SimError,
     clip::{Clip, Which},
     code::{FPS, GOP, PictureHead, Slice},
     library::ClipKey,
@@ -290,7 +290,11 @@ impl Stream {
 
     /// Tells what the camera's clock shows now.
     fn report(&self, state: &State) {
-        let clock = self.camera.clock(self.local.behaviour().clock_error_ms);
+        let clock = if self.camera.spec.has(Manner::ClockSincePowerOn) {
+            UNIX_EPOCH
+        } else {
+            self.camera.clock(self.local.behaviour().clock_error_ms)
+        };
         let report = rtp::sender_report(self.ssrc, clock, state.timestamp, state.packets, state.octets);
         match &self.transport {
             Transport::Interleaved { connection, rtcp, .. } => {
@@ -307,6 +311,16 @@ impl Stream {
 
     fn send(&self, state: &mut State, buffer: &mut Buffers, lossy: bool) {
         let percent = self.local.behaviour().loss_percent;
+        if let Transport::Interleaved { connection, .. } = &self.transport
+            && self.camera.spec.has(Manner::StrayChannel)
+        {
+            let mut audio = [0xd5; 4 + 12 + 160];
+            audio[..16].copy_from_slice(&[b'$', 2, 0, 172, 0x80, 8, 0, 1, 0, 0, 0, 1, 0, 0, 0, 9]);
+            connection.send(&audio);
+        }
+        if matches!(self.transport, Transport::Udp { .. }) && self.camera.spec.has(Manner::UdpSwallowed) {
+            return;
+        }
         let mut lost = || lossy && state.dice.random_range(0..100) < percent;
         let picture = &buffer.picture;
         match &self.transport {

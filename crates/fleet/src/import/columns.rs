@@ -36,6 +36,7 @@ pub enum Column {
     Password,
     Transport,
     Sessions,
+    Quirks,
 }
 
 impl Column {
@@ -73,6 +74,7 @@ impl Column {
         (Column::Password, "password", "密码"),
         (Column::Transport, "transport", "传输方式"),
         (Column::Sessions, "sessions", "最大会话数"),
+        (Column::Quirks, "quirks", "兼容策略"),
     ];
 
     /// The English name, used in answers.

@@ -45,6 +45,7 @@ pub(super) fn cell(registry: &Registry, camera: &Camera, column: Column) -> Stri
             Transport::Udp => Transport::Udp.code().to_owned(),
         },
         Column::Sessions => camera.device.sessions.map(|n| n.to_string()).unwrap_or_default(),
+        Column::Quirks => camera.device.quirks.to_string(),
     }
 }
 

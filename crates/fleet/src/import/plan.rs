@@ -383,6 +383,9 @@ impl<'a> Planner<'a> {
             if !has(Column::Sessions) {
                 device.sessions = old.device.sessions;
             }
+            if !has(Column::Quirks) {
+                device.quirks = old.device.quirks;
+            }
             keep(has(Column::UpkeepUnit), &mut upkeep.unit, &old.upkeep.unit);
             keep(has(Column::UpkeepPhone), &mut upkeep.phone, &old.upkeep.phone);
         }

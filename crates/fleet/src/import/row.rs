@@ -118,6 +118,7 @@ impl<'a> Cells<'a> {
         let sessions = self.parsed(Column::Sessions, "how many sessions the camera serves at once, 1 to 100", |v| {
             v.parse().ok().filter(|n| (1..=100).contains(n))
         });
+        let quirks = self.parsed(Column::Quirks, crate::quirks::EXPECTED, |v| v.to_lowercase().parse().ok());
         let uplink_kbps =
             self.parsed(Column::UplinkKbps, "a whole number of kbit/s", |v| v.parse().ok().filter(|k| *k > 0));
         let read = Read {
@@ -154,6 +155,7 @@ impl<'a> Cells<'a> {
                 mac: self.owned(Column::Mac),
                 installed: self.owned(Column::Installed),
                 sessions,
+                quirks: quirks.unwrap_or_default(),
             },
             upkeep: Upkeep { unit: self.owned(Column::UpkeepUnit), phone: self.owned(Column::UpkeepPhone) },
             warnings: Vec::new(),

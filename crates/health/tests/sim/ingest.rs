@@ -3,7 +3,7 @@
 
 use super::{Act, Fault, Happening, MS, S, Time, World, failure};
 use fleet::{CameraId, Cause, StreamChoice, Wall};
-use health::{Event, PictureVerdict, SnapshotOutcome, StreamEvent, StreamFigures};
+use health::{Carriage, Event, PictureVerdict, SnapshotOutcome, StreamEvent, StreamFigures};
 use rand::Rng;
 use std::time::Duration;
 
@@ -113,7 +113,10 @@ impl World {
                     let video = self.cams[camera].video.as_mut().expect("checked above");
                     video.running = true;
                     let took = Duration::from_nanos(self.t - opened);
-                    self.stream(camera, StreamEvent::Opened { stream: StreamChoice::Main, took });
+                    self.stream(
+                        camera,
+                        StreamEvent::Opened { stream: StreamChoice::Main, took, carriage: Carriage::default() },
+                    );
                     self.later(camera, session, 5 * S, Step::Figures);
                 }
             }

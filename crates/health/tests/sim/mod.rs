@@ -331,6 +331,7 @@ impl World {
                 }
                 self.log.statuses[i].push((self.t, change));
             }
+            Effect::Format(_) => {}
             Effect::Incident(incident) => {
                 self.log.incidents.entry(incident.id).or_default().push((self.t, incident));
             }

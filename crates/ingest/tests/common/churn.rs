@@ -41,7 +41,7 @@ pub struct Report {
 }
 
 /// Faults that show on the wire, and the status they lead to.
-const FAULTS: [(Fault, Status); 11] = [
+const FAULTS: [(Fault, Status); 13] = [
     (Fault::PowerOff, Status::Offline),
     (Fault::BlackHole, Status::Offline),
     (Fault::PortClosed, Status::Offline),
@@ -53,6 +53,8 @@ const FAULTS: [(Fault, Status); 11] = [
     (Fault::NoRtp, Status::Offline),
     (Fault::Stall, Status::Offline),
     (Fault::NoKeyframe, Status::Offline),
+    (Fault::PacketLoss, Status::Impaired),
+    (Fault::LowFrameRate, Status::Impaired),
 ];
 
 /// Runs the churn; `set` causes and lifts a fault at a camera.

@@ -341,7 +341,7 @@ pub fn account(user: &str, password: &str) -> Credentials {
 }
 
 pub fn target(url: StreamUrl) -> Target {
-    Target { url, credentials: None, transport: Transport::Tcp }
+    Target { url, credentials: None, transport: Transport::Tcp, quirks: Default::default(), certificate: None }
 }
 
 pub fn camera(id: u32, target: &Target) -> Camera {
@@ -357,7 +357,7 @@ pub fn camera(id: u32, target: &Target) -> Camera {
         transport: target.transport,
         life_cycle: Default::default(),
         place: Default::default(),
-        device: Default::default(),
+        device: fleet::Device { quirks: target.quirks, ..Default::default() },
         upkeep: Default::default(),
         changed: Wall(0),
     }

@@ -37,6 +37,7 @@ pub(super) fn register() -> RegistryChange {
             mac: Some("00:11".into()),
             installed: Some("2021-11-30".into()),
             sessions: Some(1),
+            quirks: "session_id=latest keepalive=none".parse().expect("policies"),
         },
         upkeep: Upkeep { unit: Some("u".into()), phone: Some("p".into()) },
         changed: Wall(1_700_000_000_000),

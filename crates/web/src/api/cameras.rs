@@ -8,8 +8,8 @@ use crate::{
     ladder::Ladder,
     problem::{Body, Path, Problem, Query, Result},
     services::Command,
-    views::{CameraState, FiguresView, IncidentView, IntervalView, Paged},
-    words::{LifeCycleWord, TransportWord},
+    views::{CameraState, CarriageView, FiguresView, FormatView, IncidentView, IntervalView, Paged},
+    words::{LifeCycleWord, StreamWord, TransportWord},
 };
 use axum::{
     Json,
@@ -25,13 +25,32 @@ use std::convert::Infallible;
 use store::{HistoryQuery, Role};
 use utoipa::{IntoParams, ToSchema};
 
+/// Changes of a camera's streams that its page tells.
+const FORMATS: u32 = 20;
+
 #[derive(Serialize, ToSchema)]
 pub(crate) struct CameraPage {
     camera: CameraRecord,
     state: CameraState,
+    /// Which of its streams is pulled continuously.
+    stream: StreamWord,
+    carriage: Option<CarriageView>,
     figures: Option<FiguresView>,
+    /// What its streams are made of and were before, newest first.
+    formats: Vec<FormatView>,
+    /// The certificate it is held to, if it speaks TLS.
+    certificate: Option<CertificateView>,
     /// Open incidents that it is in.
     incidents: Vec<IncidentView>,
+}
+
+/// The certificate that a camera is held to.
+#[derive(Serialize, ToSchema)]
+struct CertificateView {
+    /// SHA-256, in hexadecimal digits.
+    sha256: String,
+    /// When it was first seen.
+    seen: i64,
 }
 
 /// The register's record of a camera. Its account never leaves the service.
@@ -89,6 +108,8 @@ struct DeviceView {
     installed: Option<String>,
     /// How many RTSP sessions it serves us at once, where it was found out.
     sessions: Option<u8>,
+    /// How it is treated where it does not keep to the RFCs; empty: by what it does.
+    quirks: String,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -130,6 +151,7 @@ impl CameraRecord {
                 mac: device.mac,
                 installed: device.installed,
                 sessions: device.sessions,
+                quirks: device.quirks.to_string(),
             },
             upkeep: UpkeepView { unit: upkeep.unit, phone: upkeep.phone },
             has_credentials: camera.credentials.is_some(),
@@ -153,7 +175,14 @@ pub(crate) async fn camera(State(app): State<App>, caller: Caller, Path(id): Pat
     Ok(Json(CameraPage {
         camera: CameraRecord::of(camera, &registry),
         state: CameraState::of(row, &app.services.gallery),
+        stream: row.stream.into(),
+        carriage: row.carriage.as_deref().map(CarriageView::from),
         figures: row.figures.as_deref().map(FiguresView::from),
+        formats: app.services.store.formats(camera.id, FORMATS).await?.iter().map(FormatView::from).collect(),
+        certificate: app.services.store.certificate(camera.id).await?.map(|c| CertificateView {
+            sha256: c.sha256.iter().map(|byte| format!("{byte:02x}")).collect(),
+            seen: c.seen.0,
+        }),
         incidents: board
             .incidents
             .iter()
@@ -259,6 +288,35 @@ pub(crate) async fn pause(
     app.audit(Deed::of(&caller, Action::CameraPaused).on(camera).because(reason.as_str()).detail(detail)).await?;
     let by = caller.user.name.clone();
     app.command(Command::Event(Event::Pause { camera, until: pause.until.map(Wall), by, reason })).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Forget {
+    reason: String,
+}
+
+/// Forget the certificate it is held to, as after a replacement: the next one it shows is believed
+#[utoipa::path(delete, path = "/api/v1/cameras/{id}/certificate", tag = "cameras", params(("id" = u32, Path)),
+    request_body = Forget, responses((status = 204), (status = 400), (status = 404)))]
+pub(crate) async fn forget_certificate(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<u32>,
+    Body(Forget { reason: why }): Body<Forget>,
+) -> Result<StatusCode> {
+    let registry = app.services.registry.load_full();
+    let camera = caller.camera(&registry, id)?.id;
+    let why = reason(&why)?;
+    let kept = app.services.store.certificate(camera).await?.is_some();
+    if !kept && app.services.ingest.certificate(camera).is_none() {
+        return Err(Problem::not_found());
+    }
+    app.audit(Deed::of(&caller, Action::CertificateForgotten).on(camera).because(why.as_str())).await?;
+    app.services.store.forget_certificate(camera).await?;
+    app.services.ingest.forget_certificate(camera);
+    app.command(Command::Event(Event::CheckNow { camera })).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

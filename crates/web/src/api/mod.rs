@@ -70,6 +70,7 @@ pub(crate) fn router() -> OpenApiRouter<App> {
         .routes(routes!(cameras::climb))
         .routes(routes!(cameras::check))
         .routes(routes!(cameras::pause))
+        .routes(routes!(cameras::forget_certificate))
         .routes(routes!(cameras::history))
         .routes(routes!(cameras::thumbnail))
         .routes(routes!(live::live))

@@ -1,12 +1,12 @@
 //! Checking, pausing, probing, causing demo faults; metrics and signs of life.
 
 use crate::support::{County, ToyDemo, code};
-use fleet::{Cause, Now, Secret};
-use health::Event;
+use fleet::{CameraId, Cause, Codec, Now, Secret, StreamChoice};
+use health::{Event, FormatChange, Profile, StreamFormat};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 use std::{sync::Arc, time::Duration};
-use store::Role;
+use store::{CertificateRecord, Fact, Role};
 use web::{Command, DemoTarget};
 
 #[tokio::test]
@@ -27,6 +27,33 @@ async fn checks_and_pauses_reach_the_core_and_the_audit_log() {
     }
     let actions: Vec<String> = county.audited().await.into_iter().map(|(action, ..)| action).collect();
     assert_eq!(actions, ["sign_in", "camera_checked", "camera_paused"]);
+}
+
+#[tokio::test]
+async fn an_administrator_has_a_certificate_forgotten() {
+    let county = County::start().await;
+    let kept = CertificateRecord { camera: CameraId(3), sha256: [0xab; 32], seen: Now::read().wall };
+    county.services.store.hold_to_certificate(kept).await.unwrap();
+    let format =
+        StreamFormat { codec: Codec::H264, profile: Some(Profile { idc: 100, level: 41 }), width: 1920, height: 1080 };
+    let seen = FormatChange { camera: CameraId(3), stream: StreamChoice::Main, at: Now::read().wall, format };
+    county.services.store.record(&[Fact::Format(seen)]).await.unwrap();
+    county.services.ingest.hold_to([(CameraId(3), ingest::Fingerprint([0xab; 32]))]);
+
+    let admin = county.signed_in(Role::Administrator).await;
+    let page = admin.json("/api/v1/cameras/3").await;
+    assert_eq!(page["certificate"]["sha256"], "ab".repeat(32));
+    assert_eq!((&page["formats"][0]["profile"], &page["formats"][0]["stream"]), (&json!("High 4.1"), &json!("main")));
+    assert_eq!((&page["stream"], &page["carriage"]), (&json!("main"), &json!(null)));
+
+    let forget = |body| admin.request(Method::DELETE, "/api/v1/cameras/3/certificate").json(&body).send();
+    assert_eq!(forget(json!({ "reason": " " })).await.unwrap().status(), StatusCode::BAD_REQUEST);
+    assert_eq!(forget(json!({ "reason": "已更换摄像机" })).await.unwrap().status(), StatusCode::NO_CONTENT);
+    assert!(matches!(county.command(), Some(Command::Event(Event::CheckNow { camera })) if camera.0 == 3));
+    assert_eq!(admin.json("/api/v1/cameras/3").await["certificate"], json!(null));
+    assert_eq!(county.services.ingest.certificate(CameraId(3)), None);
+    assert_eq!(forget(json!({ "reason": "再次" })).await.unwrap().status(), StatusCode::NOT_FOUND);
+    assert!(county.audited().await.contains(&("certificate_forgotten".into(), "administrator1".into(), true)));
 }
 
 #[tokio::test]

@@ -25,6 +25,7 @@ const MAY: &[(&str, &[Role])] = &[
     ("POST /api/v1/cameras/{id}/climb", &[Operator, Technician, Administrator]),
     ("POST /api/v1/cameras/{id}/check", &[Operator, Technician, Administrator]),
     ("POST /api/v1/cameras/{id}/pause", &[Operator, Administrator]),
+    ("DELETE /api/v1/cameras/{id}/certificate", &[Administrator]),
     ("GET /api/v1/cameras/{id}/history", ALL),
     ("GET /api/v1/cameras/{id}/thumbnail", ALL),
     ("GET /api/v1/cameras/{id}/live", &[Operator, Technician, Administrator]),

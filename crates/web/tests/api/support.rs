@@ -140,6 +140,8 @@ impl County {
                     last_picture: Some(now.wall),
                     last_snapshot: None,
                     next_try: None,
+                    stream: fleet::StreamChoice::Main,
+                    carriage: None,
                     figures: None,
                 }
             })

@@ -61,6 +61,7 @@ export const overview = () => request<Overview>('GET', '/overview')
 export const camera = (id: number) => request<CameraPage>('GET', `/cameras/${id}`)
 export const ladder = (id: number) => request<Ladder>('GET', `/cameras/${id}/ladder`)
 export const probe = (id: number) => request<Ladder>('POST', `/cameras/${id}/probe`, { limitMs: 90_000 })
+export const forgetCertificate = (id: number, reason: string) => request<void>('DELETE', `/cameras/${id}/certificate`, { json: { reason } })
 export const check = (id: number) => request<void>('POST', `/cameras/${id}/check`)
 export const pause = (id: number, until: number | null, reason: string) =>
   request<void>('POST', `/cameras/${id}/pause`, { json: { until, reason } })

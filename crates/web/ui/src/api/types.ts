@@ -240,6 +240,7 @@ export interface CameraRecord {
     mac?: string | null
     installed?: string | null
     sessions?: number | null
+    quirks: string
   }
   upkeep: { unit?: string | null; phone?: string | null }
   has_credentials: boolean
@@ -248,22 +249,54 @@ export interface CameraRecord {
 export interface Figures {
   window_ms: number
   codec: string | null
+  profile: string | null
   width: number
   height: number
   packets: number
   lost: number
+  reordered: number
+  duplicates: number
+  longest_gap_ms: number
   bitrate: number
   fps: number
   keyframes: number
   keyframe_age_ms: number | null
+  keyframe_interval_ms: number | null
+  first_keyframe_ms: number | null
   jitter_ms: number
   clock_offset_ms: number | null
+  clock_uncertainty_ms: number | null
+  clock_drift_ppm: number | null
+  clock_drift_uncertainty_ppm: number | null
+  clock_absurd: boolean
+}
+
+export type StreamCode = 'main' | 'sub'
+export interface Carriage {
+  transport: string
+  fallback: string | null
+}
+export interface StreamFormat {
+  stream: StreamCode
+  from: Millis
+  codec: string
+  profile: string | null
+  width: number
+  height: number
+}
+export interface Certificate {
+  sha256: string
+  seen: Millis
 }
 
 export interface CameraPage {
   camera: CameraRecord
   state: CameraState
+  stream: StreamCode
+  carriage: Carriage | null
   figures: Figures | null
+  formats: StreamFormat[]
+  certificate: Certificate | null
   incidents: Incident[]
 }
 
@@ -320,14 +353,17 @@ export interface Rung {
   outcome: RungOutcome
   ms: number | null
   cause: CauseCode | null
+  confidence: ConfidenceCode | null
   evidence: string
 }
+export type ConfidenceCode = 'possible' | 'likely' | 'certain'
 export interface Ladder {
   at: Millis
   source: 'session' | 'probe'
   status: StatusCode
   layer: LayerCode | null
   cause: CauseCode | null
+  confidence: ConfidenceCode | null
   rungs: Rung[]
   transcript: string | null
 }

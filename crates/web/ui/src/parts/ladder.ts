@@ -1,5 +1,5 @@
 // From what the service says of a climb to the ten rungs on screen. Pure functions.
-import { LAYERS, type CameraState, type Ladder, type LayerCode, type RungOutcome } from '@/api/types'
+import { LAYERS, type CameraState, type ConfidenceCode, type Ladder, type LayerCode, type RungOutcome } from '@/api/types'
 
 export interface ShownRung {
   layer: LayerCode
@@ -7,6 +7,8 @@ export interface ShownRung {
   outcome: RungOutcome | 'unreached'
   ms: number | null
   cause: string | null
+  /** How sure the outcome is; null if it was not checked, or nothing says. */
+  confidence: ConfidenceCode | null
   evidence: string
 }
 
@@ -16,9 +18,9 @@ export function rungsOf(ladder: Ladder): ShownRung[] {
   const failed = LAYERS.findIndex((layer) => told.get(layer)?.outcome === 'failed')
   return LAYERS.map((layer, i) => {
     const rung = told.get(layer)
-    if (!rung) return { layer, outcome: 'unreached', ms: null, cause: null, evidence: '' }
+    if (!rung) return { layer, outcome: 'unreached', ms: null, cause: null, confidence: null, evidence: '' }
     const beyond = failed >= 0 && i > failed && rung.outcome === 'skipped'
-    return { layer, outcome: beyond ? 'unreached' : rung.outcome, ms: rung.ms, cause: rung.cause, evidence: rung.evidence }
+    return { layer, outcome: beyond ? 'unreached' : rung.outcome, ms: rung.ms, cause: rung.cause, confidence: rung.confidence, evidence: rung.evidence }
   })
 }
 
@@ -27,12 +29,12 @@ export function rungsOfState(state: CameraState): ShownRung[] {
   const failed = state.layer === null ? -1 : LAYERS.indexOf(state.layer)
   return LAYERS.map((layer, i) => {
     if (state.status === 'unknown' || state.status === 'paused') {
-      return { layer, outcome: 'unreached', ms: null, cause: i === failed ? state.cause : null, evidence: i === failed ? state.detail : '' }
+      return { layer, outcome: 'unreached', ms: null, cause: i === failed ? state.cause : null, confidence: null, evidence: i === failed ? state.detail : '' }
     }
-    if (i === failed) return { layer, outcome: 'failed', ms: null, cause: state.cause, evidence: state.detail }
+    if (i === failed) return { layer, outcome: 'failed', ms: null, cause: state.cause, confidence: null, evidence: state.detail }
     // An impaired camera delivers pictures: what lies above the failing rung was reached all the same.
     const reached = failed < 0 || i < failed
-    return { layer, outcome: reached ? 'passed' : 'unreached', ms: null, cause: null, evidence: '' }
+    return { layer, outcome: reached ? 'passed' : 'unreached', ms: null, cause: null, confidence: null, evidence: '' }
   })
 }
 

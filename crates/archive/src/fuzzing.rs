@@ -1,0 +1,154 @@
+//! What reads segments behind one door: for a fuzzer, and for a short run with mutations in the tests. The door panics
+//! if what must hold of any file does not.
+//!
+//! Longer: `cd crates/archive/fuzz && cargo +nightly fuzz run segment`.
+
+use crate::{
+    record::{self, HEADER, Header, MAGIC},
+    seal::{OPENING, SEAL},
+    segment::{self, Found},
+};
+use std::{
+    fs::{self, File},
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+/// The segment that the bytes are taken for.
+const NUMBER: u64 = 7;
+
+/// Any bytes as a segment file: as they are, and with the checksums put right, so that what lies behind them is reached
+/// too. What is found lies within the file, in order, and reads again as the same.
+pub fn segment(data: &[u8]) {
+    read(data);
+    let mut mended = data.to_vec();
+    mend(&mut mended);
+    if mended != data {
+        read(&mended);
+    }
+}
+
+fn read(data: &[u8]) {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let name = format!("sharpeyes-fuzz-{}-{}.seg", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+    let path = std::env::temp_dir().join(name);
+    fs::write(&path, data).expect("the folder for temporary files can be written");
+    let checked = (|| {
+        segment::opens_as(&path, NUMBER)?;
+        if let Found::Sealed(seal, footer) = segment::look(&path, NUMBER)? {
+            assert_eq!(seal.file_length(), data.len() as u64);
+            assert_eq!(footer.kept.len(), seal.records as usize);
+            for kept in &footer.kept {
+                let _ = Header::decode(&kept.header, NUMBER, kept.offset);
+            }
+        }
+        let scan = segment::scan(&path, NUMBER)?;
+        let file = File::open(&path)?;
+        let mut end = OPENING as u64;
+        for seen in &scan.seen {
+            assert!(seen.header.offset >= end && seen.header.offset.is_multiple_of(8));
+            end = seen.header.offset + seen.header.record_length();
+            let again = segment::read_record(&file, NUMBER, seen.header.offset, seen.header.payload)?;
+            assert_eq!(again.as_ref().map(|(header, _)| header), seen.whole.as_ref().map(|()| &seen.header));
+        }
+        assert!(scan.unreadable.iter().all(|range| range.start < range.end && range.end <= data.len() as u64));
+        Ok::<_, std::io::Error>(())
+    })();
+    let _ = fs::remove_file(&path);
+    checked.expect("reading a file of any bytes is no error of the disk");
+    let _ = record::parse(data, NUMBER, OPENING as u64);
+}
+
+/// Puts the checksums of everything that begins like a record, and of the seal, right.
+fn mend(data: &mut [u8]) {
+    let put = |part: &mut [u8]| {
+        let at = part.len() - 4;
+        let crc = crc32c::crc32c(&part[..at]);
+        part[at..].copy_from_slice(&crc.to_le_bytes());
+    };
+    for at in (OPENING..data.len().saturating_sub(HEADER)).step_by(8) {
+        if data[at..at + 8] == MAGIC {
+            put(&mut data[at..at + HEADER]);
+        }
+    }
+    if let Some(at) = data.len().checked_sub(SEAL) {
+        put(&mut data[at..]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        record::About,
+        seal::{Kept, opening},
+        segment::OpenSegment,
+    };
+    use fleet::{CameraId, Cause, Wall};
+    use proptest::prelude::*;
+    use std::sync::LazyLock;
+
+    /// A sealed segment of five gaps, and the same as a crash would have left it.
+    static SEEDS: LazyLock<[Vec<u8>; 2]> = LazyLock::new(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.seg");
+        let mut open = OpenSegment::create(path.clone(), NUMBER, Wall(5), "node", 4096, (1024, 5)).unwrap();
+        for n in 0..5_u32 {
+            let payload = vec![n as u8; n as usize * 7];
+            let header = Header {
+                segment: NUMBER,
+                offset: open.tail(),
+                camera: CameraId(n),
+                slot: Wall(60_000),
+                payload: payload.len() as u32,
+                sha256: record::sha256(&payload),
+                about: About::Gap(Cause::NoAnswer),
+            };
+            let mut bytes = Vec::new();
+            let offset = header.offset;
+            let header = header.write(&payload, &mut bytes);
+            open.append(&bytes, vec![Kept { offset, header }]).unwrap();
+        }
+        let tail = open.tail() as usize;
+        open.seal(1, [0; 32], Wall(9)).unwrap();
+        let sealed = fs::read(&path).unwrap();
+        let torn = [&opening(NUMBER, Wall(5), "node")[..], &sealed[OPENING..tail - 20], &[0; 64]].concat();
+        [sealed, torn]
+    });
+
+    #[test]
+    fn the_seeds_are_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.seg");
+        fs::write(&path, &SEEDS[0]).unwrap();
+        assert!(matches!(segment::look(&path, NUMBER).unwrap(), Found::Sealed(seal, _) if seal.records == 5));
+        fs::write(&path, &SEEDS[1]).unwrap();
+        assert_eq!(segment::scan(&path, NUMBER).unwrap().seen.iter().filter(|s| s.whole.is_ok()).count(), 4);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(3000))]
+        #[test]
+        fn mutations_of_a_segment_break_nothing(
+            seed in 0..2_usize,
+            edits in proptest::collection::vec((any::<proptest::sample::Index>(), 0..5_u8, any::<u8>()), 0..12),
+        ) {
+            let mut data = SEEDS[seed].clone();
+            for (at, kind, value) in edits {
+                let at = at.index(data.len().max(1)).min(data.len());
+                // Whole words more often than not, so that records stay where records may be.
+                let end = (at + usize::from(value) / 4 * 8).min(data.len());
+                match kind {
+                    0 => if let Some(byte) = data.get_mut(at) { *byte ^= 1 << (value % 8) },
+                    1 => if let Some(byte) = data.get_mut(at) { *byte = value },
+                    2 => data.drain(at..end).for_each(drop),
+                    3 => {
+                        let piece = data[at..end].to_vec();
+                        data.splice(at - at % 8..at - at % 8, piece).for_each(drop);
+                    }
+                    _ => data.truncate(at.max(data.len() / 2)),
+                }
+            }
+            segment(&data);
+        }
+    }
+}
