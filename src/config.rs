@@ -46,11 +46,13 @@ pub(crate) struct Ingest {
     pub(crate) allow_networks: Vec<String>,
     pub(crate) allow_loopback: bool,
     pub(crate) transport_fallback: bool,
+    pub(crate) resolve: Span,
     pub(crate) connect: Span,
     pub(crate) answer: Span,
     pub(crate) first_packet: Span,
     pub(crate) packet_gap: Span,
     pub(crate) first_keyframe: Span,
+    pub(crate) keyframe_gap: Span,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -181,11 +183,13 @@ impl Default for Ingest {
             allow_networks: ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"].map(String::from).to_vec(),
             allow_loopback: false,
             transport_fallback: true,
+            resolve: Span::secs(3),
             connect: Span::secs(4),
             answer: Span::secs(4),
             first_packet: Span::secs(4),
             packet_gap: Span::secs(5),
             first_keyframe: Span::secs(10),
+            keyframe_gap: Span::secs(30),
         }
     }
 }
@@ -289,6 +293,8 @@ impl Config {
             (self.ingest.answer.within(100, 60_000), "ingest.answer", "100ms to 60s"),
             (self.ingest.first_packet.within(100, 60_000), "ingest.first_packet", "100ms to 60s"),
             (self.ingest.packet_gap.within(500, 60_000), "ingest.packet_gap", "500ms to 60s"),
+            (self.ingest.resolve.within(100, 60_000), "ingest.resolve", "100ms to 60s"),
+            (self.ingest.keyframe_gap.within(1000, 300_000), "ingest.keyframe_gap", "1s to 5m"),
             (self.ingest.first_keyframe.within(1000, 120_000), "ingest.first_keyframe", "1s to 120s"),
             (health.snapshot_every.within(1000, 86_400_000), "health.snapshot_every", "1s to 24h"),
             (health.assess_every.within(1000, 86_400_000), "health.assess_every", "1s to 24h"),

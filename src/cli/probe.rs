@@ -137,6 +137,7 @@ fn tell(json: bool, rung: &Rung) {
 /// The upper rungs: decodes the keyframe, looks at the picture and at the camera's clock.
 async fn look(climb: &mut ingest::Climb, config: picture::Config, json: bool) -> Result<(), Failure> {
     let Some(keyframe) = climb.keyframe.take() else { return Ok(()) };
+    let figures = climb.figures.clone();
     let mut climbed = |layer: Layer, took: Duration, result: Result<String, (Cause, String)>| {
         let (outcome, cause, evidence) = match result {
             Ok(evidence) => (Outcome::Passed, None, evidence),
@@ -176,14 +177,19 @@ async fn look(climb: &mut ingest::Climb, config: picture::Config, json: bool) ->
         return Ok(());
     }
     let clock = match keyframe.camera_clock {
+        None if figures.as_ref().is_some_and(|f| f.clock_absurd) => {
+            Ok("the sender reports tell no date: its clock is not known".to_owned())
+        }
         None => Ok("the camera sent no sender report: its clock is not known".to_owned()),
         Some(clock) => {
             let offset = clock.millis_since(keyframe.received.wall);
             let seconds = offset as f64 / 1000.0;
+            let within = figures.as_ref().and_then(|f| f.clock_uncertainty_ms);
+            let within = within.map_or_else(String::new, |ms| format!(" ± {:.2}", f64::from(ms) / 1000.0));
             if offset.abs() <= health::Config::default().clock_tolerance_ms {
-                Ok(format!("off by {seconds:+.1} s"))
+                Ok(format!("off by {seconds:+.1}{within} s"))
             } else {
-                Err((Cause::ClockWrong, format!("off by {seconds:+.1} s")))
+                Err((Cause::ClockWrong, format!("off by {seconds:+.1}{within} s")))
             }
         }
     };

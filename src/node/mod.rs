@@ -261,11 +261,13 @@ pub(crate) fn picture_config(config: &Config) -> picture::Config {
 
 pub(crate) fn ingest_config(config: &Config) -> Result<ingest::Config, Failure> {
     let mut ingest = ingest::Config::default();
+    ingest.limits.resolve = config.ingest.resolve.0;
     ingest.limits.connect = config.ingest.connect.0;
     ingest.limits.answer = config.ingest.answer.0;
     ingest.limits.first_packet = config.ingest.first_packet.0;
     ingest.limits.packet_gap = config.ingest.packet_gap.0;
     ingest.limits.first_keyframe = config.ingest.first_keyframe.0;
+    ingest.limits.keyframe_gap = config.ingest.keyframe_gap.0;
     ingest.allow_loopback = config.ingest.allow_loopback;
     ingest.transport_fallback = config.ingest.transport_fallback;
     ingest.allow_networks = config

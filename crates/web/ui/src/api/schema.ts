@@ -171,10 +171,16 @@ export interface components {
         };
         CameraPage: {
             camera: components["schemas"]["CameraRecord"];
+            carriage?: null | components["schemas"]["CarriageView"];
+            certificate?: null | components["schemas"]["CertificateView"];
             figures?: null | components["schemas"]["FiguresView"];
+            /** @description What its streams are made of and were before, newest first. */
+            formats: components["schemas"]["FormatView"][];
             /** @description Open incidents that it is in. */
             incidents: components["schemas"]["IncidentView"][];
             state: components["schemas"]["CameraState"];
+            /** @description Which of its streams is pulled continuously. */
+            stream: components["schemas"]["StreamWord"];
         };
         /** @description The register's record of a camera. Its account never leaves the service. */
         CameraRecord: {
@@ -229,6 +235,12 @@ export interface components {
              */
             thumb: number;
         };
+        /** @description How the packets of the running session travel. */
+        CarriageView: {
+            /** @description Why it is not the registered one; null if it is. */
+            fallback?: string | null;
+            transport: components["schemas"]["TransportWord"];
+        };
         /** @description A cause: where it shows, what it makes of a camera, what to do. */
         CauseText: {
             code: components["schemas"]["CauseWord"];
@@ -241,6 +253,16 @@ export interface components {
         };
         /** @enum {string} */
         CauseWord: "address_invalid" | "address_forbidden" | "name_unresolved" | "host_unreachable" | "no_answer" | "port_closed" | "rtsp_no_answer" | "not_rtsp" | "rtsp_error" | "connection_lost" | "tls_failed" | "redirect_refused" | "stream_not_found" | "session_limit" | "password_refused" | "access_forbidden" | "account_locked" | "auth_unsupported" | "no_video" | "sdp_malformed" | "unsupported_codec" | "setup_refused" | "play_refused" | "no_rtp" | "stalled" | "stream_ended" | "packet_loss" | "low_frame_rate" | "no_keyframe" | "bad_rtp" | "decode_failed" | "decoder_crashed" | "picture_black" | "picture_frozen" | "picture_too_dark" | "picture_too_bright" | "picture_blurred" | "picture_covered" | "picture_colour_cast" | "picture_noise" | "picture_stripes" | "scene_moved" | "same_picture" | "clock_wrong" | "own_network" | "own_disk" | "own_database" | "own_decoder" | "own_clock" | "own_machine" | "implausible_change" | "not_yet_checked" | "maintenance" | "out_of_use";
+        /** @description The certificate that a camera is held to. */
+        CertificateView: {
+            /**
+             * Format: int64
+             * @description When it was first seen.
+             */
+            seen: number;
+            /** @description SHA-256, in hexadecimal digits. */
+            sha256: string;
+        };
         ChannelInput: {
             enabled: boolean;
             /** @description zh-CN or en. */
@@ -277,6 +299,8 @@ export interface components {
         ClassWord: "routine" | "status_change" | "incident";
         /** @enum {string} */
         CodecWord: "h264" | "h265" | "jpeg";
+        /** @enum {string} */
+        ConfidenceWord: "possible" | "likely" | "certain";
         Confirm: {
             /** @description Class of the verdict. */
             cause: components["schemas"]["CauseWord"];
@@ -366,6 +390,8 @@ export interface components {
             installed?: string | null;
             mac?: string | null;
             model?: string | null;
+            /** @description How it is treated where it does not keep to the RFCs; empty: by what it does. */
+            quirks: string;
             serial?: string | null;
             /**
              * Format: int32
@@ -573,12 +599,36 @@ export interface components {
              * @description Bits per second.
              */
             bitrate: number;
+            /** @description Its sender reports tell times that are no date. */
+            clock_absurd: boolean;
+            /**
+             * Format: float
+             * @description How fast the camera's clock gains on ours, in millionths; null until it was watched for long enough.
+             */
+            clock_drift_ppm?: number | null;
+            /** Format: float */
+            clock_drift_uncertainty_ppm?: number | null;
             /**
              * Format: int64
              * @description Camera clock minus ours.
              */
             clock_offset_ms?: number | null;
+            /**
+             * Format: int32
+             * @description Half of the interval in which that offset lies.
+             */
+            clock_uncertainty_ms?: number | null;
             codec?: null | components["schemas"]["CodecWord"];
+            /**
+             * Format: int64
+             * @description Packets that came twice.
+             */
+            duplicates: number;
+            /**
+             * Format: int64
+             * @description From the answer to PLAY to the first.
+             */
+            first_keyframe_ms?: number | null;
             /** Format: float */
             fps: number;
             /** Format: int32 */
@@ -587,12 +637,29 @@ export interface components {
             jitter_ms: number;
             /** Format: int64 */
             keyframe_age_ms?: number | null;
+            /**
+             * Format: int64
+             * @description Between the last two.
+             */
+            keyframe_interval_ms?: number | null;
             /** Format: int32 */
             keyframes: number;
+            /**
+             * Format: int64
+             * @description Longest pause between two packets.
+             */
+            longest_gap_ms: number;
             /** Format: int64 */
             lost: number;
             /** Format: int64 */
             packets: number;
+            /** @description Profile and level, such as "High 4.1". */
+            profile?: string | null;
+            /**
+             * Format: int64
+             * @description Packets that came after a later one.
+             */
+            reordered: number;
             /** Format: int32 */
             width: number;
             /** Format: int64 */
@@ -626,6 +693,24 @@ export interface components {
             sites: components["schemas"]["SiteView"][];
             towns: components["schemas"]["TownView"][];
             uplinks: components["schemas"]["UplinkView"][];
+        };
+        Forget: {
+            reason: string;
+        };
+        /** @description What a stream is or was made of from an instant on. */
+        FormatView: {
+            codec: components["schemas"]["CodecWord"];
+            /**
+             * Format: int64
+             * @description Since when.
+             */
+            from: number;
+            /** Format: int32 */
+            height: number;
+            profile?: string | null;
+            stream: components["schemas"]["StreamWord"];
+            /** Format: int32 */
+            width: number;
         };
         FrozenView: {
             /** Format: int64 */
@@ -780,6 +865,7 @@ export interface components {
             /** Format: int64 */
             at: number;
             cause?: null | components["schemas"]["CauseWord"];
+            confidence?: null | components["schemas"]["ConfidenceWord"];
             layer?: null | components["schemas"]["LayerWord"];
             /** @description Every rung, lowest first. */
             rungs: components["schemas"]["Rung"][];
@@ -1535,6 +1621,7 @@ export interface components {
         /** @description One rung. */
         Rung: {
             cause?: null | components["schemas"]["CauseWord"];
+            confidence?: null | components["schemas"]["ConfidenceWord"];
             evidence: string;
             layer: components["schemas"]["LayerWord"];
             /** Format: int64 */
@@ -1731,6 +1818,8 @@ export interface components {
             /** Format: int64 */
             stored: number;
         };
+        /** @enum {string} */
+        StreamWord: "main" | "sub";
         /** @enum {string} */
         TargetKind: "camera" | "site" | "uplink" | "all";
         /** @description Which simulated cameras. */

@@ -83,7 +83,7 @@ describe('the diagnosis as text', () => {
       incident: { id: 7, opened: 5, cause: 'no_answer', likely: 'power_or_fibre', confidence: 80, evidence: [{ rule: 'r', zh: '同时中断', en: 'at once' }] },
       pictures: [],
     } as unknown as OrderPage
-    const failed = { layer: 'network', outcome: 'failed', ms: 1, cause: 'no_answer', evidence: '4 s' } as const
+    const failed = { layer: 'network', outcome: 'failed', ms: 1, cause: 'no_answer', confidence: 'likely', evidence: '4 s' } as const
     const text = diagnosisText(page, [failed], words)
     for (const part of ['G3', 'E7', '无应答', '停电', '80%', '同时中断', '查看 ONU 电源', '相机1', '4 s']) expect(text).toContain(part)
     expect(text).not.toMatch(/rtsp|:\/\//)
