@@ -273,7 +273,7 @@ impl Config {
     /// The first key with a value that cannot work, and what is expected.
     fn check(&self) -> Result<(), (&'static str, &'static str)> {
         let health = &self.health;
-        let rules: [(bool, &'static str, &'static str); 21] = [
+        let rules: [(bool, &'static str, &'static str); 23] = [
             (!self.node.name.trim().is_empty(), "node.name", "a name for this node"),
             (
                 [self.desk.respond_critical, self.desk.respond_major, self.desk.respond_minor]

@@ -11,7 +11,7 @@ use crate::{
     message::{Answer, HEAD_BYTES, not_rtsp, parse_head},
     transcript::Transcript,
 };
-use fleet::{Cause, Credentials, SessionId};
+use fleet::{Cause, Credentials, SessionId, StreamUrl};
 use health::Failure;
 use http_auth::{PasswordClient, PasswordParams};
 use std::{fmt::Write as _, io, net::SocketAddr, time::Duration};
@@ -258,13 +258,15 @@ impl Exchange {
         if let Some(session) = &self.session {
             let _ = write!(shown, "Session: {}\r\n", session.id);
         }
-        let mut text = shown.clone();
+        // Only what goes over the wire holds the account, should it stand in the address.
+        let uri = StreamUrl::filled(url.as_str(), self.credentials.as_ref());
+        let mut text = shown.replacen(url.as_str(), &uri, 1);
         if let (Some(client), Some(account)) = (&mut self.client, &self.credentials) {
             let value = client
                 .respond(&PasswordParams {
                     username: &account.username,
                     password: account.password.expose(),
-                    uri: url.as_str(),
+                    uri: &uri,
                     method,
                     body: Some(&[]),
                 })
@@ -306,7 +308,8 @@ impl Exchange {
         transcript: &mut Transcript,
     ) -> Result<Answer, Failure> {
         let (text, shown) = self.compose(step.name(), url, headers)?;
-        transcript.note(&shown.replace('\r', ""));
+        // A camera may have echoed the account in the addresses of its answers.
+        transcript.note(&scrub(&shown.replace('\r', ""), self.credentials.as_ref()));
         let (began, limit) = (Instant::now(), self.limit);
         let answer = async {
             self.line().write_all(text.as_bytes()).await.map_err(|e| io_failure(step, &e))?;

@@ -5,7 +5,7 @@
 mod common;
 
 use camsim::{Behaviour, Farm, Manner, Scheme, SimCamera};
-use common::{account, camera, hasty, target, url};
+use common::{account, camera, hasty, target};
 use fleet::{CameraId, Cause, Quirks, Registry, StreamChoice, Transport};
 use health::{Carriage, StreamEvent, StreamFigures};
 use ingest::{Config, Ingest, Target, climb};
@@ -55,8 +55,10 @@ async fn farm(test: u8, rows: &[Row]) -> Farm {
 }
 
 fn goal(farm: &Farm, id: u32, row: &Row) -> Target {
-    let mut goal = target(url(&format!("rtsp://{}{}", farm.addr(id).unwrap(), row.main)));
-    goal.credentials = row.scheme.map(|_| account("viewer", "right-password"));
+    let (address, in_path) =
+        fleet::StreamUrl::parse(&format!("rtsp://{}{}", farm.addr(id).unwrap(), row.main)).unwrap();
+    let mut goal = target(address);
+    goal.credentials = in_path.or(row.scheme.map(|_| account("viewer", "right-password")));
     goal.transport = row.transport;
     goal.quirks = row.quirks.parse::<Quirks>().unwrap();
     goal
@@ -107,7 +109,10 @@ async fn each_manner_gives_its_video_by_itself() {
         row("Uniview", "/media/video1", &[]),
         row("Tiandy", "/1/1", &[]),
         row("Reolink", "/h264Preview_01_main", &[StrayChannel, WrongRtpInfo]),
-        row("XM", "/user=viewer_channel=1_stream=0.sdp?real_stream", &[ClockSincePowerOn]),
+        Row {
+            scheme: None,
+            ..row("XM", "/user=viewer&password=right-password&channel=1&stream=0.sdp?real_stream", &[ClockSincePowerOn])
+        },
         row("Anjvision", "/stream1", &[BareContentBase]),
         // Each manner that a policy is for.
         row("renames its session", "/main", &[SessionRenamed]),
@@ -159,6 +164,10 @@ async fn each_manner_gives_its_video_by_itself() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    for id in 1..=rows.len() as u32 {
+        let transcript = ingest.transcript(CameraId(id)).unwrap();
+        assert!(transcript.contains("PLAY") && !transcript.contains("right-password"), "{transcript}");
+    }
 
     // What did not work is not tried each time, and still told.
     let id = rows.iter().position(|r| r.name == "UDP swallowed on the way").unwrap();

@@ -39,6 +39,7 @@ export type Power =
   | 'judgePicture'
   | 'users'
   | 'channels'
+  | 'certificate'
   | 'audit'
   | 'import'
   | 'self'
@@ -57,6 +58,7 @@ const POWERS: Record<Exclude<Power, 'demo'>, readonly RoleCode[]> = {
   confirmVerdict: ['technician', 'operator', 'administrator'],
   judgePicture: ['operator', 'administrator'],
   channels: ['administrator'],
+  certificate: ['administrator'],
   users: ['administrator', 'security'],
   audit: ['auditor', 'administrator'],
   import: ['administrator'],
