@@ -9,6 +9,7 @@ pub(crate) use diagnosis::Diagnosis;
 pub(crate) use error::ConfigError;
 pub(crate) use web::Web;
 
+use crate::output::Failure;
 use fleet::StreamChoice;
 use serde::Deserialize;
 use span::Span;
@@ -28,6 +29,7 @@ pub(crate) struct Config {
     pub(crate) picture: Picture,
     pub(crate) diagnosis: Diagnosis,
     pub(crate) archive: Archive,
+    pub(crate) s3: S3,
     pub(crate) desk: Desk,
     pub(crate) reports: Reports,
     pub(crate) log: Log,
@@ -38,6 +40,7 @@ pub(crate) struct Config {
 pub(crate) struct Node {
     pub(crate) name: String,
     pub(crate) data: PathBuf,
+    pub(crate) key: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -117,6 +120,19 @@ pub(crate) struct Archive {
 
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+pub(crate) struct S3 {
+    pub(crate) endpoint: Option<String>,
+    pub(crate) bucket: String,
+    pub(crate) region: String,
+    pub(crate) folder: String,
+    pub(crate) access_key: Option<String>,
+    pub(crate) secret_key: Option<String>,
+    pub(crate) local_days: u32,
+    pub(crate) local_gib: Option<u64>,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub(crate) struct Desk {
     pub(crate) respond_critical: Span,
     pub(crate) respond_major: Span,
@@ -173,7 +189,7 @@ impl Desk {
 
 impl Default for Node {
     fn default() -> Node {
-        Node { name: "node-1".into(), data: "/var/lib/sharpeyes".into() }
+        Node { name: "node-1".into(), data: "/var/lib/sharpeyes".into(), key: None }
     }
 }
 
@@ -243,6 +259,21 @@ impl Default for Archive {
     }
 }
 
+impl Default for S3 {
+    fn default() -> S3 {
+        S3 {
+            endpoint: None,
+            bucket: "snapshots".into(),
+            region: "us-east-1".into(),
+            folder: String::new(),
+            access_key: None,
+            secret_key: None,
+            local_days: 7,
+            local_gib: None,
+        }
+    }
+}
+
 impl Default for Reports {
     fn default() -> Reports {
         let rules = health::ledger::Rules::default();
@@ -273,8 +304,13 @@ impl Config {
     /// The first key with a value that cannot work, and what is expected.
     fn check(&self) -> Result<(), (&'static str, &'static str)> {
         let health = &self.health;
-        let rules: [(bool, &'static str, &'static str); 23] = [
+        let rules: [(bool, &'static str, &'static str); 27] = [
             (!self.node.name.trim().is_empty(), "node.name", "a name for this node"),
+            (
+                self.node.key.as_ref().is_none_or(|text| text.parse::<vault::Source>().is_ok()),
+                "node.key",
+                "\"file:/path\", \"env:NAME\" or \"credential:NAME\"",
+            ),
             (
                 [self.desk.respond_critical, self.desk.respond_major, self.desk.respond_minor]
                     .iter()
@@ -308,6 +344,17 @@ impl Config {
             (self.reports.repair_within.within(60_000, 2_678_400_000), "reports.repair_within", "1m to 744h"),
             (self.reports.repeat_within.within(60_000, 31_622_400_000), "reports.repeat_within", "1m to 8784h"),
             ((50..=99).contains(&self.archive.high_water_percent), "archive.high_water_percent", "50 to 99"),
+            (
+                self.s3.endpoint.as_ref().is_none_or(|e| e.starts_with("http://") || e.starts_with("https://")),
+                "s3.endpoint",
+                "an address such as \"https://10.0.0.5:9000\"",
+            ),
+            (!self.s3.bucket.is_empty(), "s3.bucket", "the name of a bucket"),
+            (
+                self.s3.local_gib.is_none_or(|gib| (gib << 20) >= 4 * self.archive.segment_mib << 10),
+                "s3.local_gib",
+                "at least four times archive.segment_mib",
+            ),
         ];
         rules.into_iter().find(|(good, ..)| !good).map_or(Ok(()), |(_, key, expected)| Err((key, expected)))?;
         self.web.check()?;
@@ -317,6 +364,14 @@ impl Config {
     /// Where snapshots are kept.
     pub(crate) fn archive_folder(&self) -> PathBuf {
         self.archive.folder.clone().unwrap_or_else(|| self.node.data.join("archive"))
+    }
+
+    /// Where the key is that seals secrets on the disk.
+    pub(crate) fn key(&self) -> Result<vault::Source, Failure> {
+        match &self.node.key {
+            None => Ok(vault::Source::File(self.store_folder().join(store_sqlite::KEY_FILE))),
+            Some(text) => text.parse().map_err(|e| Failure::setup(format!("node.key: {e}"))),
+        }
     }
 
     /// Where the register, history and accounts are kept.

@@ -23,6 +23,8 @@ pub(crate) struct Args {
 enum Action {
     /// Read and verify every record. Exit status 1 if one is damaged.
     Check,
+    /// Sign with a new key from now on; the old one vouches for it in the manifests. While the service is stopped.
+    ChangeKey,
     /// Make the index anew from the segments alone.
     Rebuild,
     /// Print the signed manifests, to be kept where nobody of this machine can change them. Works while the service runs.
@@ -47,7 +49,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
     let named = |e: archive::ArchiveError| Failure::setup(format!("archive {}: {e}", folder.display()));
     match args.action {
         Action::Check => {
-            let archive = archive::Archive::open(&folder, node::archive_config(&config)).await.map_err(named)?;
+            let archive = archive::Archive::open(&folder, node::archive_config(&config)?).await.map_err(named)?;
             let report = archive.check(|_| ()).await.map_err(named)?;
             archive.close().await;
             if args.json {
@@ -89,8 +91,16 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
             }
             Ok(if differences.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
         }
+        Action::ChangeKey => {
+            let [old, new] =
+                archive::Archive::change_key(&folder, node::archive_config(&config)?).await.map_err(named)?;
+            output::line(format_args!("signed until now with {}", hex(&old)));
+            output::line(format_args!("signs from now on with {}", hex(&new)));
+            output::line("keep the new node.pub outside, beside the old one");
+            Ok(ExitCode::SUCCESS)
+        }
         Action::Rebuild => {
-            let report = archive::Archive::rebuild(&folder, node::archive_config(&config)).await.map_err(named)?;
+            let report = archive::Archive::rebuild(&folder, node::archive_config(&config)?).await.map_err(named)?;
             if args.json {
                 output::json(&report);
             } else {
@@ -99,4 +109,8 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
             Ok(ExitCode::SUCCESS)
         }
     }
+}
+
+fn hex(key: &[u8; 32]) -> String {
+    key.iter().map(|byte| format!("{byte:02x}")).collect()
 }

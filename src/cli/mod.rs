@@ -4,6 +4,7 @@ mod archive;
 mod demo;
 mod import;
 mod probe;
+mod secret;
 mod serve;
 pub(crate) mod sim;
 mod user;
@@ -35,6 +36,8 @@ enum Command {
     User(user::Args),
     /// Check the snapshot archive, or rebuild its index.
     Archive(archive::Args),
+    /// Seal a secret for the config file, or change the key that seals.
+    Secret(secret::Args),
     /// Check an evidence package: authentic, or exactly what was altered.
     Verify(verify::Args),
     /// Run simulated cameras; used by `demo`.
@@ -55,6 +58,7 @@ impl Cli {
             Command::Probe(args) => block_on(probe::run(args)),
             Command::User(args) => block_on(user::run(args)),
             Command::Archive(args) => block_on(archive::run(args)),
+            Command::Secret(args) => block_on(secret::run(args)),
             Command::Verify(args) => block_on(verify::run(args)),
             Command::Sim(args) => block_on(sim::run(args)),
         }

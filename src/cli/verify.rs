@@ -26,7 +26,8 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
     let named = |e| Failure::setup(format!("{}: {e}", args.file.display()));
     let file = File::open(&args.file).map_err(named)?;
     let mut verdict = evidence::verify_package(BufReader::new(file)).map_err(named)?;
-    if let Some(expected) = expected.filter(|expected| *expected != verdict.key && !verdict.key.is_empty()) {
+    let known = |key: &String| *key == verdict.key || verdict.other_keys.contains(key);
+    if let Some(expected) = expected.filter(|expected| !known(expected) && !verdict.key.is_empty()) {
         let what = format!("signed with the key {}, not with {expected}: perhaps by somebody else", verdict.key);
         verdict.faults.push(evidence::Fault { file: None, what });
         verdict.authentic = false;
@@ -55,6 +56,9 @@ fn tell(file: &Path, verdict: &Verdict, key_known: bool) {
             verdict.node
         ));
         output::line(format_args!("signed with {}", verdict.key));
+        for key in &verdict.other_keys {
+            output::line(format_args!("which took over from {key}"));
+        }
     }
     let file = file.display();
     match (verdict.authentic, key_known) {

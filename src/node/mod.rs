@@ -14,6 +14,7 @@ mod own;
 mod owner;
 mod recorder;
 mod reverify;
+pub(crate) mod secrets;
 mod shelf;
 mod takes;
 
@@ -71,11 +72,13 @@ impl Node {
         let doors = web::Doors { pages, tls, redirect, metrics };
         let breached = read_breached(&config)?;
         let store = open_store(&config).await?;
-        let archive = archive::Archive::open(&config.archive_folder(), archive_config(&config))
+        let archive = archive::Archive::open(&config.archive_folder(), archive_config(&config)?)
             .await
             .map_err(|e| Failure::setup(format!("archive {}: {e}", config.archive_folder().display())))?;
         let pool = picture::Pool::start(picture_config(&config), own_program()?)
             .map_err(|e| Failure::setup(format!("decoders: {e}")))?;
+        // Both have sealed anew what a changed key left to them.
+        config.key()?.forget_old().map_err(Failure::setup)?;
         let registry = Arc::new(store.registry().await.map_err(Failure::setup)?);
         Ok(Node { config, store, archive, pool, doors, address, registry, breached })
     }
@@ -230,12 +233,26 @@ async fn listen(at: SocketAddr, key: &str) -> Result<TcpListener, Failure> {
 
 /// Opens the store for the service or for a command that works beside it.
 pub(crate) async fn open_store(config: &Config) -> Result<Arc<dyn Store>, Failure> {
-    let store = store_sqlite::SqliteStore::open(&config.store_folder()).await.map_err(Failure::setup)?;
+    let (folder, key) = (config.store_folder(), config.key()?);
+    let store = store_sqlite::SqliteStore::open_with(&folder, &key, None).await.map_err(Failure::setup)?;
     Ok(Arc::new(store))
 }
 
-pub(crate) fn archive_config(config: &Config) -> archive::Config {
-    archive::Config {
+/// What the archive goes by. The node's key is not made here: the store does that at the first start.
+pub(crate) fn archive_config(config: &Config) -> Result<archive::Config, Failure> {
+    let ring = match vault::Keyring::open(&config.key()?, false) {
+        Err(vault::VaultError::Missing(_)) => None,
+        ring => Some(ring.map_err(Failure::setup)?),
+    };
+    archive_config_with(config, ring)
+}
+
+/// The same with a key that is at hand.
+pub(crate) fn archive_config_with(config: &Config, ring: Option<vault::Keyring>) -> Result<archive::Config, Failure> {
+    let remote = secrets::remote(config, ring.as_ref())?;
+    Ok(archive::Config {
+        ring,
+        remote,
         segment_bytes: config.archive.segment_mib << 20,
         commit_every: config.archive.commit_every.0,
         keep_days: config.archive.keep_days,
@@ -243,7 +260,7 @@ pub(crate) fn archive_config(config: &Config) -> archive::Config {
         high_water_percent: config.archive.high_water_percent,
         node: config.node.name.clone(),
         ..archive::Config::default()
-    }
+    })
 }
 
 pub(crate) fn picture_config(config: &Config) -> picture::Config {

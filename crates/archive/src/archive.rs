@@ -10,6 +10,7 @@ use crate::{
     holds,
     proof::{self, Proof},
     record::{self, About, PAYLOAD_MAX, SLOT_MAX, Taken},
+    remote,
     row::Row,
     writer::Writer,
 };
@@ -64,6 +65,18 @@ impl Archive {
         let stats = archive.stats();
         archive.close().await;
         Ok(RebuildReport { records: stats.records, segments: stats.segments, damaged })
+    }
+
+    /// Changes the key that signs; the old one names the new one in the day's manifest. The archive must not be open.
+    /// Says both public keys, old first.
+    ///
+    /// # Errors
+    /// As [`open`](Archive::open). If the manifest cannot be written, the key stays.
+    pub async fn change_key(folder: &Path, config: Config) -> Result<[[u8; 32]; 2], ArchiveError> {
+        let archive = Archive::open(folder, config).await?;
+        let changed = archive.ask(Command::ChangeKey).await;
+        archive.close().await;
+        changed
     }
 
     /// Stores a snapshot. Resolves when it is on the medium and can be found, at most about
@@ -236,8 +249,8 @@ impl Archive {
     ) -> Result<CheckReport, ArchiveError> {
         let began = tokio::time::Instant::now();
         self.seal().await?;
-        let folder = self.shared.folder.clone();
-        let mut run = blocking(move || check::Run::begin(&folder)).await??;
+        let (folder, far) = (self.shared.folder.clone(), self.shared.reader.far());
+        let mut run = blocking(move || check::Run::begin(&folder, far)).await??;
         loop {
             progress(run.progress());
             let due = began + Duration::from_secs_f64(run.progress().bytes as f64 / bytes_per_second.max(1) as f64);
@@ -250,6 +263,7 @@ impl Archive {
             run = next;
             match more {
                 Checked::Segment(read) => self.compare_with_index(&mut run, &read).await,
+                Checked::Away(why) => return Err(ArchiveError::Away(why)),
                 Checked::End => return Ok(run.report()),
             }
         }
@@ -353,7 +367,7 @@ async fn start(folder: &Path, config: Config, index: Index) -> Result<(Archive, 
         runtime.block_on(async {
             match Writer::open(folder, config, index).await {
                 Ok((writer, damaged)) => {
-                    if ready.send(Ok((writer.shared(), damaged))).is_ok() {
+                    if ready.send(Ok(((writer.shared(), writer.far.clone()), damaged))).is_ok() {
                         writer.run(receiver).await;
                     }
                 }
@@ -362,7 +376,10 @@ async fn start(folder: &Path, config: Config, index: Index) -> Result<(Archive, 
         });
     };
     thread.spawn(run).map_err(ArchiveError::io("start the writer of", named))?;
-    let (shared, damaged) = opened.await.map_err(|_| ArchiveError::Closed)??;
+    let ((shared, far), damaged) = opened.await.map_err(|_| ArchiveError::Closed)??;
+    if let Some(far) = far {
+        tokio::spawn(remote::run(Arc::clone(&shared), far));
+    }
     Ok((Archive { commands, memory: Arc::new(Semaphore::new(QUEUE_KIB)), shared }, damaged))
 }
 

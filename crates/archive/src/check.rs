@@ -6,9 +6,11 @@ use crate::{
     ArchiveError, CheckReport, Progress,
     custody::{Manifest, Sealed, manifest_hash},
     folder::{Day, Folder},
+    keys::line_of,
     merkle::{self, Hash},
     record::Header,
     recover::damage,
+    remote::{Far, is_far, name_of},
     row::Row,
     seal::Seal,
     segment::{self, Found},
@@ -17,15 +19,25 @@ use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     fs::{self, File},
     io,
+    ops::Range,
+    os::unix::fs::FileExt as _,
     path::{Path, PathBuf},
+    sync::{Arc, mpsc},
 };
+use tokio::runtime::Handle;
 
 /// Most damages that are named; a disk that lost more is told by the first ones.
 const NAMED_MAX: usize = 10_000;
 
+/// Bytes read at once, while those before are being verified.
+const GROUP: u64 = 4 << 20;
+/// Threads that verify at most.
+const VERIFIERS: usize = 4;
+
 /// A check on its way.
 pub(crate) struct Run {
     folder: Folder,
+    far: Option<Arc<Far>>,
     segments: std::vec::IntoIter<(u64, PathBuf)>,
     progress: Progress,
     report: CheckReport,
@@ -38,7 +50,30 @@ pub(crate) struct Run {
 /// What one step did.
 pub(crate) enum Checked {
     Segment(SegmentRead),
+    /// The object store does not give what only it has: nothing can be said.
+    Away(String),
     End,
+}
+
+/// Where a segment's bytes come from.
+enum Source {
+    Here(File),
+    Far(Arc<Far>, String, Handle),
+}
+
+impl Source {
+    fn read(&self, range: Range<u64>, into: &mut Vec<u8>) -> io::Result<()> {
+        match self {
+            Source::Here(file) => {
+                into.resize(usize::try_from(range.end - range.start).map_err(io::Error::other)?, 0);
+                file.read_exact_at(into, range.start)
+            }
+            Source::Far(far, name, runtime) => {
+                *into = runtime.block_on(far.store.read(name, range)).map_err(io::Error::other)?.into();
+                Ok(())
+            }
+        }
+    }
 }
 
 /// A segment's records as they are, to be compared with the index.
@@ -51,12 +86,13 @@ pub(crate) struct SegmentRead {
 
 impl Run {
     /// Lists what there is and verifies the manifests.
-    pub(crate) fn begin(folder: &Folder) -> Result<Run, ArchiveError> {
+    pub(crate) fn begin(folder: &Folder, far: Option<Arc<Far>>) -> Result<Run, ArchiveError> {
         let segments: Vec<(u64, PathBuf)> = folder.segments()?.into_iter().collect();
         let sizes = segments.iter().filter_map(|(_, path)| fs::metadata(path).ok()).map(|m| m.len());
         let progress = Progress { of_segments: segments.len() as u64, of_bytes: sizes.sum(), ..Progress::default() };
         let mut run = Run {
             folder: folder.clone(),
+            far,
             segments: segments.into_iter(),
             progress,
             report: CheckReport::default(),
@@ -84,6 +120,9 @@ impl Run {
         self.progress.bytes += bytes;
         self.report.segments += 1;
         self.report.bytes += bytes;
+        if let (Err(error), true) = (&read, is_far(&path)) {
+            return Checked::Away(error.to_string());
+        }
         let headers = read.unwrap_or_else(|error| {
             // Retention may have dropped it in the meantime.
             if error.kind() != io::ErrorKind::NotFound {
@@ -139,17 +178,19 @@ impl Run {
                 if merkle::root(&footer.leaves()) != seal.root {
                     self.name(file, seal.footer_at, None, "the Merkle root is not that of the records".to_owned());
                 }
-                let handle = File::open(path)?;
                 let mut headers = Vec::with_capacity(footer.kept.len());
                 for kept in &footer.kept {
                     match Header::decode(&kept.header, number, kept.offset) {
-                        Ok(header) => {
-                            self.record(&handle, &header, file)?;
-                            headers.push(header);
-                        }
+                        Ok(header) => headers.push(header),
                         Err(fault) => self.name(file, kept.offset, None, fault.to_string()),
                     }
                 }
+                let source = match (is_far(path), &self.far) {
+                    (false, _) => Source::Here(File::open(path)?),
+                    (true, Some(far)) => Source::Far(Arc::clone(far), name_of(file, &seal.root), Handle::current()),
+                    (true, None) => return Err(io::Error::other("it is in the object store, and none is configured")),
+                };
+                self.records(&source, &headers, file)?;
                 Ok(headers)
             }
             Found::Open if self.on_record.contains_key(&number) => {
@@ -174,11 +215,65 @@ impl Run {
         Ok(headers)
     }
 
-    fn record(&mut self, handle: &File, header: &Header, file: &str) -> io::Result<()> {
-        match segment::read_record(handle, header.segment, header.offset, header.payload)? {
-            Ok((stored, _)) if stored == *header => self.report.records += 1,
-            Ok(_) => self.name(file, header.offset, Some(header), "the footer speaks of another record".to_owned()),
-            Err(fault) => self.name(file, header.offset, Some(header), fault.to_string()),
+    /// Reads and verifies the records of a sealed segment: one thread reads ahead, the others hash.
+    fn records(&mut self, source: &Source, headers: &[Header], file: &str) -> io::Result<()> {
+        let groups = groups(headers);
+        let verifiers = std::thread::available_parallelism().map_or(1, usize::from).min(VERIFIERS);
+        let faults = std::thread::scope(|scope| {
+            let (full, ready) = mpsc::sync_channel::<io::Result<(Range<usize>, Vec<u8>)>>(1);
+            let (back, empty) = mpsc::channel::<Vec<u8>>();
+            scope.spawn(move || {
+                for group in groups {
+                    let range = headers[group.start].offset..end(&headers[group.end - 1]);
+                    let mut bytes = empty.try_recv().unwrap_or_default();
+                    let read = source.read(range, &mut bytes).map(|()| (group, bytes));
+                    if full.send(read).is_err() {
+                        return;
+                    }
+                }
+            });
+            let mut faults = Vec::new();
+            for read in ready {
+                let (group, bytes) = match read {
+                    Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+                    read => read?,
+                };
+                let (headers, start) = (&headers[group.clone()], headers[group.start].offset);
+                let bytes_of =
+                    |header: &Header| &bytes[usize::try_from(header.offset - start).expect("in the group")..];
+                let share = headers.len().div_ceil(verifiers);
+                std::thread::scope(|scope| {
+                    let rest: Vec<_> =
+                        headers.chunks(share).skip(1).map(|some| scope.spawn(move || faulty(some, bytes_of))).collect();
+                    let first = headers.chunks(share).next().map(|some| faulty(some, bytes_of));
+                    faults.extend(first.into_iter().flatten());
+                    rest.into_iter().for_each(|thread| faults.extend(thread.join().expect("verifying does not panic")));
+                });
+                // The reader takes it back; if it has ended, nothing is lost.
+                let _ = back.send(bytes);
+            }
+            Ok::<_, io::Error>(Some(faults))
+        })?;
+        let Some(faults) = faults else { return self.short(source, headers, file) };
+        self.report.records += (headers.len() - faults.len()) as u64;
+        for (header, what) in faults {
+            self.name(file, header.offset, Some(header), what);
+        }
+        Ok(())
+    }
+
+    /// The file ends before its footer says: record by record.
+    fn short(&mut self, source: &Source, headers: &[Header], file: &str) -> io::Result<()> {
+        for header in headers {
+            let mut bytes = Vec::new();
+            match source.read(header.offset..end(header), &mut bytes) {
+                Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => bytes.clear(),
+                read => read?,
+            }
+            match faulty(std::slice::from_ref(header), |_| &bytes).pop() {
+                Some((header, what)) => self.name(file, header.offset, Some(header), what),
+                None => self.report.records += 1,
+            }
         }
         Ok(())
     }
@@ -206,6 +301,7 @@ impl Run {
         }
         let mut purged = BTreeSet::new();
         let mut previous: Option<Hash> = None;
+        let mut key: Option<[u8; 32]> = None;
         for day in Folder::days(&folder, "txt")? {
             let path = self.folder.manifest(day);
             let file = self.folder.relative(&path);
@@ -216,6 +312,11 @@ impl Run {
                     if previous.is_some_and(|p| p != manifest.previous) {
                         self.name(&file, 0, None, "it does not follow the manifest before it".to_owned());
                     }
+                    if key.is_some_and(|k| !line_of(manifest.key, &manifest.handovers).contains(&k)) {
+                        let what = "it is signed with another key, and the key before did not hand over to that";
+                        self.name(&file, 0, None, what.to_owned());
+                    }
+                    key = Some(manifest.key);
                     self.on_record.extend(manifest.sealed.into_iter().map(|s| (s.segment, s)));
                     purged.extend(manifest.purged.into_iter().map(|p| p.segment));
                 }
@@ -260,4 +361,31 @@ impl Run {
             self.report.damaged.push(damage(file.to_owned(), offset, header, what));
         }
     }
+}
+
+/// Where a record ends.
+fn end(header: &Header) -> u64 {
+    header.offset + header.record_length()
+}
+
+/// Consecutive records that are read at once.
+fn groups(headers: &[Header]) -> Vec<Range<usize>> {
+    let mut groups: Vec<Range<usize>> = Vec::new();
+    for (at, header) in headers.iter().enumerate() {
+        match groups.last_mut() {
+            Some(group) if end(header).saturating_sub(headers[group.start].offset) <= GROUP => group.end = at + 1,
+            _ => groups.push(at..at + 1),
+        }
+    }
+    groups
+}
+
+/// Those of some records that are not as they were written, and why.
+fn faulty<'h, 'b>(headers: &'h [Header], bytes_of: impl Fn(&Header) -> &'b [u8]) -> Vec<(&'h Header, String)> {
+    let fault = |header: &Header| match crate::record::parse(bytes_of(header), header.segment, header.offset) {
+        Ok((stored, _)) if stored == *header => None,
+        Ok(_) => Some("the footer speaks of another record".to_owned()),
+        Err(fault) => Some(fault.to_string()),
+    };
+    headers.iter().filter_map(|header| fault(header).map(|what| (header, what))).collect()
 }

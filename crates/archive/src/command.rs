@@ -1,7 +1,7 @@
 //! What callers and the writer share: the commands that go one way, and what is published the other way.
 
 use crate::{
-    ArchiveError, Hold, Stats,
+    ArchiveError, Hold, RemoteStats, Stats,
     custody::AuditHead,
     folder::Folder,
     holds,
@@ -30,6 +30,8 @@ pub(crate) enum Command {
     Hold(holds::Change, oneshot::Sender<Result<Hold, ArchiveError>>),
     /// Name the head of the audit log in the day's manifest.
     Anchor(AuditHead, oneshot::Sender<Result<(), ArchiveError>>),
+    /// Sign with a new key from now on.
+    ChangeKey(oneshot::Sender<Result<[[u8; 32]; 2], ArchiveError>>),
     Close(oneshot::Sender<()>),
 }
 
@@ -69,6 +71,11 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn holds(&self) -> Vec<Hold> {
         self.holds.read().expect("no holder panics").clone()
+    }
+
+    /// Changes what is told of the object store.
+    pub(crate) fn remote_stats(&self, change: impl FnOnce(&mut RemoteStats)) {
+        change(self.stats().remote.get_or_insert_default());
     }
 
     pub(crate) fn stats(&self) -> MutexGuard<'_, Stats> {

@@ -1,11 +1,10 @@
 //! Settings of one archive folder, and what they must not be.
 
-use serde::{Deserialize, Serialize};
+use crate::RemoteConfig;
 use std::time::Duration;
 
 /// How the archive cuts, commits and keeps. All of it may change between two starts.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Clone, Debug)]
 pub struct Config {
     /// Size in bytes at which a segment is sealed (it is also sealed at the full hour). This much is preallocated.
     pub segment_bytes: u64,
@@ -27,6 +26,10 @@ pub struct Config {
     pub reserve_bytes: u64,
     /// Name of this node, written into every segment and manifest.
     pub node: String,
+    /// The node's key, which seals the signing key on the disk; `None` leaves that open, for its owner only.
+    pub ring: Option<vault::Keyring>,
+    /// The object store that sealed segments are put into, if any.
+    pub remote: Option<RemoteConfig>,
 }
 
 impl Default for Config {
@@ -41,6 +44,8 @@ impl Default for Config {
             high_water_percent: 90,
             reserve_bytes: 256 << 20,
             node: "node".to_owned(),
+            ring: None,
+            remote: None,
         }
     }
 }
@@ -69,6 +74,11 @@ impl Config {
             ((1..=100).contains(&self.high_water_percent), "high_water_percent", "1 to 100"),
             ((1..=64).contains(&self.node.len()), "node", "1 to 64 bytes"),
             (!self.node.chars().any(char::is_control), "node", "free of control characters"),
+            (
+                self.remote.as_ref().is_none_or(|r| r.local_bytes.is_none_or(|most| most >= 4 * self.segment_bytes)),
+                "s3.local_gib",
+                "at least four segments",
+            ),
         ];
         match rules.into_iter().find(|(holds, ..)| !holds) {
             Some((_, key, expected)) => Err(ConfigFault { key, expected }),

@@ -12,17 +12,15 @@ use crate::{
     ArchiveError,
     folder::{Day, Folder, replace_file},
     index::Catalogued,
+    keys::{self, Handover},
     merkle::Hash,
 };
-use ed25519_dalek::{
-    Signer as _, SigningKey, VerifyingKey,
-    pkcs8::{DecodePrivateKey as _, EncodePrivateKey as _, EncodePublicKey as _, spki::der::pem::LineEnding},
-};
+use ed25519_dalek::{Signer as _, SigningKey, VerifyingKey};
 use fleet::Wall;
-use rand::TryRngCore as _;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use std::{collections::BTreeMap, fs, io, path::Path};
+use std::{collections::BTreeMap, fs};
+use vault::Keyring;
 
 const VERSION: u32 = 1;
 
@@ -42,6 +40,9 @@ pub(crate) struct Manifest {
     pub(crate) key: [u8; 32],
     pub(crate) sealed: Vec<Sealed>,
     pub(crate) purged: Vec<Purged>,
+    /// Changes of the key that signs, this day.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) handovers: Vec<Handover>,
     /// How far the audit log had come: whoever shortens it or writes it anew contradicts this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) audit: Option<AuditHead>,
@@ -130,6 +131,7 @@ pub(crate) struct Custody {
     folder: Folder,
     node: String,
     key: SigningKey,
+    ring: Option<Keyring>,
     /// The newest manifest and its day. Older ones are never written again, even if the clock steps back to them.
     newest: Option<(Day, Manifest)>,
     /// What a manifest of a new day refers to.
@@ -142,12 +144,13 @@ pub(crate) struct Custody {
 
 impl Custody {
     /// Reads the key, or makes it at first start, and the newest manifests.
-    pub(crate) fn open(folder: &Folder, node: &str) -> Result<Custody, ArchiveError> {
-        let key = read_or_make_key(folder)?;
+    pub(crate) fn open(folder: &Folder, node: &str, ring: Option<&Keyring>) -> Result<Custody, ArchiveError> {
+        let key = keys::read_or_make(folder, ring)?;
         let mut custody = Custody {
             folder: folder.clone(),
             node: node.to_owned(),
             key,
+            ring: ring.cloned(),
             newest: None,
             last: [0; 32],
             head: (0, [0; 32]),
@@ -184,7 +187,35 @@ impl Custody {
                 }
             }
         }
+        custody.finish_change_of_key()?;
         Ok(custody)
+    }
+
+    /// A change of key that a crash interrupted counts if a manifest tells of it.
+    fn finish_change_of_key(&mut self) -> Result<(), ArchiveError> {
+        let Some(next) = keys::next(&self.folder, self.ring.as_ref())? else { return Ok(()) };
+        let public = next.verifying_key().to_bytes();
+        if self.newest.as_ref().is_some_and(|(_, manifest)| manifest.key == public) {
+            keys::adopt_next(&self.folder, &next)?;
+            self.key = next;
+            return Ok(());
+        }
+        keys::drop_next(&self.folder)
+    }
+
+    /// Signs with a new key from now on, which the present one names in the day's manifest. Hands back both, old first.
+    pub(crate) fn change_key(&mut self, now: Wall) -> Result<[[u8; 32]; 2], ArchiveError> {
+        let next = keys::make_next(&self.folder, self.ring.as_ref())?;
+        let handover = Handover::new(&self.key, &next, now);
+        let both = [handover.from, handover.to];
+        let old = std::mem::replace(&mut self.key, next.clone());
+        if let Err(error) = self.write(now, |manifest| manifest.handovers.push(handover)) {
+            self.key = old;
+            keys::drop_next(&self.folder)?;
+            return Err(error);
+        }
+        keys::adopt_next(&self.folder, &next)?;
+        Ok(both)
     }
 
     /// The key that signs, for evidence packages.
@@ -205,20 +236,6 @@ impl Custody {
     /// Segments whose purge the newest manifest records. One that a crash interrupted is among them.
     pub(crate) fn newest_purges(&self) -> impl Iterator<Item = u64> {
         self.newest.iter().flat_map(|(_, manifest)| manifest.purged.iter().map(|p| p.segment))
-    }
-
-    /// Every segment that some manifest says was sealed, and whether it was purged.
-    pub(crate) fn history(&self) -> Result<History, ArchiveError> {
-        let mut history = History::default();
-        for day in Folder::days(&self.folder.manifests(), "txt")? {
-            let path = self.folder.manifest(day);
-            let text = fs::read_to_string(&path).map_err(ArchiveError::io("read", &path))?;
-            if let Ok(manifest) = Manifest::parse(&text) {
-                history.sealed.extend(manifest.sealed.into_iter().map(|s| (s.segment, s)));
-                history.purged.extend(manifest.purged.into_iter().map(|p| (p.segment, p)));
-            }
-        }
-        Ok(history)
     }
 
     /// Puts the seals of the catalog on record that are not yet. Called again after an error, it catches up.
@@ -275,6 +292,7 @@ impl Custody {
                     key: [0; 32],
                     sealed: Vec::new(),
                     purged: Vec::new(),
+                    handovers: Vec::new(),
                     audit: None,
                 };
                 (today, fresh)
@@ -291,44 +309,25 @@ impl Custody {
     }
 }
 
+/// Every segment that some manifest says was sealed, and whether it was purged.
+pub(crate) fn history(folder: &Folder) -> Result<History, ArchiveError> {
+    let mut history = History::default();
+    for day in Folder::days(&folder.manifests(), "txt")? {
+        let path = folder.manifest(day);
+        let text = fs::read_to_string(&path).map_err(ArchiveError::io("read", &path))?;
+        if let Ok(manifest) = Manifest::parse(&text) {
+            history.sealed.extend(manifest.sealed.into_iter().map(|s| (s.segment, s)));
+            history.purged.extend(manifest.purged.into_iter().map(|p| (p.segment, p)));
+            history.handovers.extend(manifest.handovers);
+        }
+    }
+    Ok(history)
+}
+
 /// What all manifests together say.
 #[derive(Default)]
 pub(crate) struct History {
     pub(crate) sealed: BTreeMap<u64, Sealed>,
     pub(crate) purged: BTreeMap<u64, Purged>,
-}
-
-fn read_or_make_key(folder: &Folder) -> Result<SigningKey, ArchiveError> {
-    let path = folder.key();
-    let unusable =
-        |what: &str| ArchiveError::io("use", &path)(io::Error::new(io::ErrorKind::InvalidData, what.to_owned()));
-    match fs::read_to_string(&path) {
-        Ok(text) => {
-            if others_may_read(&path).map_err(ArchiveError::io("look at", &path))? {
-                return Err(unusable("others may read this key; set its mode to 0600"));
-            }
-            SigningKey::from_pkcs8_pem(&text).map_err(|_| unusable("not an Ed25519 key in PKCS #8 PEM"))
-        }
-        Err(e) if e.kind() == io::ErrorKind::NotFound => {
-            let mut secret = [0; 32];
-            rand::rngs::OsRng
-                .try_fill_bytes(&mut secret)
-                .map_err(|e| ArchiveError::io("make", &path)(io::Error::other(e.to_string())))?;
-            let key = SigningKey::from_bytes(&secret);
-            let private = key.to_pkcs8_pem(LineEnding::LF).map_err(|_| unusable("the key cannot be written down"))?;
-            let public = key.verifying_key().to_public_key_pem(LineEnding::LF);
-            let public = public.map_err(|_| unusable("the key cannot be written down"))?;
-            replace_file(&path, private.as_bytes(), 0o600).map_err(ArchiveError::io("write", &path))?;
-            let path = folder.public_key();
-            replace_file(&path, public.as_bytes(), 0o644).map_err(ArchiveError::io("write", path))?;
-            tracing::info!(key = hex::encode(key.verifying_key().to_bytes()), "made this node's signing key");
-            Ok(key)
-        }
-        Err(e) => Err(ArchiveError::io("read", &path)(e)),
-    }
-}
-
-fn others_may_read(path: &Path) -> io::Result<bool> {
-    use std::os::unix::fs::PermissionsExt;
-    Ok(fs::metadata(path)?.permissions().mode() & 0o077 != 0)
+    pub(crate) handovers: Vec<Handover>,
 }

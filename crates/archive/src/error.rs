@@ -48,6 +48,9 @@ pub enum ArchiveError {
     /// The writer did not answer in time. The snapshot may or may not be stored; sending it again is safe.
     #[error("archive did not answer within {0} s")]
     Slow(u64),
+    /// The picture is in the object store only, and that does not give it.
+    #[error("the picture is in the object store: {0}")]
+    Away(String),
     /// The archive is closed.
     #[error("archive closed")]
     Closed,

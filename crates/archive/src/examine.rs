@@ -4,6 +4,7 @@ use crate::{
     Archive, ArchiveError, Proof, ProofFault, SnapshotId,
     custody::{Manifest, manifest_hash},
     folder::{Day, Folder},
+    keys::line_of,
     merkle,
     seal::{SEAL, Seal},
 };
@@ -159,6 +160,7 @@ fn look(
 fn chain(folder: &Folder, day: &str) -> Result<Result<String, String>, ArchiveError> {
     let days: Vec<Day> = Folder::days(&folder.manifests(), "txt")?;
     let mut before: Option<merkle::Hash> = None;
+    let mut key: Option<[u8; 32]> = None;
     let (mut count, mut newest) = (0, String::new());
     for named in days.into_iter().filter(|d| d.to_string().as_str() >= day) {
         let path = folder.manifest(named);
@@ -168,7 +170,10 @@ fn chain(folder: &Folder, day: &str) -> Result<Result<String, String>, ArchiveEr
             Ok(manifest) if before.is_some_and(|hash| manifest.previous != hash) => {
                 return Ok(Err(format!("manifest {named} does not refer to the one before it")));
             }
-            Ok(_) => {}
+            Ok(manifest) if key.is_some_and(|k| !line_of(manifest.key, &manifest.handovers).contains(&k)) => {
+                return Ok(Err(format!("manifest {named} is signed with a key that was not handed over to")));
+            }
+            Ok(manifest) => key = Some(manifest.key),
         }
         before = Some(manifest_hash(&text));
         count += 1;

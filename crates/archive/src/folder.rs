@@ -1,6 +1,6 @@
 //! The archive's folder: where each file lies, who may open it, and how its names become durable.
 
-use crate::ArchiveError;
+use crate::{ArchiveError, remote::is_far};
 use fleet::Wall;
 use std::{
     collections::BTreeMap,
@@ -73,6 +73,10 @@ impl Folder {
         self.root.join("node.key")
     }
 
+    pub(crate) fn next_key(&self) -> PathBuf {
+        self.root.join("node.key.next")
+    }
+
     pub(crate) fn public_key(&self) -> PathBuf {
         self.root.join("node.pub")
     }
@@ -91,6 +95,10 @@ impl Folder {
 
     pub(crate) fn last_check(&self) -> PathBuf {
         self.root.join("last-check.json")
+    }
+
+    pub(crate) fn remote(&self) -> PathBuf {
+        self.root.join("remote.json")
     }
 
     pub(crate) fn holds(&self) -> PathBuf {
@@ -119,7 +127,8 @@ impl Folder {
         path.strip_prefix(&self.root).unwrap_or(path).to_string_lossy().into_owned()
     }
 
-    /// Every segment file by its number. Files with other names are not ours and are left alone.
+    /// Every segment file by its number; the skeleton of one whose pictures are in the object store. While both are
+    /// there, the segment itself. Files with other names are not ours and are left alone.
     pub(crate) fn segments(&self) -> Result<BTreeMap<u64, PathBuf>, ArchiveError> {
         let mut found = BTreeMap::new();
         let mut folders = vec![(self.root.join("segments"), 0)];
@@ -131,6 +140,7 @@ impl Folder {
                     folders.push((entry.path(), depth + 1));
                 } else if kind.is_file()
                     && let Some(number) = segment_number(&entry.path())
+                    && !(is_far(&entry.path()) && found.contains_key(&number))
                 {
                     found.insert(number, entry.path());
                 }
@@ -182,7 +192,8 @@ impl Space {
 }
 
 fn segment_number(path: &Path) -> Option<u64> {
-    let stem = path.file_name()?.to_str()?.strip_suffix(".seg")?;
+    let name = path.file_name()?.to_str()?;
+    let stem = name.strip_suffix(".seg").or_else(|| name.strip_suffix(".far"))?;
     let (hour, number) = stem.split_once('-')?;
     let digits = |text: &str, length: usize| text.len() >= length && text.bytes().all(|b| b.is_ascii_digit());
     if !digits(hour, 2) || !digits(number, 10) {
@@ -273,6 +284,7 @@ mod tests {
         let path = Folder::new(Path::new("a")).new_segment(42, at);
         assert_eq!(path, Path::new("a/segments/2026/11/24/03-0000000042.seg"));
         assert_eq!(segment_number(&path), Some(42));
+        assert_eq!(segment_number(&path.with_extension("far")), Some(42));
         for not_ours in ["x.seg", "03-42.seg", "03-0000000042.seg.new", "-0000000042.seg", "03-000000004x.seg"] {
             assert_eq!(segment_number(Path::new(not_ours)), None, "{not_ours}");
         }

@@ -2,12 +2,13 @@
 //!
 //! ```text
 //! <folder>/lock                       one process at a time
-//!          node.key, node.pub         Ed25519 key of this node, made at first start
-//!          segments/2026/11/24/03-0000000042.seg
+//!          node.key, node.pub         Ed25519 key that signs, made at first start, sealed
+//!          segments/2026/11/24/03-0000000042.seg   or .far: only its frame, the pictures are in the object store
 //!          index/2026-11-24.db        rows of that UTC day; a cache, rebuilt from the segments
 //!          index/catalog.db           which sealed segments the day files already hold
 //!          manifests/2026-11-24.txt   seals and purges of that day, and the head of the audit log, signed
 //!          holds.json                 ranges that retention leaves alone
+//!          remote.json                what the object store has; a cache
 //! ```
 //!
 //! What is promised: [`Archive::append`] resolves only after the record is on the medium (`fdatasync`) and can be
@@ -32,6 +33,7 @@ mod folder;
 pub mod fuzzing;
 mod holds;
 mod index;
+mod keys;
 mod manifests;
 mod merkle;
 mod model;
@@ -40,6 +42,7 @@ mod query;
 mod reader;
 mod record;
 mod recover;
+mod remote;
 mod retention;
 mod row;
 mod seal;
@@ -58,4 +61,5 @@ pub use manifests::{ManifestText, compare_manifest, manifests};
 pub use model::{Entry, Gap, NewSnapshot, Snapshot, SnapshotId, SnapshotIdError, SnapshotRef};
 pub use proof::{Proof, ProofFault, Proven};
 pub use query::{Cursor, CursorError, Kind, Page, SnapshotQuery};
+pub use remote::{RemoteConfig, RemoteState, RemoteStats};
 pub use stats::{CheckReport, Damage, LastCheck, Progress, RebuildReport, State, Stats};

@@ -2,14 +2,17 @@
 //!
 //! Reading goes through the index to the segment; what is handed out was verified against the record's own SHA-256
 //! and against the row that led there. A row can be wrong (the index is a cache); then nothing is served.
+//!
+//! What the page cache holds is read at once, on the caller's thread; only what must come from the disk goes to another.
 
 use crate::{
     ArchiveError, Cursor, Entry, Kind, Page, Snapshot, SnapshotId, SnapshotQuery, SnapshotRef,
     folder::{Day, Folder},
     index::index_error,
-    record::PAYLOAD_MAX,
+    merkle::Hash,
+    record::{self, HEADER, PAYLOAD_MAX},
+    remote::{Far, is_far, name_of},
     row::{self, Row},
-    segment,
 };
 use bytes::Bytes;
 use fleet::{CameraId, Status, Wall};
@@ -21,11 +24,19 @@ use sqlx::{
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs::File,
-    path::PathBuf,
-    sync::{Mutex, MutexGuard, RwLock},
+    io::{self, IoSliceMut},
+    os::unix::fs::FileExt as _,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, RwLock},
     time::{Duration, Instant},
 };
 
+/// Segment files that stay open for reading.
+const OPEN_SEGMENTS: usize = 64;
+/// A picture up to this many bytes is verified on the caller's thread.
+const VERIFIED_HERE: usize = 1 << 20;
+/// Longest wait for the object store.
+const FAR_WITHIN: Duration = Duration::from_secs(25);
 /// Day files that stay open for reading.
 const OPEN_DAYS: usize = 16;
 /// Readers of one day at once.
@@ -38,24 +49,64 @@ const PAUSE_AFTER: Duration = Duration::from_secs(2);
 pub(crate) struct Known {
     /// Days that have an index.
     pub(crate) days: BTreeSet<Day>,
-    /// Where each segment's file is.
-    pub(crate) segments: BTreeMap<u64, PathBuf>,
+    /// Where each segment is.
+    pub(crate) segments: BTreeMap<u64, Held>,
+}
+
+/// One segment as it is kept.
+#[derive(Clone, Debug)]
+pub(crate) struct Held {
+    /// Its file, or its skeleton.
+    pub(crate) path: PathBuf,
+    /// What is known of it once it is sealed.
+    pub(crate) sealed: Option<SealedAs>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct SealedAs {
+    pub(crate) bytes: u64,
+    pub(crate) root: Hash,
 }
 
 pub(crate) struct Reader {
     folder: Folder,
     known: RwLock<Known>,
     pools: Mutex<Vec<(Day, SqlitePool)>>,
+    /// Most recently used last.
+    files: Mutex<Vec<(u64, Arc<File>)>>,
+    far: Option<Arc<Far>>,
 }
 
 impl Reader {
-    pub(crate) fn new(folder: Folder, known: Known) -> Reader {
-        Reader { folder, known: RwLock::new(known), pools: Mutex::new(Vec::new()) }
+    pub(crate) fn new(folder: Folder, known: Known, far: Option<Arc<Far>>) -> Reader {
+        Reader { folder, known: RwLock::new(known), pools: Mutex::default(), files: Mutex::default(), far }
     }
 
     /// Lets the writer tell what is new.
     pub(crate) fn tell(&self, news: impl FnOnce(&mut Known)) {
         news(&mut self.known.write().expect("no holder panics"));
+    }
+
+    /// A segment is elsewhere now, or nowhere: what is open of it would hold its space.
+    pub(crate) fn moved(&self, number: u64, to: Option<Held>) {
+        self.tell(|known| match to {
+            Some(held) => drop(known.segments.insert(number, held)),
+            None => drop(known.segments.remove(&number)),
+        });
+        self.files().retain(|(open, _)| *open != number);
+    }
+
+    pub(crate) fn far(&self) -> Option<Arc<Far>> {
+        self.far.clone()
+    }
+
+    /// Every segment.
+    pub(crate) fn held(&self) -> BTreeMap<u64, Held> {
+        self.known.read().expect("no holder panics").segments.clone()
+    }
+
+    fn files(&self) -> MutexGuard<'_, Vec<(u64, Arc<File>)>> {
+        self.files.lock().expect("no holder panics")
     }
 
     /// Closes what is open of a day that is being dropped.
@@ -68,6 +119,7 @@ impl Reader {
 
     /// Closes everything.
     pub(crate) async fn close(&self) {
+        self.files().clear();
         let pools = std::mem::take(&mut *self.pools());
         for (_, pool) in pools {
             pool.close().await;
@@ -105,7 +157,15 @@ impl Reader {
 
     /// Rows of one day's index by a query. A day that retention has dropped in the meantime has none.
     async fn rows(&self, day: Day, mut query: QueryBuilder<Sqlite>) -> Result<Vec<Row>, ArchiveError> {
-        let fetched = query.build().persistent(false).fetch_all(&self.pool(day)).await;
+        self.rows_by(day, query.build().persistent(false)).await
+    }
+
+    async fn rows_by(
+        &self,
+        day: Day,
+        query: sqlx::query::Query<'_, Sqlite, sqlx::sqlite::SqliteArguments>,
+    ) -> Result<Vec<Row>, ArchiveError> {
+        let fetched = query.fetch_all(&self.pool(day)).await;
         let rows = match fetched {
             Ok(rows) => rows,
             Err(_) if !self.has_day(day) || !self.folder.day_index(day).exists() => return Ok(Vec::new()),
@@ -218,7 +278,8 @@ impl Reader {
         let mut query = QueryBuilder::new("SELECT ");
         query.push(row::COLUMNS).push(" FROM entry WHERE slot = ").push_bind(slot.0);
         query.push(" AND camera = ").push_bind(i64::from(camera.0));
-        Ok(self.rows(day, query).await?.pop())
+        // Asked for each picture: the statement is kept.
+        Ok(self.rows_by(day, query.build().persistent(true)).await?.pop())
     }
 
     /// The rows of one segment in some days.
@@ -234,14 +295,88 @@ impl Reader {
 
     pub(crate) async fn read(&self, id: &SnapshotId) -> Result<Snapshot, ArchiveError> {
         let row = self.find(id).await?;
-        let path = self.segment(row.header.segment).ok_or(ArchiveError::NotFound)?;
-        let read = tokio::task::spawn_blocking(move || read_row(&path, row));
-        read.await.map_err(|_| ArchiveError::Closed)?
+        let (segment, offset) = row.place();
+        if row.header.payload as usize > PAYLOAD_MAX {
+            let what = "the index names an impossible length".to_owned();
+            return Err(ArchiveError::Damaged { segment, offset, what });
+        }
+        loop {
+            let held = self.known.read().expect("no holder panics").segments.get(&segment).cloned();
+            let held = held.ok_or(ArchiveError::NotFound)?;
+            if is_far(&held.path) {
+                return self.read_far(&held, row).await;
+            }
+            match self.read_here(&held.path, &row).await {
+                // It went into the object store since we looked.
+                Err(ArchiveError::NotFound) if self.segment(segment).is_some_and(|path| path != held.path) => {}
+                bytes => return picture(row, bytes?).await,
+            }
+        }
+    }
+
+    async fn read_here(&self, path: &Path, row: &Row) -> Result<Vec<u8>, ArchiveError> {
+        let (segment, offset) = row.place();
+        let length = usize::try_from(row.header.record_length()).expect("payloads are limited to 32 MiB");
+        let file = match self.opened(segment) {
+            Some(file) => file,
+            None => self.open(segment, path).await?,
+        };
+        let mut bytes = vec![0; length];
+        if cached(&file, &mut bytes, offset) {
+            return Ok(bytes);
+        }
+        let read = tokio::task::spawn_blocking(move || file.read_exact_at(&mut bytes, offset).map(|()| bytes));
+        match read.await.map_err(|_| ArchiveError::Closed)? {
+            // A record cut short is damage, and told as that.
+            Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => Ok(Vec::new()),
+            read => read.map_err(ArchiveError::io("read", path)),
+        }
+    }
+
+    fn opened(&self, number: u64) -> Option<Arc<File>> {
+        let mut files = self.files();
+        let at = files.iter().position(|(n, _)| *n == number)?;
+        let used = files.remove(at);
+        let file = Arc::clone(&used.1);
+        files.push(used);
+        Some(file)
+    }
+
+    async fn open(&self, number: u64, path: &Path) -> Result<Arc<File>, ArchiveError> {
+        let named = path.to_owned();
+        let opened = tokio::task::spawn_blocking(move || File::open(named)).await.map_err(|_| ArchiveError::Closed)?;
+        let file = match opened {
+            // Retention may have dropped it since the index was asked.
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Err(ArchiveError::NotFound),
+            file => Arc::new(file.map_err(ArchiveError::io("open", path))?),
+        };
+        let mut files = self.files();
+        // Only if it still is where it was: nobody would close it again.
+        if self.segment(number).as_deref() == Some(path) {
+            if files.len() >= OPEN_SEGMENTS {
+                files.remove(0);
+            }
+            files.push((number, Arc::clone(&file)));
+        }
+        Ok(file)
+    }
+
+    /// Reads a picture of which only the object store has the bytes.
+    async fn read_far(&self, held: &Held, row: Row) -> Result<Snapshot, ArchiveError> {
+        let (Some(far), Some(sealed)) = (&self.far, &held.sealed) else {
+            return Err(ArchiveError::Away("none is configured".to_owned()));
+        };
+        let name = name_of(&self.folder.relative(&held.path), &sealed.root);
+        let from = row.header.offset;
+        let read = far.store.read(&name, from..from + row.header.record_length());
+        let read = tokio::time::timeout(FAR_WITHIN, read).await;
+        let bytes = read.map_err(|_| ArchiveError::Away(format!("no answer within {} s", FAR_WITHIN.as_secs())))??;
+        picture(row, bytes.into()).await
     }
 
     /// Where a segment's file is.
     pub(crate) fn segment(&self, number: u64) -> Option<PathBuf> {
-        self.known.read().expect("no holder panics").segments.get(&number).cloned()
+        self.known.read().expect("no holder panics").segments.get(&number).map(|held| held.path.clone())
     }
 }
 
@@ -295,24 +430,35 @@ fn select(query: &SnapshotQuery, cameras: Option<&str>) -> QueryBuilder<Sqlite> 
     select
 }
 
-fn read_row(path: &PathBuf, row: Row) -> Result<Snapshot, ArchiveError> {
+/// Fills `bytes` if the page cache has all of it; says whether it has.
+fn cached(file: &File, bytes: &mut [u8], offset: u64) -> bool {
+    let wanted = bytes.len();
+    let read = rustix::io::preadv2(file, &mut [IoSliceMut::new(bytes)], offset, rustix::io::ReadWriteFlags::NOWAIT);
+    read.is_ok_and(|read| read == wanted)
+}
+
+/// The picture in a record's bytes, verified against the record's hash and the row that led there.
+async fn picture(row: Row, bytes: Vec<u8>) -> Result<Snapshot, ArchiveError> {
+    if bytes.len() <= VERIFIED_HERE {
+        return verified(row, bytes);
+    }
+    tokio::task::spawn_blocking(move || verified(row, bytes)).await.map_err(|_| ArchiveError::Closed)?
+}
+
+fn verified(row: Row, bytes: Vec<u8>) -> Result<Snapshot, ArchiveError> {
     let (segment, offset) = row.place();
     let damaged = |what: String| ArchiveError::Damaged { segment, offset, what };
-    if row.header.payload as usize > PAYLOAD_MAX {
-        return Err(damaged("the index names an impossible length".to_owned()));
-    }
-    let file = match File::open(path) {
-        // Retention may have dropped it since the index was asked.
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Err(ArchiveError::NotFound),
-        file => file.map_err(ArchiveError::io("open", path))?,
+    let length = match record::parse(&bytes, segment, offset) {
+        Err(fault) => return Err(damaged(fault.to_string())),
+        Ok((header, _)) if header != row.header => {
+            return Err(damaged("the record is not the one that the index names".to_owned()));
+        }
+        Ok((_, payload)) => payload.len(),
     };
-    let read = segment::read_record(&file, segment, offset, row.header.payload);
-    let (header, data) = read.map_err(ArchiveError::io("read", path))?.map_err(|e| damaged(e.to_string()))?;
-    if header != row.header {
-        return Err(damaged("the record is not the one that the index names".to_owned()));
-    }
     match row.entry() {
-        Entry::Snapshot(reference) => Ok(Snapshot { reference, data: Bytes::from(data) }),
+        Entry::Snapshot(reference) => {
+            Ok(Snapshot { reference, data: Bytes::from(bytes).slice(HEADER..HEADER + length) })
+        }
         Entry::Gap(_) => Err(ArchiveError::NotFound),
     }
 }

@@ -7,11 +7,12 @@
 
 use crate::{
     ArchiveError, Damage,
-    custody::{Custody, History},
+    custody::{Custody, History, history},
     folder::{Day, Folder, sync_folder},
     index::{Catalogued, Index},
     merkle::Hash,
     record::{About, Header},
+    remote::{far_path, is_far},
     row::Row,
     seal::{Footer, Kept, OPENING, Seal},
     segment::{self, Found, Seen},
@@ -46,12 +47,22 @@ pub(crate) async fn recover(
     now: Wall,
 ) -> Result<Recovered, ArchiveError> {
     let files = folder.segments()?;
-    let catalog: BTreeMap<u64, Catalogued> = index.catalog().await?.into_iter().map(|c| (c.number, c)).collect();
+    for path in files.values().filter(|path| !is_far(path) && far_path(path).exists()) {
+        // A crash came between making the skeleton and removing the segment.
+        remove_segment(&far_path(path))?;
+    }
+    let catalog = index.catalog().await?.into_iter().map(|mut c| {
+        if let Some(path) = files.get(&c.number) {
+            c.file = folder.relative(path);
+        }
+        (c.number, c)
+    });
+    let catalog: BTreeMap<u64, Catalogued> = catalog.collect();
     let interrupted = custody.newest_purges().any(|number| files.contains_key(&number));
     let agree = files.keys().eq(catalog.keys()) && !interrupted;
     let mut recovery = Recovery {
         folder,
-        history: if agree { History::default() } else { custody.history()? },
+        history: if agree { History::default() } else { history(folder)? },
         known_days: Folder::days(&folder.index(), "db")?.into_iter().collect(),
         index,
         found: Recovered { head: custody.head(), next_number: 0, catalog, files, damaged: Vec::new() },

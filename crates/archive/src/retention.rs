@@ -21,8 +21,24 @@ pub(crate) async fn make_room(writer: &mut Writer, now: Wall, batch: u64) -> Res
         let no_room = space.free < wanted.saturating_add(writer.config.reserve_bytes);
         let too_many = writer.config.max_bytes.is_some_and(|most| writer.bytes().saturating_add(wanted) > most);
         let high = space.used_percent() >= u64::from(writer.config.high_water_percent);
-        if !(no_room || too_many || high) {
+        let far = writer.far.clone();
+        let local_most = far.and_then(|far| far.config.local_bytes);
+        let spool = local_most.filter(|most| writer.local_bytes().saturating_add(wanted) > *most);
+        if !(no_room || too_many || high || spool.is_some()) {
             return Ok(());
+        }
+        if (no_room || high || spool.is_some())
+            && let Some(number) = writer.oldest_safe()
+        {
+            writer.let_go(number).await?;
+            continue;
+        }
+        if let (Some(most), false) = (spool, no_room || too_many) {
+            return Err(ArchiveError::Full(format!(
+                "the object store does not take what is sealed, and {} MiB wait here, the most that local_gib allows; \
+                 see to the store (its state is under Self)",
+                most >> 20
+            )));
         }
         if let Some(oldest) = oldest_beyond(writer, now, writer.config.keep_days) {
             let reason = match (no_room, too_many) {
@@ -78,7 +94,7 @@ async fn drop_segment(writer: &mut Writer, old: &Catalogued, now: Wall, reason: 
         newest: old.newest,
         reason: reason.to_owned(),
     };
-    let file = writer.folder.root().join(&old.file);
+    let file = writer.shared.reader.segment(old.number).unwrap_or_else(|| writer.folder.root().join(&old.file));
     match writer.custody.purge(purged.clone()) {
         // Not even room for the manifest: only then the purge comes first.
         Err(ArchiveError::Io { source, .. }) if source_is_full(&source) => {
@@ -90,7 +106,10 @@ async fn drop_segment(writer: &mut Writer, old: &Catalogued, now: Wall, reason: 
             remove_segment(&file)?;
         }
     }
-    writer.shared.reader.tell(|known| drop(known.segments.remove(&old.number)));
+    writer.shared.reader.moved(old.number, None);
+    if let Some(far) = &writer.far {
+        far.purge(old.number, &old.file, &old.root);
+    }
     for day in writer.index.forget(old).await? {
         writer.shared.reader.forget_day(day);
     }

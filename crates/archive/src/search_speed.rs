@@ -68,7 +68,7 @@ async fn the_first_page_is_quick_among_many_records() {
     let days = (Day::of(Wall(MIDNIGHT)).0..=Day::of(Wall(last)).0).map(Day).collect();
     println!("{rows} records put in within {:.1} s", began.elapsed().as_secs_f64());
 
-    let reader = Reader::new(folder, Known { days, ..Known::default() });
+    let reader = Reader::new(folder, Known { days, ..Known::default() }, None);
     let any = SnapshotQuery::default;
     let some = |n: u32| Some((0..n).map(|c| CameraId(c * 7 % CAMERAS)).collect::<Vec<_>>());
     let middle = Some(Wall(MIDNIGHT + (last - MIDNIGHT) / 2));

@@ -1,7 +1,7 @@
 //! What the archive says about itself.
 
 use crate::{
-    ArchiveError,
+    ArchiveError, RemoteStats,
     folder::{Folder, replace_file},
 };
 use fleet::{CameraId, Wall};
@@ -49,6 +49,8 @@ pub struct Stats {
     pub full_in_days: Option<u32>,
     /// The last time that everything was read again in the background.
     pub last_check: Option<LastCheck>,
+    /// The object store, if there is one.
+    pub remote: Option<RemoteStats>,
 }
 
 /// What the last background check found. Kept over restarts.

@@ -13,13 +13,14 @@ use crate::{
     folder::{Folder, Lock, hour},
     index::{self, Catalogued},
     merkle::Hash,
-    reader::{Known, Reader},
+    reader::{Held, Known, Reader, SealedAs},
     record::{self, About, Header},
-    recover::{Recovered, recover},
+    recover::{Recovered, recover, remove_segment},
+    remote::{Far, is_far, make_skeleton},
     retention,
     row::{Key, Row},
     seal::Kept,
-    segment::OpenSegment,
+    segment::{self, Found, OpenSegment},
 };
 use fleet::Wall;
 use std::{
@@ -46,6 +47,7 @@ pub(crate) struct Writer {
     pub(crate) shared: Arc<Shared>,
     pub(crate) index: index::Index,
     pub(crate) custody: Custody,
+    pub(crate) far: Option<Arc<Far>>,
     pub(crate) catalog: BTreeMap<u64, Catalogued>,
     /// Sealed, but the catalog could not take it yet.
     uncatalogued: Vec<Catalogued>,
@@ -78,19 +80,27 @@ impl Writer {
             index::remove_all(&folder)?;
         }
         let holds = crate::holds::read(&folder.holds())?;
-        let mut custody = Custody::open(&folder, &config.node)?;
+        let mut custody = Custody::open(&folder, &config.node, config.ring.as_ref())?;
         let mut index = index::Index::open(&folder).await?;
         let Recovered { catalog, files, head, next_number, damaged } =
             recover(&folder, &mut index, &mut custody, Wall::read()).await?;
         let days = catalog.values().flat_map(|c| c.days.iter().copied()).collect();
+        let far = config.remote.as_ref().map(|remote| Far::open(&folder, remote, &config.node)).transpose()?;
+        let far = far.map(Arc::new);
+        let held = |(number, path)| {
+            let sealed = catalog.get(&number).map(|c: &Catalogued| SealedAs { bytes: c.bytes, root: c.root });
+            (number, Held { path, sealed })
+        };
+        let segments = files.into_iter().map(held).collect();
         let stats = Stats {
             records: catalog.values().map(|c| c.records).sum(),
             segments: catalog.len() as u64,
             last_check: crate::LastCheck::read(&folder),
+            remote: far.as_ref().map(|_| crate::RemoteStats::default()),
             ..Stats::default()
         };
         let shared = Arc::new(Shared {
-            reader: Reader::new(folder.clone(), Known { days, segments: files }),
+            reader: Reader::new(folder.clone(), Known { days, segments }, far.clone()),
             folder: folder.clone(),
             stats: std::sync::Mutex::new(stats),
             holds: std::sync::RwLock::new(holds),
@@ -103,6 +113,7 @@ impl Writer {
             shared,
             index,
             custody,
+            far,
             catalog,
             uncatalogued: Vec::new(),
             open: None,
@@ -154,6 +165,9 @@ impl Writer {
                 }
                 Command::Anchor(head, reply) => {
                     let _ = reply.send(self.custody.anchor(head, Wall::read()));
+                }
+                Command::ChangeKey(reply) => {
+                    let _ = reply.send(self.custody.change_key(Wall::read()));
                 }
                 Command::Close(reply) => {
                     commands.close();
@@ -309,7 +323,7 @@ impl Writer {
                     let number = open.number;
                     drop(open);
                     let _ = std::fs::remove_file(&path);
-                    self.shared.reader.tell(|known| drop(known.segments.remove(&number)));
+                    self.shared.reader.moved(number, None);
                 }
                 Err(full_or_io(error, "write", &path))
             }
@@ -332,7 +346,7 @@ impl Writer {
         let open = OpenSegment::create(path.clone(), number, now, &self.config.node, limit, (length, records));
         let open = open.map_err(|e| full_or_io(e, "create", &path))?;
         self.next_number += 1;
-        self.shared.reader.tell(|known| drop(known.segments.insert(number, path)));
+        self.shared.reader.moved(number, Some(Held { path, sealed: None }));
         self.open = Some(open);
         Ok(())
     }
@@ -344,8 +358,8 @@ impl Writer {
         let (number, path) = (open.number, open.path.clone());
         if open.is_empty() {
             drop(open);
-            self.shared.reader.tell(|known| drop(known.segments.remove(&number)));
-            return crate::recover::remove_segment(&path);
+            self.shared.reader.moved(number, None);
+            return remove_segment(&path);
         }
         let headers = open.headers();
         let seal = match open.seal(self.head.0 + 1, self.head.1, now) {
@@ -367,9 +381,62 @@ impl Writer {
         while let Some(sealed) = self.uncatalogued.first() {
             self.index.make_durable(sealed).await?;
             let sealed = self.uncatalogued.remove(0);
+            let known = SealedAs { bytes: sealed.bytes, root: sealed.root };
+            let path = self.folder.root().join(&sealed.file);
+            self.shared.reader.moved(sealed.number, Some(Held { path, sealed: Some(known) }));
             self.catalog.insert(sealed.number, sealed);
         }
-        self.custody.catch_up(self.catalog.values(), now)
+        self.custody.catch_up(self.catalog.values(), now)?;
+        if let Some(far) = &self.far {
+            far.wake.notify_one();
+        }
+        Ok(())
+    }
+
+    /// The oldest segment whose pictures are here and, for sure, in the object store too.
+    pub(crate) fn oldest_safe(&self) -> Option<u64> {
+        let far = self.far.as_ref()?;
+        let may_go = |c: &&Catalogued| !is_far(std::path::Path::new(&c.file)) && far.has(c.number);
+        self.catalog.values().filter(may_go).min_by_key(|c| c.kept_from).map(|c| c.number)
+    }
+
+    /// Lets the local copy of a segment's pictures go; its skeleton stays.
+    pub(crate) async fn let_go(&mut self, number: u64) -> Result<(), ArchiveError> {
+        let Some(catalogued) = self.catalog.get(&number) else { return Ok(()) };
+        let path = self.folder.root().join(&catalogued.file);
+        let look = segment::look(&path, number).map_err(ArchiveError::io("read", &path))?;
+        let Found::Sealed(seal, footer) = look else {
+            return Err(ArchiveError::Damaged {
+                segment: number,
+                offset: 0,
+                what: "seal or footer damaged".to_owned(),
+            });
+        };
+        let skeleton = make_skeleton(&path, &seal, &footer).map_err(|e| full_or_io(e, "write", &path))?;
+        let mut moved = catalogued.clone();
+        moved.file = self.folder.relative(&skeleton);
+        let sealed = Some(SealedAs { bytes: moved.bytes, root: moved.root });
+        self.shared.reader.moved(number, Some(Held { path: skeleton, sealed }));
+        self.catalog.insert(number, moved.clone());
+        remove_segment(&path)?;
+        self.index.make_durable(&moved).await
+    }
+
+    /// Lets go what the policy says: what is old enough, and what is too much.
+    async fn let_go_due(&mut self, now: Wall) -> Result<(), ArchiveError> {
+        let Some(far) = self.far.clone() else { return Ok(()) };
+        let before = now.0.saturating_sub(i64::from(far.config.local_days) * 86_400_000);
+        // A few at a time: the writer has other work.
+        for _ in 0..4 {
+            let Some(number) = self.oldest_safe() else { break };
+            let old = self.catalog.get(&number).is_some_and(|c| c.kept_from.0 < before);
+            let much = far.config.local_bytes.is_some_and(|most| self.local_bytes() > most);
+            if !old && !much {
+                break;
+            }
+            self.let_go(number).await?;
+        }
+        Ok(())
     }
 
     fn change_holds(&mut self, change: crate::holds::Change, now: Wall) -> Result<crate::Hold, ArchiveError> {
@@ -456,6 +523,9 @@ impl Writer {
         if let Err(error) = retention::purge_due(self, now).await {
             tracing::warn!(%error, "retention could not drop a segment");
         }
+        if let Err(error) = self.let_go_due(now).await {
+            tracing::warn!(%error, "a local copy could not be let go");
+        }
         let ill = self.shared.stats().state != State::Ok;
         if ill && self.retry_at.is_none_or(|at| Instant::now() >= at) {
             let well = match self.pay_debt().await {
@@ -480,7 +550,25 @@ impl Writer {
         sealed + self.open.as_ref().map_or(0, OpenSegment::reserved)
     }
 
+    /// Bytes of segments on the local disk, with what is set aside for the open one.
+    pub(crate) fn local_bytes(&self) -> u64 {
+        let here = self.catalog.values().chain(&self.uncatalogued).filter(|c| !is_far(std::path::Path::new(&c.file)));
+        here.map(|c| c.bytes).sum::<u64>() + self.open.as_ref().map_or(0, OpenSegment::reserved)
+    }
+
     fn refresh_stats(&mut self) {
+        if let Some(far) = self.far.clone() {
+            let here = self.local_bytes();
+            let sealed = || self.catalog.values().chain(&self.uncatalogued);
+            let waiting: Vec<u64> = sealed().filter(|c| !far.has(c.number)).map(|c| c.bytes).collect();
+            let away = sealed().filter(|c| is_far(std::path::Path::new(&c.file))).count() as u64;
+            let stored = sealed().filter(|c| far.has(c.number)).count() as u64;
+            self.shared.remote_stats(|stats| {
+                (stats.local_bytes, stats.local_most_bytes) = (here, far.config.local_bytes);
+                (stats.stored, stats.far) = (stored, away);
+                (stats.waiting, stats.waiting_bytes) = (waiting.len() as u64, waiting.iter().sum());
+            });
+        }
         let space = self.folder.space();
         let all = || self.catalog.values().chain(&self.uncatalogued);
         let oldest = all().map(|c| c.oldest).min();
@@ -508,6 +596,9 @@ impl Writer {
             tracing::warn!(%error, "sealing is not complete; the next start completes it");
         }
         self.refresh_stats();
+        if let Some(far) = &self.far {
+            far.closed.send_replace(true);
+        }
         self.shared.reader.close().await;
         self.index.close().await;
     }

@@ -224,3 +224,88 @@ async fn nothing_that_cannot_be_proved_is_taken_out() {
     assert!(archive.package(&path, purpose(), Wall(0)).is_err(), "never over a file that is there");
     archive.close().await;
 }
+
+#[tokio::test]
+async fn a_changed_key_is_followed_from_the_old_one_and_a_foreign_one_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("archive");
+    let archive = Archive::open(&root, config()).await.unwrap();
+    let old = archive.append(snapshot(1, MIDNIGHT, 900)).await.unwrap();
+    archive.seal().await.unwrap();
+    // A manifest of a day that is over stays signed with the key of that day.
+    let manifests = root.join("manifests");
+    archive.close().await;
+    let today = fs::read_dir(&manifests).unwrap().next().unwrap().unwrap().path();
+    let yesterday = {
+        let day: jiff::civil::Date = today.file_stem().unwrap().to_str().unwrap().parse().unwrap();
+        day.yesterday().unwrap().to_string()
+    };
+    fs::rename(&today, manifests.join(format!("{yesterday}.txt"))).unwrap();
+    let [before, after] = Archive::change_key(&root, config()).await.unwrap();
+    assert_ne!(before, after);
+    let archive = Archive::open(&root, config()).await.unwrap();
+    let new = archive.append(snapshot(2, MIDNIGHT, 900)).await.unwrap();
+    archive.seal().await.unwrap();
+    assert_eq!(archive.check(|_| ()).await.unwrap().damaged, []);
+    assert!(archive.examine(&old.id).await.unwrap().holds_throughout());
+    let packed = async |name: &str| {
+        let path = folder.path().join(name);
+        let mut package = archive.package(&path, purpose(), Wall(MIDNIGHT + 10)).unwrap();
+        for reference in [&old, &new] {
+            let (read, proof) =
+                (archive.read(&reference.id).await.unwrap(), archive.proof(&reference.id).await.unwrap());
+            package.add(&read, &proof, Label::default(), None).unwrap();
+        }
+        package.finish(&[], &[], &CustodyExtract::new(vec![])).unwrap();
+        fs::read(&path).unwrap()
+    };
+    let verdict = verify_package(Cursor::new(packed("good.zip").await)).unwrap();
+    assert!(verdict.authentic, "{:?}", verdict.faults);
+    assert_eq!(verdict.key, hex::encode(after));
+    assert_eq!(verdict.other_keys.iter().collect::<Vec<_>>(), [&hex::encode(before)]);
+
+    // Somebody replaces the key without the old one's word.
+    archive.close().await;
+    fs::remove_file(root.join("node.key")).unwrap();
+    let archive = Archive::open(&root, config()).await.unwrap();
+    archive.append(snapshot(3, MIDNIGHT, 900)).await.unwrap();
+    let named: Vec<String> = archive.check(|_| ()).await.unwrap().damaged.iter().map(ToString::to_string).collect();
+    assert!(named.iter().any(|d| d.contains("did not hand over")), "{named:?}");
+    let path = folder.path().join("forged.zip");
+    let mut package = archive.package(&path, purpose(), Wall(MIDNIGHT + 10)).unwrap();
+    let (read, proof) = (archive.read(&old.id).await.unwrap(), archive.proof(&old.id).await.unwrap());
+    package.add(&read, &proof, Label::default(), None).unwrap();
+    package.finish(&[], &[], &CustodyExtract::new(vec![])).unwrap();
+    let verdict = verify_package(Cursor::new(fs::read(&path).unwrap())).unwrap();
+    assert!(!verdict.authentic && verdict.faults[0].what.contains("did not hand over"), "{:?}", verdict.faults);
+    archive.close().await;
+}
+
+#[tokio::test]
+async fn the_signing_key_lies_sealed_and_follows_a_change_of_the_node_s_key() {
+    use archive::Config;
+    use vault::{Keyring, Source};
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("archive");
+    let source = Source::File(folder.path().join("secret.key"));
+    // One that lies open from before is sealed at the next start.
+    Archive::open(&root, config()).await.unwrap().close().await;
+    let public = fs::read(root.join("node.pub")).unwrap();
+    let with = |ring| Config { ring: Some(ring), ..config() };
+    Archive::open(&root, with(Keyring::open(&source, true).unwrap())).await.unwrap().close().await;
+    let sealed = fs::read_to_string(root.join("node.key")).unwrap();
+    assert!(sealed.starts_with("sharpeyes sealed signing key") && !sealed.contains("PRIVATE"), "{sealed}");
+    let refused = Archive::open(&root, config()).await.unwrap_err().to_string();
+    assert!(refused.contains("it is sealed"), "{refused}");
+    source.renew().unwrap();
+    Archive::open(&root, with(Keyring::open(&source, false).unwrap())).await.unwrap().close().await;
+    source.forget_old().unwrap();
+    let ring = Keyring::open(&source, false).unwrap();
+    Archive::open(&root, with(ring.clone())).await.unwrap().close().await;
+    assert_eq!(fs::read(root.join("node.pub")).unwrap(), public, "still the same signing key");
+    Archive::change_key(&root, with(ring)).await.unwrap();
+    assert!(fs::read_to_string(root.join("node.key")).unwrap().starts_with("sharpeyes sealed"));
+    let other = Source::File(folder.path().join("other.key"));
+    let refused = Archive::open(&root, with(Keyring::open(&other, true).unwrap())).await.unwrap_err().to_string();
+    assert!(refused.contains("another node's key"), "{refused}");
+}

@@ -195,7 +195,7 @@ fn chain(previous: &[u8; 32], seq: i64, entry: &AuditEntry) -> [u8; 32] {
     hash.finalize().into()
 }
 
-fn head_context(seq: i64, hash: &[u8; 32]) -> Vec<u8> {
+pub(crate) fn head_context(seq: i64, hash: &[u8; 32]) -> Vec<u8> {
     [&b"sharpeyes audit head "[..], &seq.to_be_bytes(), hash].concat()
 }
 

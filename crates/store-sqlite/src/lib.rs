@@ -21,6 +21,7 @@ mod open;
 mod orders;
 mod pictures;
 mod register;
+mod rekey;
 mod resume;
 mod sessions;
 mod status;
@@ -30,6 +31,8 @@ mod vault;
 mod windows;
 mod writer;
 
+use crate::vault::Vault;
+use ::vault::Source;
 use error::{Fault, limited};
 use fleet::{CameraId, Cause, Registry, Wall};
 use health::{FormatChange, Incident, IncidentId, Resumed};
@@ -40,7 +43,9 @@ use store::{
     ExportId, ExportQuery, Fact, HistoryQuery, IncidentQuery, NewUser, Page, RegistryChange, Result, SessionRecord,
     StatusInterval, StatusSeconds, Store, StoreError, User, UserId, Word, WordCount,
 };
-use vault::Vault;
+
+/// The file beside the database that holds the node's key, unless it comes from elsewhere.
+pub const KEY_FILE: &str = "secret.key";
 use writer::Writer;
 
 /// The store in a folder of this machine.
@@ -63,7 +68,15 @@ impl SqliteStore {
     /// [`StoreError::Unusable`] if the folder cannot be used, is in use by another process, or holds something else
     /// than an intact database and its key; [`StoreError::Newer`] if a newer version wrote it. Each says what to do.
     pub async fn open(folder: &Path) -> Result<SqliteStore> {
-        open::open(folder).await
+        open::open(folder, &Source::File(folder.join(KEY_FILE)), None).await
+    }
+
+    /// The same with the node's key from elsewhere. What the key `before` sealed is sealed anew, all or nothing.
+    ///
+    /// # Errors
+    /// As [`open`](SqliteStore::open).
+    pub async fn open_with(folder: &Path, key: &Source, before: Option<&Source>) -> Result<SqliteStore> {
+        open::open(folder, key, before).await
     }
 }
 

@@ -323,6 +323,6 @@ impl Vault {
     }
 }
 
-fn target_context(channel: ChannelId) -> Vec<u8> {
+pub(crate) fn target_context(channel: ChannelId) -> Vec<u8> {
     [&b"sharpeyes notification channel "[..], &channel.0.to_be_bytes()].concat()
 }

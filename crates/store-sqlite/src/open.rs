@@ -1,6 +1,6 @@
 //! Opening: lock, key, database, schema; nothing is written into what is not ours.
 
-use crate::{SqliteStore, folder, vault::Vault, writer::Writer};
+use crate::{SqliteStore, folder, rekey, vault::Vault, writer::Writer};
 use sqlx::{
     Connection, SqliteConnection,
     migrate::{MigrateError, Migrator},
@@ -8,6 +8,7 @@ use sqlx::{
 };
 use std::{path::Path, sync::Arc, time::Duration};
 use store::StoreError;
+use vault::{Source, With};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
@@ -17,7 +18,8 @@ const KEY_CHECK: &[u8] = b"sharpeyes key check";
 const READERS: u32 = 4;
 const BUSY: Duration = Duration::from_secs(5);
 
-pub(crate) async fn open(folder: &Path) -> Result<SqliteStore, StoreError> {
+/// Opens with the key from `source`; what the key `before` sealed is sealed anew.
+pub(crate) async fn open(folder: &Path, source: &Source, before: Option<&Source>) -> Result<SqliteStore, StoreError> {
     let lock = folder::claim(folder)?;
     let file = folder.join("sharpeyes.db");
     let first_start = std::fs::metadata(&file).map_or(true, |m| m.len() == 0);
@@ -25,7 +27,7 @@ pub(crate) async fn open(folder: &Path) -> Result<SqliteStore, StoreError> {
     if !first_start {
         inspect(&options, &file).await?;
     }
-    let vault = Vault::open(&folder.join("secret.key"), first_start)?;
+    let vault = Vault::open(source, before, first_start)?;
     let writing = options
         .clone()
         .create_if_missing(true)
@@ -34,7 +36,7 @@ pub(crate) async fn open(folder: &Path) -> Result<SqliteStore, StoreError> {
         .thread_name(|_| "store-writer".into());
     let mut connection = SqliteConnection::connect_with(&writing).await.map_err(|e| damaged(&file, &e))?;
     MIGRATIONS.run(&mut connection).await.map_err(|e| migration(&file, e))?;
-    check_key(&mut connection, &vault, &file).await?;
+    check_key(&mut connection, &vault, source, &file).await?;
     let reader = SqlitePoolOptions::new()
         .max_connections(READERS)
         .acquire_timeout(BUSY)
@@ -75,14 +77,24 @@ async fn inspect(options: &SqliteConnectOptions, file: &Path) -> Result<(), Stor
     if found > known { Err(StoreError::Newer { found, known }) } else { Ok(()) }
 }
 
-async fn check_key(connection: &mut SqliteConnection, vault: &Vault, file: &Path) -> Result<(), StoreError> {
+async fn check_key(
+    connection: &mut SqliteConnection,
+    vault: &Vault,
+    source: &Source,
+    file: &Path,
+) -> Result<(), StoreError> {
     let failed = |e: sqlx::Error| damaged(file, &e);
-    match sqlx::query_scalar!("SELECT seal FROM key_check").fetch_optional(&mut *connection).await.map_err(failed)? {
-        Some(proof) if vault.vouches(&proof, KEY_CHECK) => Ok(()),
-        Some(_) => Err(StoreError::Unusable(format!(
-            "secret.key beside {} belongs to another database: restore the key of this one from the backup",
-            file.display()
-        ))),
+    let proof = sqlx::query_scalar!("SELECT seal FROM key_check").fetch_optional(&mut *connection).await;
+    match proof.map_err(failed)? {
+        Some(proof) => match vault.vouched_with(&proof, KEY_CHECK) {
+            Some(With::Current) => Ok(()),
+            Some(With::Previous) => rekey::seal_anew(connection, vault, KEY_CHECK).await.map_err(StoreError::from),
+            None => Err(StoreError::Unusable(format!(
+                "the key in {source} is not that of {}: restore the key of this database from the backup, or name the \
+                 one before with `sharpeyes secret rotate --from`",
+                file.display()
+            ))),
+        },
         None => {
             let proof = vault.vouch(KEY_CHECK)?;
             sqlx::query!("INSERT INTO key_check (id, seal) VALUES (1, ?)", proof)

@@ -1,49 +1,26 @@
-//! The key beside the database, and what is sealed with it: camera accounts, second factors and the head of the audit log.
+//! What is sealed in the database with the node's key: camera accounts, second factors, targets of channels, the head of
+//! the audit log.
 //!
-//! Protects a copy of the database that travels without its key (a backup, a disk sent in), not a machine that
-//! somebody has taken over. Never logs what it seals.
+//! Never logs what it seals.
 
 use crate::error::Fault;
-use chacha20poly1305::{
-    ChaCha20Poly1305, Key, KeyInit, Nonce,
-    aead::{Aead, Payload},
-};
 use fleet::{CameraId, Credentials, Secret};
-use rand::{TryRngCore, rngs::OsRng};
-use std::{
-    fs::{self, OpenOptions, Permissions},
-    io::{self, Write},
-    os::unix::fs::{OpenOptionsExt, PermissionsExt},
-    path::Path,
-};
 use store::{StoreError, UserId};
+use vault::{Keyring, Source, VaultError, With};
 
-const NONCE: usize = 12;
-
-/// Seals and opens with one key.
-pub(crate) struct Vault(ChaCha20Poly1305);
+/// Seals and opens with the node's key.
+pub(crate) struct Vault(Keyring);
 
 impl Vault {
-    /// Reads the key, or makes one if there is none and none can have been used yet.
-    pub(crate) fn open(file: &Path, first_start: bool) -> Result<Vault, StoreError> {
-        let key = match fs::read(file) {
-            Ok(bytes) => bytes,
-            Err(e) if e.kind() == io::ErrorKind::NotFound && first_start => {
-                make(file).map_err(|e| StoreError::Unusable(format!("cannot write {}: {e}", file.display())))?
-            }
-            Err(e) if e.kind() == io::ErrorKind::NotFound => {
-                return Err(StoreError::Unusable(format!(
-                    "{} is missing, without which camera passwords cannot be read: restore it from the backup",
-                    file.display()
-                )));
-            }
-            Err(e) => return Err(StoreError::Unusable(format!("cannot read {}: {e}", file.display()))),
-        };
-        let key: [u8; 32] = key.try_into().map_err(|_| {
-            StoreError::Unusable(format!("{} is not a key of 32 bytes: restore it from the backup", file.display()))
-        })?;
-        tighten(file);
-        Ok(Vault(ChaCha20Poly1305::new(Key::from_slice(&key))))
+    /// Reads the key, or makes one if there is none and none can have been used yet. `before` is a key that may have
+    /// sealed what is there.
+    pub(crate) fn open(source: &Source, before: Option<&Source>, first_start: bool) -> Result<Vault, StoreError> {
+        let unusable = |e: VaultError| StoreError::Unusable(e.to_string());
+        let ring = Keyring::open(source, first_start).map_err(unusable)?;
+        Ok(Vault(match before {
+            Some(before) => ring.after(before).map_err(unusable)?,
+            None => ring,
+        }))
     }
 
     /// Encrypts a camera's account. Its number is bound in, so that sealed accounts cannot be exchanged.
@@ -85,53 +62,26 @@ impl Vault {
         self.unseal(proof, context).is_some()
     }
 
+    /// With which key `proof` vouches for `context`, if with any.
+    pub(crate) fn vouched_with(&self, proof: &[u8], context: &[u8]) -> Option<With> {
+        self.0.unseal(proof, context).map(|(_, with)| with)
+    }
+
     pub(crate) fn seal(&self, plain: &[u8], context: &[u8]) -> Result<Vec<u8>, Fault> {
-        let mut nonce = [0; NONCE];
-        OsRng.try_fill_bytes(&mut nonce).map_err(|_| Fault::Damaged("the system gives no random numbers"))?;
-        let sealed = self
-            .0
-            .encrypt(Nonce::from_slice(&nonce), Payload { msg: plain, aad: context })
-            .map_err(|_| Fault::Damaged("cannot encrypt"))?;
-        Ok([&nonce[..], &sealed].concat())
+        self.0.seal(plain, context).map_err(|_| Fault::Damaged("cannot encrypt"))
     }
 
     pub(crate) fn unseal(&self, sealed: &[u8], context: &[u8]) -> Option<Vec<u8>> {
-        let (nonce, sealed) = sealed.split_first_chunk::<NONCE>()?;
-        self.0.decrypt(Nonce::from_slice(nonce), Payload { msg: sealed, aad: context }).ok()
+        self.0.unseal(sealed, context).map(|(plain, _)| plain)
     }
 }
 
-fn account_context(camera: CameraId) -> Vec<u8> {
+pub(crate) fn account_context(camera: CameraId) -> Vec<u8> {
     [&b"sharpeyes camera account "[..], &camera.0.to_be_bytes()].concat()
 }
 
-fn factor_context(user: UserId) -> Vec<u8> {
+pub(crate) fn factor_context(user: UserId) -> Vec<u8> {
     [&b"sharpeyes second factor "[..], &user.0.to_be_bytes()].concat()
-}
-
-/// A new key on the disk before anything is sealed with it.
-fn make(file: &Path) -> io::Result<Vec<u8>> {
-    let mut key = vec![0; 32];
-    OsRng.try_fill_bytes(&mut key).map_err(io::Error::other)?;
-    let mut out = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file)?;
-    out.write_all(&key)?;
-    out.sync_all()?;
-    if let Some(folder) = file.parent() {
-        fs::File::open(folder)?.sync_all()?;
-    }
-    Ok(key)
-}
-
-/// The key is for its owner only.
-fn tighten(file: &Path) {
-    let Ok(meta) = fs::metadata(file) else { return };
-    if meta.permissions().mode() & 0o077 != 0 {
-        let file_name = file.display();
-        match fs::set_permissions(file, Permissions::from_mode(0o600)) {
-            Ok(()) => tracing::warn!(file = %file_name, "others could read the key; now only its owner can"),
-            Err(error) => tracing::warn!(file = %file_name, %error, "others can read the key: run chmod 600 on it"),
-        };
-    }
 }
 
 #[cfg(test)]
@@ -141,8 +91,8 @@ mod tests {
     #[test]
     fn an_account_opens_only_with_its_key_for_its_camera() {
         let folder = tempfile::tempdir().unwrap();
-        let vault = Vault::open(&folder.path().join("a"), true).unwrap();
-        let other = Vault::open(&folder.path().join("b"), true).unwrap();
+        let vault = Vault::open(&Source::File(folder.path().join("a")), None, true).unwrap();
+        let other = Vault::open(&Source::File(folder.path().join("b")), None, true).unwrap();
         let account = Credentials { username: "viewer".into(), password: Secret::new("口令 secret") };
         let sealed = vault.seal_account(CameraId(7), &account).unwrap();
         assert!(!sealed.windows(6).any(|w| w == b"secret" || w == b"viewer"));
@@ -153,21 +103,5 @@ mod tests {
         for cut in 0..sealed.len() {
             assert_eq!(vault.open_account(CameraId(7), &sealed[..cut]), None);
         }
-    }
-
-    #[test]
-    fn the_key_is_made_once_for_its_owner_only_and_kept() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("secret.key");
-        assert!(matches!(Vault::open(&file, false), Err(StoreError::Unusable(_))), "never made behind a database");
-        let proof = Vault::open(&file, true).unwrap().vouch(b"x").unwrap();
-        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
-        fs::set_permissions(&file, Permissions::from_mode(0o644)).unwrap();
-        let again = Vault::open(&file, true).unwrap();
-        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
-        assert!(again.vouches(&proof, b"x"));
-        assert!(!again.vouches(&proof, b"y"));
-        fs::write(&file, b"short").unwrap();
-        assert!(matches!(Vault::open(&file, true), Err(StoreError::Unusable(_))));
     }
 }

@@ -196,10 +196,10 @@ async fn a_wrong_or_missing_key_is_told_and_nothing_is_overwritten() {
     let right = fs::read(&key).unwrap();
     fs::write(&key, [7; 32]).unwrap();
     let told = refusal(folder.path()).await;
-    assert!(told.contains("belongs to another database"), "{told}");
+    assert!(told.contains("is not that of"), "{told}");
     fs::remove_file(&key).unwrap();
     let told = refusal(folder.path()).await;
-    assert!(told.contains("is missing") && told.contains("restore it"), "{told}");
+    assert!(told.contains("there is no key") && told.contains("restore it"), "{told}");
     assert!(!key.exists(), "a new key was made behind the old database");
     fs::write(&key, right).unwrap();
     SqliteStore::open(folder.path()).await.unwrap().close().await;

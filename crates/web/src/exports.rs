@@ -403,6 +403,12 @@ async fn one(
         (Err(e), _) | (_, Err(e)) => match e {
             ArchiveError::NotFound => return Ok((package, Some("its time was over and it was dropped".to_owned()))),
             ArchiveError::Damaged { what, .. } => return Ok((package, Some(format!("damaged: {what}")))),
+            away @ ArchiveError::Away(_) => {
+                tracing::warn!(error = %away, "an export waits for the object store");
+                return Err(
+                    "pictures of it are in the object store, which does not answer: export again later".to_owned()
+                );
+            }
             other => return Err(internal(&other)),
         },
     };

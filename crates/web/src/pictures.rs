@@ -125,6 +125,14 @@ pub(crate) fn archive_problem(error: ArchiveError) -> Problem {
                 "the stored picture is not what was written; it is not shown",
             )
         }
+        ArchiveError::Away(_) => {
+            tracing::warn!(%error, "a picture cannot be read from the object store");
+            Problem::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "picture_away",
+                "this picture is in the object store, which does not answer now; try again later",
+            )
+        }
         other => Problem::internal("the archive failed", other),
     }
 }

@@ -7,6 +7,7 @@
 //!                     rendering.jpg   the same for the eye; made at export
 //!                     record.json     what is known of it, and the proof that leads to a manifest
 //! manifests/2026-11-24.txt            the signed manifests that the proofs lead to
+//! keys.json                           changes of the key that signs, each signed with the key before
 //! gaps.json                           scheduled snapshots that were not taken, and why
 //! left-out.json                       snapshots that could not be read or proved, and why
 //! custody.json                        what the audit log says about these snapshots
@@ -42,6 +43,7 @@ const FORMAT: &str = "sharpeyes evidence 1";
 const INVENTORY: &str = "package.json";
 const SIGNATURE: &str = "package.sig";
 const CUSTODY: &str = "custody.json";
+const KEYS: &str = "keys.json";
 const GAPS: &str = "gaps.json";
 const LEFT_OUT: &str = "left-out.json";
 

@@ -1,10 +1,12 @@
 //! Writing a package, file by file.
 
 use super::{
-    CUSTODY, FORMAT, GAPS, INVENTORY, Inclusion, Inventory, LEFT_OUT, Listed, Record, SIGNATURE, VERIFIER_PAGE, cover,
-    custody::CustodyExtract, signed, zip,
+    CUSTODY, FORMAT, GAPS, INVENTORY, Inclusion, Inventory, KEYS, LEFT_OUT, Listed, Record, SIGNATURE, VERIFIER_PAGE,
+    cover, custody::CustodyExtract, signed, zip,
 };
-use crate::{Archive, ArchiveError, Gap, Proof, Snapshot, SnapshotId, custody::Manifest, record::sha256};
+use crate::{
+    Archive, ArchiveError, Gap, Proof, Snapshot, SnapshotId, custody::Manifest, keys::Handover, record::sha256,
+};
 use ed25519_dalek::{Signer as _, SigningKey};
 use fleet::{Codec, Wall};
 use serde::{Deserialize, Serialize};
@@ -50,6 +52,7 @@ pub struct Package {
     path: PathBuf,
     zip: zip::Writer<Hashing<BufWriter<File>>>,
     key: SigningKey,
+    handovers: Vec<Handover>,
     node: String,
     purpose: Purpose,
     created: Wall,
@@ -92,10 +95,12 @@ impl Archive {
         let file = File::options().write(true).create_new(true).mode(0o600).open(path);
         let file = file.map_err(ArchiveError::io("create", path))?;
         let (key, node) = self.signing();
+        let handovers = crate::custody::history(&self.folder())?.handovers;
         Ok(Package {
             path: path.to_owned(),
             zip: zip::Writer::new(Hashing { out: BufWriter::with_capacity(1 << 20, file), hash: Sha256::new() }),
             key,
+            handovers,
             node,
             purpose,
             created: now,
@@ -198,6 +203,7 @@ impl Package {
         for (name, text) in std::mem::take(&mut self.manifests) {
             self.put(&name, text.as_bytes())?;
         }
+        self.put(KEYS, &json(&self.handovers.clone()))?;
         self.put(GAPS, &json(&gaps))?;
         self.put(LEFT_OUT, &json(&left_out))?;
         self.put(CUSTODY, &json(custody))?;

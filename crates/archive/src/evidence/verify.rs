@@ -1,12 +1,17 @@
 //! Checking a package without the archive: authentic, or exactly what is not.
 
 use super::{
-    CUSTODY, FORMAT, INVENTORY, Inventory, Listed, Record, SIGNATURE,
+    CUSTODY, FORMAT, INVENTORY, Inventory, KEYS, Listed, Record, SIGNATURE,
     custody::CustodyExtract,
     signed,
     zip::{self, Reader},
 };
-use crate::{Proof, SnapshotId, merkle::Hash, record};
+use crate::{
+    Proof, SnapshotId,
+    keys::{Handover, line_of},
+    merkle::Hash,
+    record,
+};
 use ed25519_dalek::{VerifyingKey, pkcs8::DecodePublicKey as _};
 use fleet::{CameraId, Wall};
 use serde::Serialize;
@@ -29,7 +34,7 @@ pub struct Verdict {
     pub node: String,
     /// The Ed25519 key that signed the package, hexadecimal. Compare it with the node's key as you know it.
     pub key: String,
-    /// Further keys that signed manifests in it: the node's keys of other times.
+    /// The node's keys before that, each of which handed over to the next.
     pub other_keys: BTreeSet<String>,
     /// When it was made.
     pub created: Option<Wall>,
@@ -120,6 +125,7 @@ struct Check {
     originals: BTreeMap<String, (Hash, u64)>,
     manifests: BTreeMap<String, String>,
     records: Vec<(String, Record)>,
+    handovers: Vec<Handover>,
     names: BTreeSet<String>,
 }
 
@@ -155,6 +161,8 @@ impl Check {
             self.verdict.files += 1;
             self.file(listed, &data);
         }
+        let line = line_of(inventory.key, &self.handovers);
+        self.verdict.other_keys = line.iter().filter(|key| **key != inventory.key).map(hex::encode).collect();
         for (name, record) in std::mem::take(&mut self.records) {
             self.record(&name, &record);
         }
@@ -206,6 +214,11 @@ impl Check {
                 Some(text) => drop(self.manifests.insert(name.to_owned(), text.to_owned())),
                 None => self.fault(name, "cannot be read"),
             }
+        } else if name == KEYS {
+            match serde_json::from_slice(data) {
+                Ok(handovers) => self.handovers = handovers,
+                Err(_) => self.fault(name, "cannot be read"),
+            }
         } else if name == CUSTODY {
             let extract: Option<CustodyExtract> = serde_json::from_slice(data).ok();
             match extract.map(|e| e.first_altered()) {
@@ -237,8 +250,9 @@ impl Check {
                 self.fault(name, "says something else than the archived record");
             }
             Ok((proven, _)) => {
-                if proven.key != self.verdict.key {
-                    self.verdict.other_keys.insert(proven.key);
+                if proven.key != self.verdict.key && !self.verdict.other_keys.contains(&proven.key) {
+                    let what = format!("its manifest is signed with {}, which did not hand over", proven.key);
+                    return self.fault(name, &what);
                 }
                 self.verdict.snapshots.push(Taken {
                     id: proven.id,
