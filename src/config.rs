@@ -41,6 +41,7 @@ pub(crate) struct Node {
     pub(crate) name: String,
     pub(crate) data: PathBuf,
     pub(crate) key: Option<String>,
+    pub(crate) clock_is_kept: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -156,6 +157,7 @@ pub(crate) struct Reports {
 pub(crate) struct Log {
     pub(crate) level: String,
     pub(crate) json: bool,
+    pub(crate) field_mib: u64,
 }
 
 impl Default for Desk {
@@ -189,7 +191,7 @@ impl Desk {
 
 impl Default for Node {
     fn default() -> Node {
-        Node { name: "node-1".into(), data: "/var/lib/sharpeyes".into(), key: None }
+        Node { name: "node-1".into(), data: "/var/lib/sharpeyes".into(), key: None, clock_is_kept: true }
     }
 }
 
@@ -283,7 +285,7 @@ impl Default for Reports {
 
 impl Default for Log {
     fn default() -> Log {
-        Log { level: "info".into(), json: false }
+        Log { level: "info".into(), json: false, field_mib: 0 }
     }
 }
 
@@ -304,7 +306,7 @@ impl Config {
     /// The first key with a value that cannot work, and what is expected.
     fn check(&self) -> Result<(), (&'static str, &'static str)> {
         let health = &self.health;
-        let rules: [(bool, &'static str, &'static str); 27] = [
+        let rules: [(bool, &'static str, &'static str); 29] = [
             (!self.node.name.trim().is_empty(), "node.name", "a name for this node"),
             (
                 self.node.key.as_ref().is_none_or(|text| text.parse::<vault::Source>().is_ok()),
@@ -334,6 +336,7 @@ impl Config {
             (self.ingest.first_keyframe.within(1000, 120_000), "ingest.first_keyframe", "1s to 120s"),
             (health.snapshot_every.within(1000, 86_400_000), "health.snapshot_every", "1s to 24h"),
             (health.assess_every.within(1000, 86_400_000), "health.assess_every", "1s to 24h"),
+            (health.reopen_within.within(0, 86_400_000), "health.reopen_within", "0s to 24h"),
             (health.opens_per_second > 0, "health.opens_per_second", "at least 1"),
             (health.opening_at_once > 0, "health.opening_at_once", "at least 1"),
             (health.opening_per_uplink > 0, "health.opening_per_uplink", "at least 1"),
@@ -343,6 +346,7 @@ impl Config {
             ((1..=4096).contains(&self.archive.segment_mib), "archive.segment_mib", "1 to 4096"),
             (self.reports.repair_within.within(60_000, 2_678_400_000), "reports.repair_within", "1m to 744h"),
             (self.reports.repeat_within.within(60_000, 31_622_400_000), "reports.repeat_within", "1m to 8784h"),
+            ((0..=65_536).contains(&self.log.field_mib), "log.field_mib", "0 to 65536"),
             ((50..=99).contains(&self.archive.high_water_percent), "archive.high_water_percent", "50 to 99"),
             (
                 self.s3.endpoint.as_ref().is_none_or(|e| e.starts_with("http://") || e.starts_with("https://")),

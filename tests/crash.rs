@@ -1,10 +1,11 @@
-//! `kill -9` while snapshots are being taken, and restart: nothing acknowledged is lost, nothing is told twice.
+//! `kill -9` while snapshots are being taken, work orders are open and messages wait, and restart: nothing acknowledged is
+//! lost, nothing is told twice.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 mod demo;
 
 use demo::{Demo, Session};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::{collections::BTreeSet, process::Command, time::Duration};
 
 const CAMERAS: u32 = 24;
@@ -92,4 +93,116 @@ async fn a_killed_service_loses_nothing_it_showed() {
             assert_eq!(pair[1]["until"], pair[0]["from"], "{history:#}");
         }
     }
+}
+
+/// A server that takes notifications and remembers them.
+struct Hooks {
+    listener: std::net::TcpListener,
+}
+
+impl Hooks {
+    fn bind(address: std::net::SocketAddr) -> Hooks {
+        Hooks { listener: std::net::TcpListener::bind(address).unwrap() }
+    }
+
+    /// Takes requests for ever; tells the body of each.
+    fn serve(self) -> std::sync::mpsc::Receiver<Value> {
+        use std::io::{BufRead, BufReader, Read, Write};
+        let (tell, heard) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            for peer in self.listener.incoming() {
+                let mut peer = BufReader::new(peer.unwrap());
+                let (mut line, mut length) = (String::new(), 0);
+                while peer.read_line(&mut line).unwrap_or(0) > 2 {
+                    if let Some(bytes) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+                        length = bytes.trim().parse().unwrap();
+                    }
+                    line.clear();
+                }
+                let mut body = vec![0; length];
+                if peer.read_exact(&mut body).is_ok() {
+                    let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+                    let _ = peer.get_mut().write_all(answer);
+                    if tell.send(serde_json::from_slice(&body).unwrap()).is_err() {
+                        return;
+                    }
+                }
+            }
+        });
+        heard
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn orders_and_messages_on_their_way_outlive_a_kill() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    std::fs::create_dir(&data).unwrap();
+    let mut demo = Demo::start(&data, CAMERAS, &[]);
+    let session = Session::administrator(&demo).await;
+    session.until("all online", "/states", Duration::from_secs(60), |s| s["counts"]["online"] == CAMERAS).await;
+
+    // Nobody listens there yet: what is told has to wait.
+    let address = Hooks::bind(([127, 0, 0, 1], 0).into()).listener.local_addr().unwrap();
+    let technician = session.post("/users", json!({"name": "zhang", "full_name": "张三", "role": "technician"})).await;
+    let route = json!({
+        "least": "minor", "towns": [], "sites": [], "own": false, "settle_s": 0, "hours": null,
+        "digest_minutes": 0, "per_hour": 600, "resolved": true, "orders": true,
+    });
+    let target = json!({"kind": "webhook", "url": format!("http://{address}/"), "secret": "a long enough secret"});
+    let channel = json!({"name": "值班", "enabled": true, "language": "zh-CN", "route": route, "target": target});
+    session.post("/channels", channel).await;
+    session.fault("camera", 3, "power_off", true).await;
+    let told = |page: &Value| page["items"].as_array().unwrap().first().map(|i| i["id"].clone());
+    let open =
+        session.until("an incident", "/incidents?open=true", Duration::from_secs(60), |p| told(p).is_some()).await;
+    let incident = told(&open).unwrap();
+    let order = session.post("/orders", json!({"incident": incident})).await;
+    let path = format!("/orders/{}", order["id"]);
+    let assign = json!({"act": "assign", "version": order["version"], "technician": technician["user"]["id"]});
+    let given = session.post(&format!("{path}/act"), assign).await;
+    let waits = |log: &Value| {
+        let items = log["items"].as_array().unwrap();
+        items.iter().any(|d| d["orders"] == json!([order["id"]])) && items.iter().any(|d| d["attempts"] != 0)
+    };
+    session.until("messages that wait", "/channels/deliveries", Duration::from_secs(40), waits).await;
+    demo.kill();
+    drop(demo);
+
+    let heard = Hooks::bind(address).serve();
+    let demo = Demo::start(&data, CAMERAS, &[]);
+    let session = Session::administrator(&demo).await;
+    let found = session.get(&path).await["order"].clone();
+    assert_eq!((&found["assignee"], &found["cameras"]), (&given["assignee"], &given["cameras"]), "{found:#}");
+    assert!(found["version"].as_u64() >= given["version"].as_u64(), "{found:#}");
+    let again = session.get("/orders?open=true").await["items"].as_array().unwrap().len();
+    assert_eq!(again, 1, "one order, as before");
+    // The simulation was restarted too and the camera is well: the end of its incident is told as well.
+    let all = |log: &Value| {
+        let items = log["items"].as_array().unwrap();
+        items.len() >= 3 && items.iter().all(|d| d["state"] == "delivered")
+    };
+    session.until("everything delivered", "/channels/deliveries", Duration::from_secs(90), all).await;
+    let mut news: std::collections::BTreeMap<String, u32> = std::collections::BTreeMap::new();
+    for letter in heard.try_iter() {
+        for item in letter["items"].as_array().unwrap() {
+            *news.entry(format!("{} {}", item["incident"], item["news"])).or_default() += 1;
+        }
+        for item in letter["orders"].as_array().into_iter().flatten() {
+            *news.entry(format!("order {} for {}", item["order"], item["to"])).or_default() += 1;
+        }
+    }
+    for expected in [
+        format!("{incident} \"opened\""),
+        format!("{incident} \"over\""),
+        format!("order {} for \"张三\"", order["id"]),
+    ] {
+        // A try that was under way when the process died may be repeated, once.
+        let times = news.get(&expected).copied().unwrap_or(0);
+        assert!((1..=2).contains(&times), "{expected} was told {times} times: {news:#?}");
+    }
+    let incidents = session.get("/incidents?limit=100").await;
+    let about =
+        incidents["items"].as_array().unwrap().iter().filter(|i| i["scope"] == json!({"kind": "camera", "id": 3}));
+    assert_eq!(about.count(), 1, "{incidents:#}");
 }

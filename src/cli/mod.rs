@@ -4,6 +4,7 @@ mod archive;
 mod demo;
 mod import;
 mod probe;
+mod replay;
 mod secret;
 mod serve;
 pub(crate) mod sim;
@@ -40,6 +41,8 @@ enum Command {
     Secret(secret::Args),
     /// Check an evidence package: authentic, or exactly what was altered.
     Verify(verify::Args),
+    /// Play a field log (log.field_mib) and tell what was made of it.
+    Replay(replay::Args),
     /// Run simulated cameras; used by `demo`.
     #[command(hide = true)]
     Sim(sim::Args),
@@ -60,6 +63,7 @@ impl Cli {
             Command::Archive(args) => block_on(archive::run(args)),
             Command::Secret(args) => block_on(secret::run(args)),
             Command::Verify(args) => block_on(verify::run(args)),
+            Command::Replay(args) => block_on(replay::run(args)),
             Command::Sim(args) => block_on(sim::run(args)),
         }
     }

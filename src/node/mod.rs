@@ -5,6 +5,7 @@
 //! are taken by short tasks ([`takes`]), our own machine is watched by [`own`]. Everybody else reads the published board.
 
 mod certificates;
+mod field_log;
 mod judge;
 mod keeper;
 mod ledger;
@@ -119,7 +120,9 @@ impl Node {
         let Node { config, store, archive, pool, doors, address, registry, breached } = self;
         let now = Now::read();
         let resumed = store.resume(now.wall).await.map_err(Failure::setup)?;
-        let core = health::Fleet::new(config.health.core(), rand::random(), resumed, now);
+        let seed = rand::random();
+        let field_log = begin_field_log(&config, seed, &resumed, now)?;
+        let core = health::Fleet::new(config.health.core(), seed, resumed, now);
 
         let (stream_events_tx, stream_events) = tokio::sync::mpsc::channel(8192);
         let ingest_config = ingest_config(&config)?;
@@ -163,7 +166,9 @@ impl Node {
             let every = Duration::from_secs(u64::from(config.archive.verify_every_days) * 86_400);
             tokio::spawn(reverify::run(archive.clone(), every));
         }
-        let own_events = own::watch(archive.clone(), pool.clone(), recorder.watch(), reach);
+        // Simulated cameras live by this machine's clock, whatever it says.
+        let clock_is_kept = config.node.clock_is_kept && reach == own::Reach::Network;
+        let own_events = own::watch(archive.clone(), pool.clone(), recorder.watch(), reach, clock_is_kept);
 
         let ledger =
             tokio::spawn(ledger::run(Arc::clone(&store), archive.clone(), config.reports.rules(), stop.clone()));
@@ -201,6 +206,7 @@ impl Node {
             judge,
             shared,
             windows: windows.into(),
+            field_log,
         };
         let owned = tokio::spawn(owner.run(owner::Inputs { stream_events, commands, own_events, stop: stop.clone() }));
 
@@ -229,6 +235,22 @@ async fn listen(at: SocketAddr, key: &str) -> Result<TcpListener, Failure> {
     TcpListener::bind(at)
         .await
         .map_err(|e| Failure::setup(format!("cannot listen on {at}: {e}; free the port or set {key} to another")))
+}
+
+/// A field log of the core that is made of the same, if one is wanted.
+fn begin_field_log(
+    config: &Config,
+    seed: u64,
+    resumed: &health::Resumed,
+    now: Now,
+) -> Result<Option<field_log::FieldLog>, Failure> {
+    let most = config.log.field_mib << 20;
+    if most == 0 {
+        return Ok(None);
+    }
+    field_log::FieldLog::begin(&config.node.data, most, &config.health.core(), seed, resumed, now)
+        .map(Some)
+        .map_err(|e| Failure::setup(format!("{}: {e}", config.node.data.join(field_log::FOLDER).display())))
 }
 
 /// Opens the store for the service or for a command that works beside it.

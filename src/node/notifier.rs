@@ -8,9 +8,9 @@ use super::owner::Shared;
 use fleet::{Registry, Wall};
 use health::{
     Incident, IncidentId, Scope, Window,
-    desk::{ChannelId, Happening, Plan, Teller, pause},
+    desk::{Assignee, ChannelId, Happening, OrderId, Plan, Teller, dispatches, pause},
 };
-use notify::{Courier, Envelope, Item, Letter};
+use notify::{Courier, Envelope, Item, Letter, OrderItem};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -108,6 +108,7 @@ impl Running {
             let plan = self.teller.plan(enabled.iter().map(|c| (c.id, &c.route)), &happenings, now);
             self.keep(&plan, &channels, &incidents, &registry, now).await?;
         }
+        self.dispatch(&enabled, &incidents, now).await?;
         self.deliver(&channels, now).await?;
         self.refresh(&enabled, &incidents, now);
         if self.pruned.is_none_or(|at| at.elapsed() > PRUNE_EVERY) {
@@ -164,6 +165,7 @@ impl Running {
                 node: self.notifier.courier.node().to_owned(),
                 test: false,
                 items: items.collect(),
+                orders: Vec::new(),
             };
             let body = serde_json::to_string(&letter).map_err(|e| StoreError::Invalid(e.to_string()))?;
             messages.push(NewDelivery { channel: message.channel, at: now, body });
@@ -178,6 +180,61 @@ impl Running {
             }
         }
         Ok(())
+    }
+
+    /// Tells of work orders that were given to somebody.
+    async fn dispatch(
+        &self,
+        channels: &[&Channel],
+        incidents: &BTreeMap<IncidentId, Arc<Incident>>,
+        now: Wall,
+    ) -> Result<(), StoreError> {
+        // Alertmanager knows alerts only.
+        let for_orders: Vec<&&Channel> =
+            channels.iter().filter(|c| c.route.orders && c.kind != "alertmanager").collect();
+        if for_orders.is_empty() {
+            return Ok(());
+        }
+        let store = &self.notifier.store;
+        let open = store.open_orders().await?;
+        let marks: BTreeMap<(ChannelId, OrderId), Wall> =
+            store.order_marks().await?.into_iter().map(|(channel, order, given)| ((channel, order), given)).collect();
+        let routes = for_orders.iter().map(|c| (c.id, &c.route));
+        let news = dispatches(routes, &open, |channel, order| marks.get(&(channel, order)).copied(), now);
+        if news.is_empty() {
+            return Ok(());
+        }
+        let users = store.users().await?;
+        let name = |assignee: &Assignee| match assignee {
+            Assignee::Contractor(unit) => unit.clone(),
+            Assignee::Technician(id) => users.iter().find(|u| u.id.0 == *id).map_or_else(String::new, |u| {
+                if u.full_name.is_empty() { u.name.clone() } else { u.full_name.clone() }
+            }),
+        };
+        let registry = self.notifier.shared.registry.load_full();
+        let mut messages = Vec::new();
+        for dispatch in &news {
+            let channel = channels.iter().find(|c| c.id == dispatch.channel);
+            let Some(envelope) = channel.and_then(|c| Envelope::open(c.target.expose())) else { continue };
+            let told = dispatch.orders.iter().filter_map(|(id, _)| open.iter().find(|o| o.id == *id));
+            let orders = told.map(|order| {
+                let to = order.assignee.as_ref().map(&name).unwrap_or_default();
+                let incident = incidents.get(&order.incident).map(Arc::as_ref);
+                OrderItem::of(order, &to, incident, &registry, envelope.language)
+            });
+            let letter = Letter {
+                key: format!("{}-{}-{}-orders", self.notifier.courier.node(), dispatch.channel, now.0),
+                at: now.0,
+                language: envelope.language,
+                node: self.notifier.courier.node().to_owned(),
+                test: false,
+                items: Vec::new(),
+                orders: orders.collect(),
+            };
+            let body = serde_json::to_string(&letter).map_err(|e| StoreError::Invalid(e.to_string()))?;
+            messages.push(NewDelivery { channel: dispatch.channel, at: now, body });
+        }
+        store.enqueue_dispatches(&messages, &news).await
     }
 
     /// Tries what is due, one message of a channel at a time; a dead channel keeps nobody waiting.
@@ -230,6 +287,7 @@ impl Running {
                 node: self.notifier.courier.node().to_owned(),
                 test: false,
                 items,
+                orders: Vec::new(),
             };
             let courier = self.notifier.courier.clone();
             tokio::spawn(async move {
@@ -439,6 +497,77 @@ mod tests {
         until("the end told", &second, |log| log.len() == 2 && log.iter().all(|d| d.ended.is_some())).await;
         let text = tokio::time::timeout(Duration::from_secs(10), heard.recv()).await.unwrap().unwrap();
         assert!(text.contains("已恢复"), "{text}");
+        assert!(heard.try_recv().is_err(), "each was told once");
+        running.abort();
+        listening.abort();
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn whoever_an_order_is_given_to_is_told_once_also_over_a_crash() {
+        use health::desk::{Act, Actor, Desk, NewOrder, OrderState};
+        let folder = tempfile::tempdir().unwrap();
+        let first = store(folder.path()).await;
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        drop(listener);
+        let target = Target::Webhook { url: format!("http://{address}/"), secret: "a long enough secret".into() };
+        let unit = Assignee::Contractor("电信".into());
+        // Told of nothing but the orders of one unit.
+        let route = Route {
+            least: Severity::Critical,
+            own: false,
+            orders: true,
+            assignees: [unit.clone()].into(),
+            ..Route::default()
+        };
+        let channel = Channel {
+            id: ChannelId(0),
+            name: "电信维护群".into(),
+            kind: "webhook".into(),
+            enabled: true,
+            route,
+            shown: String::new(),
+            target: Secret::new(Envelope { language: Language::Chinese, target }.seal()),
+        };
+        first.add_channel(channel).await.unwrap();
+        let minor = || Incident { severity: Severity::Minor, ..incident(false) };
+        let new = NewOrder {
+            incident: IncidentId(7),
+            cameras: vec![CameraId(1)],
+            town: None,
+            severity: Severity::Minor,
+            by: "op".into(),
+            at: Wall::read(),
+            state: OrderState::Confirmed,
+            note: String::new(),
+        };
+        let order = first.add_order(new).await.unwrap();
+        let give = |order: &health::desk::Order, to: Assignee| {
+            Desk::default().act(order, Actor::Desk, "op", Act::Assign(to, None), Wall::read()).unwrap()
+        };
+        let given = give(&order, unit.clone());
+        first.update_order(&given).await.unwrap();
+        // Nobody listens yet; then the node is gone at once, as after kill -9.
+        let (stop, running) = start(&first, vec![minor()]);
+        until("a failed try", &first, |log| log.iter().any(|d| d.attempts > 0 && !d.error.is_empty())).await;
+        running.abort();
+        let _ = running.await;
+        drop(stop);
+        first.close().await;
+        drop(first);
+        let second = store(folder.path()).await;
+        let (tell, mut heard) = tokio::sync::mpsc::unbounded_channel();
+        let listening = tokio::spawn(serve(TcpListener::bind(address).unwrap(), tell));
+        let (_stop, running) = start(&second, vec![minor()]);
+        until("arrival", &second, |log| log.len() == 1 && log[0].ended.is_some()).await;
+        let text = tokio::time::timeout(Duration::from_secs(10), heard.recv()).await.unwrap().unwrap();
+        assert!(text.contains("【工单 G1】派给 电信：石桥镇 · 上村 · 村口，无应答，1 路"), "{text}");
+        // To somebody else, and back: told again, once.
+        let other = give(&given, Assignee::Contractor("广电".into()));
+        second.update_order(&other).await.unwrap();
+        second.update_order(&give(&other, unit)).await.unwrap();
+        until("the second giving", &second, |log| log.len() == 2 && log.iter().all(|d| d.ended.is_some())).await;
+        assert!(heard.recv().await.unwrap().contains("G1"));
         assert!(heard.try_recv().is_err(), "each was told once");
         running.abort();
         listening.abort();

@@ -1,5 +1,6 @@
 //! Watching our own machine: what is wrong here must not be blamed on cameras.
 
+mod clock;
 mod link;
 mod strain;
 
@@ -24,17 +25,20 @@ pub(super) enum Reach {
     Loopback,
 }
 
-/// Looks at archive, database, decoders, network and processor every second and tells what changed.
+/// Looks at archive, database, decoders, network, processor and clock every second and tells what changed.
+/// `clock_is_kept`: a time server is expected to keep the clock.
 pub(super) fn watch(
     archive: archive::Archive,
     pool: picture::Pool,
     database: watch::Receiver<Option<String>>,
     reach: Reach,
+    clock_is_kept: bool,
 ) -> mpsc::Receiver<OwnChange> {
     let (tell, changes) = mpsc::channel(16);
     tokio::spawn(async move {
         let mut known: BTreeMap<OwnPart, Option<String>> = BTreeMap::new();
         let mut strain = strain::Strain::default();
+        let mut clock = clock::Clock::new(clock_is_kept);
         let mut ticks = tokio::time::interval(LOOK_EVERY);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -52,6 +56,7 @@ pub(super) fn watch(
                 (OwnPart::Disk, disk),
                 (OwnPart::Database, database.borrow().clone()),
                 (OwnPart::Decoder, decoders),
+                (OwnPart::Clock, clock.look()),
             ];
             for (part, fault) in parts {
                 if known.insert(part, fault.clone()).unwrap_or_default() != fault

@@ -1,6 +1,6 @@
 //! The one task that owns the fleet's state.
 
-use super::{judge::Judge, own::OwnChange, recorder::Recorder, takes};
+use super::{field_log::FieldLog, judge::Judge, own::OwnChange, recorder::Recorder, takes};
 use arc_swap::ArcSwap;
 use fleet::{CameraId, Cause, Mono, Now, Registry, Status, Wall};
 use health::{Effect, Event, Failure, Fleet, Incident, IncidentId, PictureVerdict, SnapshotOutcome, StreamEvent};
@@ -60,6 +60,8 @@ pub(super) struct Owner {
     pub(super) shared: Arc<Shared>,
     /// Planned maintenance as the store has it at the start.
     pub(super) windows: Arc<[health::Window]>,
+    /// What goes in and comes out, if it is to be recorded.
+    pub(super) field_log: Option<FieldLog>,
 }
 
 impl Owner {
@@ -130,7 +132,11 @@ impl Desk {
         let now = Now::read();
         let tick = matches!(event, Event::Tick);
         let mut effects = std::mem::take(&mut self.effects);
+        let recorded = self.owner.field_log.is_some().then(|| event.clone());
         self.owner.core.on(event, now, &mut effects);
+        if let (Some(event), Some(log)) = (recorded, &mut self.owner.field_log) {
+            log.record(&event, now, &effects);
+        }
         self.dirty |= !tick || !effects.is_empty();
         for effect in effects.drain(..) {
             self.carry_out(effect);

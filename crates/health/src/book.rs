@@ -4,7 +4,8 @@
 //! once a second, so that a county's return is not eight hundred copies of one list.
 
 use crate::{
-    Acknowledgement, Effect, Incident, IncidentId, Member, Scope, Severity, camera::is_silence, rules::Conclusion,
+    Acknowledgement, Effect, Incident, IncidentId, Member, Scope, Severity, camera::is_silence, habits::Habits,
+    rules::Conclusion,
 };
 use fleet::{CameraId, Cause, Mono, Now, Wall};
 use std::{
@@ -55,6 +56,7 @@ pub(crate) struct Book {
     ageing: VecDeque<(Mono, IncidentId)>,
     urgent: BTreeSet<IncidentId>,
     later: BTreeSet<IncidentId>,
+    habits: Habits,
 }
 
 impl Book {
@@ -69,15 +71,47 @@ impl Book {
             ageing: VecDeque::new(),
             urgent: BTreeSet::new(),
             later: BTreeSet::new(),
+            habits: Habits::default(),
         };
         for incident in open.into_iter().filter(Incident::is_open) {
             let seats = incident.members.iter().enumerate().map(|(i, m)| (m.camera, i)).collect();
             let live = incident.members.iter().filter(|m| m.left.is_none()).count();
             book.newest.insert(slot(&incident.scope, incident.cause), incident.id);
+            book.habits.note(&incident.scope, incident.cause, incident.opened);
             let incident = Arc::new(incident);
             book.entries.insert(incident.id, Entry { incident, seats, live, over: None, began: None });
         }
         book
+    }
+
+    /// Remembers incidents that an earlier run resolved so recently that they may be re-opened, oldest first.
+    pub(crate) fn with_resolved(mut self, resolved: Vec<Incident>, now: Now) -> Book {
+        for incident in resolved {
+            let Some(at) = incident.resolved else { continue };
+            if incident.folded_into.is_none() {
+                self.habits.note(&incident.scope, incident.cause, incident.opened);
+            }
+            // By the wall clock, as nothing else outlives a restart; a clock that was set back makes it just now.
+            let ago = Duration::from_millis(u64::try_from(now.wall.millis_since(at)).unwrap_or(0));
+            let key = slot(&incident.scope, incident.cause);
+            let taken = self.newest.get(&key).is_some_and(|id| self.open(*id).is_some());
+            if ago >= self.reopen_within || taken || self.entries.contains_key(&incident.id) {
+                continue;
+            }
+            let over = Mono(now.mono.0.saturating_sub(u64::try_from(ago.as_nanos()).unwrap_or(u64::MAX)));
+            self.newest.insert(key, incident.id);
+            self.ageing.push_back((over + self.reopen_within, incident.id));
+            let seats = incident.members.iter().enumerate().map(|(i, m)| (m.camera, i)).collect();
+            let id = incident.id;
+            let entry = Entry { incident: Arc::new(incident), seats, live: 0, over: Some(over), began: None };
+            self.entries.insert(id, entry);
+        }
+        self
+    }
+
+    /// When what fell silent on the last days.
+    pub(crate) fn habits(&self) -> &Habits {
+        &self.habits
     }
 
     /// The incident, if it is open.
@@ -128,6 +162,7 @@ impl Book {
         }
         self.last += 1;
         let id = IncidentId(self.last);
+        self.habits.note(&draft.scope, draft.cause, draft.opened);
         let incident = Incident {
             id,
             scope: draft.scope,
@@ -378,6 +413,34 @@ mod tests {
         book.tell_all(&mut told);
         assert_eq!(told.len(), 2);
         assert!(!book.has_news());
+    }
+
+    #[test]
+    fn what_an_earlier_run_resolved_lately_is_reopened_and_what_it_resolved_long_ago_is_not() {
+        let mut earlier = Book::new(Vec::new(), None, Duration::from_secs(300));
+        let id = earlier.start(draft(camera(), Cause::NoAnswer), at(1000));
+        earlier.resolve(id, None, at(1100));
+        let resolved = (*earlier.entries[&id].incident).clone();
+        // The new process counts its time from somewhere else.
+        let now = |wall: u64| Now { mono: Mono(7_000_000_000_000), wall: Wall(wall as i64 * 1000) };
+        let again = |wall| {
+            let book = Book::new(Vec::new(), Some(id), Duration::from_secs(300));
+            let mut book = book.with_resolved(vec![resolved.clone()], now(wall));
+            book.start(draft(camera(), Cause::NoAnswer), now(wall))
+        };
+        assert_eq!(again(1390), id);
+        assert_ne!(again(1400), id);
+        // And in the new process's own time.
+        let book = Book::new(Vec::new(), Some(id), Duration::from_secs(300));
+        let mut book = book.with_resolved(vec![resolved.clone()], now(1200));
+        let later = Now { mono: now(0).mono + Duration::from_secs(250), wall: Wall(0) };
+        assert_ne!(book.start(draft(camera(), Cause::NoAnswer), later), id);
+        // One that is open already is not pushed aside.
+        let mut open = resolved.clone();
+        (open.id, open.resolved) = (IncidentId(9), None);
+        let mut book = Book::new(vec![open], Some(IncidentId(9)), Duration::from_secs(300))
+            .with_resolved(vec![resolved], now(1101));
+        assert_eq!(book.start(draft(camera(), Cause::NoAnswer), now(1101)), IncidentId(9));
     }
 
     #[test]

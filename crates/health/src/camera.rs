@@ -123,6 +123,8 @@ pub(crate) struct Camera {
     /// Bucket of its clock's error in the fleet's histogram.
     pub(crate) clock_bucket: Option<i64>,
     pub(crate) last_picture: Option<Wall>,
+    /// The registered address has delivered its video.
+    pub(crate) delivered: bool,
 
     // snapshots
     pub(crate) last_snapshot: Option<Wall>,
@@ -181,6 +183,7 @@ impl Camera {
             format: None,
             clock_bucket: None,
             last_picture: None,
+            delivered: false,
             last_snapshot: None,
             photographed: false,
             held: None,

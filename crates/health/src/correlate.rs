@@ -297,13 +297,16 @@ impl Fleet {
             spread_s: spread.as_secs_f64(),
             olt,
             after_return: false,
+            same_hour: 0,
+            delivered: false,
         }
     }
 
     fn start_shared(&mut self, scope: Scope, severity: Severity, facts: &Facts, silent: &[CameraIx]) -> IncidentId {
         let began = silent.iter().filter_map(|ix| self.cameras[ix.at()].silent).min().unwrap_or(self.now.mono);
-        let draft =
-            Draft { scope, opened: self.wall_at(began), severity, cause: facts.cause, conclusion: conclude(facts) };
+        let opened = self.wall_at(began);
+        let facts = Facts { same_hour: self.book.habits().same_hour(&scope, opened), ..facts.clone() };
+        let draft = Draft { scope, opened, severity, cause: facts.cause, conclusion: conclude(&facts) };
         self.book.start(draft, self.now)
     }
 

@@ -17,6 +17,7 @@ use crate::{
 use fleet::{CameraId, Cause, Mono, Now, Registry, Status, Wall};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 /// How long a session may take to say whether it opened before we stop waiting for it: longer than all of its
@@ -27,14 +28,19 @@ pub(crate) const SESSION_ANSWERS: Duration = Duration::from_secs(60);
 const EFFECTS_KEPT: usize = 1024;
 
 /// What the store remembers of an earlier run.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Resumed {
     /// The newest status change of each camera.
     pub statuses: Vec<StatusChange>,
     /// Incidents still open.
     pub incidents: Vec<Incident>,
+    /// Incidents that were resolved in the last days, oldest first: a fault that returns soon re-opens its own, and what
+    /// falls silent at the same hour each day is known, also after a restart.
+    pub resolved: Vec<Incident>,
     /// The highest incident number ever given.
     pub last_incident: Option<IncidentId>,
+    /// Cameras that refused their password when last judged, since when, and what that rested on.
+    pub refused: Vec<(CameraId, Wall, String)>,
 }
 
 /// The whole fleet's state. Pure: see the crate's documentation.
@@ -55,6 +61,8 @@ pub struct Fleet {
     pub(crate) counts: Counts,
     /// What the store remembered of cameras that the register has not named yet.
     pub(crate) resumed: BTreeMap<CameraId, StatusChange>,
+    /// Refused passwords of an earlier run, of cameras that the register has not named yet.
+    pub(crate) refused: BTreeMap<CameraId, (Wall, String)>,
     pub(crate) effects: Vec<Effect>,
     /// Planned maintenance that is not over.
     pub(crate) windows: Arc<[Window]>,
@@ -68,7 +76,8 @@ impl Fleet {
     pub fn new(config: Config, seed: u64, resumed: Resumed, now: Now) -> Fleet {
         Fleet {
             opener: Opener::new(&config),
-            book: Book::new(resumed.incidents, resumed.last_incident, config.reopen_within),
+            book: Book::new(resumed.incidents, resumed.last_incident, config.reopen_within)
+                .with_resolved(resumed.resolved, now),
             config,
             rng: ChaCha8Rng::seed_from_u64(seed),
             now,
@@ -80,6 +89,7 @@ impl Fleet {
             schedule: Schedule::default(),
             own: Own::default(),
             counts: Counts::default(),
+            refused: resumed.refused.into_iter().map(|(camera, since, detail)| (camera, (since, detail))).collect(),
             resumed: resumed.statuses.into_iter().map(|s| (s.camera, s)).collect(),
             effects: Vec::new(),
             windows: Arc::from([]),

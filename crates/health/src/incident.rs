@@ -53,6 +53,8 @@ pub enum Severity {
 pub enum LikelyCause {
     /// Power cut or cut fibre: everything behind one link is silent at once.
     PowerOrFibre,
+    /// 借电: power borrowed from a house or a shop, which is switched off at the same hour.
+    BorrowedPower,
     /// The trunk or line terminal above several villages.
     Trunk,
     /// The camera itself, its cable or its PoE port.
@@ -61,6 +63,8 @@ pub enum LikelyCause {
     Firmware,
     /// Account or password.
     Account,
+    /// Something else answers at the camera's address.
+    IpConflict,
     /// Settings: path, codec, transport.
     Settings,
     /// Session limit; somebody else pulls it.

@@ -101,6 +101,8 @@ impl Fleet {
             spread_s: 0.0,
             olt: String::new(),
             after_return,
+            same_hour: self.book.habits().same_hour(&Scope::Camera(camera.id), self.wall_at(began)),
+            delivered: camera.delivered,
         };
         let conclusion = conclude(&facts);
         if let Some(id) = camera.own.filter(|&id| self.book.open(id).is_some()) {

@@ -386,7 +386,7 @@ mod tests {
         }
         assert_eq!(drain(&mut o, Mono(2 * S)), [0, 1]);
         o.release(Class::Routine, GroupIx(0));
-        assert_eq!(drain(&mut o, Mono(2 * S)), [], "it runs and is still charged");
+        assert_eq!(drain(&mut o, Mono(2 * S)), [0_u32; 0], "it runs and is still charged");
         o.uncharge(GroupIx(0), 400);
         assert_eq!(drain(&mut o, Mono(2 * S)), [2]);
         assert_eq!(o.charged(GroupIx(0)), 800);

@@ -136,6 +136,8 @@ impl Fleet {
             spread_s: spread.as_secs_f64(),
             olt: String::new(),
             after_return: false,
+            same_hour: 0,
+            delivered: false,
         };
         let opened = self.wall_at(Mono(self.now.mono.0.saturating_sub(u64::try_from(spread.as_nanos()).unwrap_or(0))));
         let draft =

@@ -72,6 +72,13 @@ impl Fleet {
                 pause_left = pause_end(&change.detail).filter(|&end| end > self.now.wall);
             }
         }
+        if let Some((since, detail)) = self.refused.remove(&record.id)
+            && record.changed <= since
+        {
+            let camera = &mut self.cameras[ix.at()];
+            camera.parked = true;
+            camera.failure = Some(Box::new(Failure { cause: Cause::PasswordRefused, detail }));
+        }
         self.own.in_use += 1;
         if record.life_cycle != LifeCycle::InUse {
             self.begin_pause(ix, Pause::Register(record.life_cycle), String::new());
@@ -125,6 +132,7 @@ impl Fleet {
         }
         let open = self.end_session(ix);
         let camera = &mut self.cameras[ix.at()];
+        camera.delivered &= former.is_some_and(|f| f.main == record.main && f.sub == record.sub);
         camera.failures = 0;
         camera.failure = None;
         camera.lost = None;

@@ -39,6 +39,10 @@ pub enum Situation {
     SiblingsSilent,
     /// The link came back and this camera did not.
     AfterReturn,
+    /// The same fell silent at the same hour on at least two of the three days before.
+    SameHour,
+    /// This address delivered the camera's video before.
+    DeliveredBefore,
 }
 
 /// Which causes a rule is about.
@@ -69,7 +73,7 @@ pub struct Rule {
     /// How sure it is, in percent.
     pub confidence: u8,
     /// Its sentence in Chinese, with `{n}` cameras of `{total}`, `{alive}` healthy, `{links}` links,
-    /// `{spread}` seconds, `{olt}` and `{cause}` to be filled in.
+    /// `{spread}` seconds, `{days}` earlier days, `{olt}` and `{cause}` to be filled in.
     pub zh: &'static str,
     /// The same in English.
     pub en: &'static str,
@@ -87,6 +91,10 @@ pub(crate) struct Facts {
     pub(crate) spread_s: f64,
     pub(crate) olt: String,
     pub(crate) after_return: bool,
+    /// On how many of the three days before it fell silent at the same hour.
+    pub(crate) same_hour: u32,
+    /// The registered address delivered its video before.
+    pub(crate) delivered: bool,
 }
 
 /// The rules' conclusion.
@@ -105,6 +113,8 @@ impl Rule {
             Situation::SiblingsAlive => facts.alive > 0 && !facts.after_return,
             Situation::SiblingsSilent => facts.total > 1 && facts.alive == 0 && !facts.after_return,
             Situation::AfterReturn => facts.after_return,
+            Situation::SameHour => facts.same_hour >= 2,
+            Situation::DeliveredBefore => facts.delivered,
         };
         let about = match self.about {
             About::Everything => true,
@@ -143,6 +153,7 @@ fn fill(template: &str, facts: &Facts, cause: &str) -> String {
         .replace("{alive}", &facts.alive.to_string())
         .replace("{links}", &facts.links.to_string())
         .replace("{spread}", &format!("{:.0}", facts.spread_s.ceil()))
+        .replace("{days}", &facts.same_hour.to_string())
         .replace("{olt}", &facts.olt)
         .replace("{cause}", cause)
 }
@@ -192,7 +203,14 @@ rules! {
         "同一链路 {total} 台中 {n} 台在 {spread} 秒内连接中断：停电、重启或断纤"
         "{n} of {total} cameras behind one link lost their connections within {spread} s: power, a restart or the fibre";
 
+    "link_same_hour" Link About::Layer(Layer::Network), SameHour => BorrowedPower 90
+        "前 3 天中有 {days} 天在同一时刻前后中断：疑似借用住户或商铺电源，到点被断电，核对取电方式"
+        "silent at about the same hour on {days} of the three days before: power borrowed from a house or shop that switches it off; check where it comes from";
+
     // one camera, by its siblings
+    "camera_same_hour" Camera About::Layer(Layer::Network), SameHour => BorrowedPower 85
+        "前 3 天中有 {days} 天在同一时刻前后中断：疑似借用住户或商铺电源，到点被断电，核对取电方式"
+        "silent at about the same hour on {days} of the three days before: power borrowed from a house or shop that switches it off; check where it comes from";
     "camera_alone_silent" Camera About::Layer(Layer::Network), Alone => PowerOrFibre 40
         "该链路只有这一台摄像机，无应答：无法区分停电、断纤与设备故障"
         "the only camera behind its link does not answer: power, fibre and the device cannot be told apart";
@@ -216,6 +234,9 @@ rules! {
     "not_rtsp" Camera About::Cause(Cause::NotRtsp), Any => Settings 70
         "应答的不是摄像机：地址、端口错误或 IP 冲突"
         "something else answers there: wrong address or port, or an IP conflict";
+    "ip_conflict" Camera About::Cause(Cause::NotRtsp), DeliveredBefore => IpConflict 80
+        "该地址此前能正常取流，现在应答的是别的设备：疑似 IP 冲突，核对该网段地址分配"
+        "this address delivered the camera's video before, now something else answers: an IP conflict; check who else was given it";
     "no_such_stream" Camera About::Cause(Cause::StreamNotFound), Any => Settings 85
         "取流路径不存在：主/子码流路径或通道号有误"
         "no such stream: the path or channel number is wrong";
@@ -280,6 +301,8 @@ mod tests {
             spread_s: 2.0,
             olt: String::new(),
             after_return: false,
+            same_hour: 0,
+            delivered: false,
         }
     }
 
@@ -298,6 +321,11 @@ mod tests {
             (facts(RuleScope::Camera, Cause::PictureFrozen, 3, 2), L::Firmware, 80),
             (facts(RuleScope::Camera, Cause::PictureCovered, 3, 2), L::Lens, 70),
             (facts(RuleScope::Camera, Cause::PacketLoss, 3, 2), L::Link, 80),
+            (Facts { same_hour: 2, ..facts(RuleScope::Link, Cause::NoAnswer, 3, 0) }, L::BorrowedPower, 90),
+            (Facts { same_hour: 3, ..facts(RuleScope::Camera, Cause::NoAnswer, 3, 2) }, L::BorrowedPower, 85),
+            (Facts { same_hour: 1, ..facts(RuleScope::Camera, Cause::NoAnswer, 3, 2) }, L::Camera, 80),
+            (facts(RuleScope::Camera, Cause::NotRtsp, 3, 2), L::Settings, 70),
+            (Facts { delivered: true, ..facts(RuleScope::Camera, Cause::NotRtsp, 3, 2) }, L::IpConflict, 80),
             (facts(RuleScope::Own, Cause::OwnDisk, 3, 2), L::Own, 95),
         ];
         for (facts, likely, confidence) in cases {

@@ -27,6 +27,7 @@ impl Fleet {
         match verdict.fault {
             None => {
                 camera.last_picture = Some(verdict.received);
+                camera.delivered = true;
                 camera.faults.decoded(None);
                 self.seen(ix);
             }

@@ -10,7 +10,7 @@ use std::{ops::Range, time::Duration};
 
 const MINUTE: i64 = 60_000;
 
-const CAUSES: [(Status, Option<Cause>); 8] = [
+const CAUSES: [(Status, Option<Cause>); 9] = [
     (Status::Online, None),
     (Status::Impaired, Some(Cause::PictureBlack)),
     (Status::Impaired, Some(Cause::DecodeFailed)),
@@ -19,6 +19,7 @@ const CAUSES: [(Status, Option<Cause>); 8] = [
     (Status::Offline, Some(Cause::PasswordRefused)),
     (Status::Unknown, Some(Cause::OwnNetwork)),
     (Status::Paused, Some(Cause::Maintenance)),
+    (Status::Paused, Some(Cause::OutOfUse)),
 ];
 
 fn at(minute: i64) -> Wall {
@@ -51,7 +52,7 @@ prop_compose! {
         begin in 0_i64..2000,
         parts in prop::collection::vec((1_i64..900, 0..CAUSES.len()), 1..40),
         open: bool,
-        excused in prop::collection::vec((0_i64..15_000, 1_i64..1500), 0..4),
+        excused in prop::collection::vec((0_i64..15_000, 1_i64..1500, 0_usize..3), 0..6),
         (from, length) in (0_i64..14_000, 1_i64..9_000),
         (within, again) in (1_u64..1500, 1_u64..4000),
     ) -> Case {
@@ -67,7 +68,13 @@ prop_compose! {
         }
         Case {
             history,
-            excuses: excused.into_iter().map(|(from, length)| excuse(from, from + length)).collect(),
+            excuses: excused
+                .into_iter()
+                .map(|(from, length, kind)| Excuse {
+                    kind: [ExcuseKind::Planned, ExcuseKind::ThirdParty, ExcuseKind::Counted][kind],
+                    ..excuse(from, from + length)
+                })
+                .collect(),
             range: at(from)..at(from + length),
             rules: Rules {
                 repair_within: Duration::from_secs(within * 60),
@@ -81,8 +88,17 @@ prop_compose! {
 fn minute_of(case: &Case, minute: i64) -> Option<(Kind, Status, Option<Cause>)> {
     let when = at(minute);
     let one = case.history.iter().find(|s| s.from <= when && s.until.is_none_or(|u| when < u))?;
-    let excused = case.excuses.iter().any(|e| e.from <= when && when < e.until) && one.status != Status::Paused;
-    let kind = if excused { Kind::Excused } else { one.status.into() };
+    let decided =
+        |kinds: &[ExcuseKind]| case.excuses.iter().any(|e| e.from <= when && when < e.until && kinds.contains(&e.kind));
+    let kind = if one.cause == Some(Cause::OutOfUse) {
+        Kind::Paused
+    } else if decided(&[ExcuseKind::Planned, ExcuseKind::ThirdParty]) {
+        Kind::Excused
+    } else if one.status == Status::Paused && decided(&[ExcuseKind::Counted]) {
+        Kind::Offline
+    } else {
+        one.status.into()
+    };
     Some((kind, one.status, one.cause))
 }
 
@@ -114,7 +130,7 @@ fn naive(case: &Case) -> Tally {
                 days.entry(Calendar::day(when)).or_default().samples[which] += 1;
             }
         }
-        if kind == Kind::Offline {
+        if kind == Kind::Offline && status == Status::Offline {
             if !lasts {
                 (lasts, down) = (true, 0);
                 if counts {

@@ -3,16 +3,17 @@
 //! ```text
 //! cargo test -p sharpeyes-health --test simulation -- --nocapture            2,000 small counties
 //! SHARPEYES_SIM_SEED=17 cargo test …                                         one of them again
-//! SHARPEYES_SIM_SEEDS=50 SHARPEYES_SIM_CAMERAS=800 SHARPEYES_SIM_HOURS=24 cargo test --release …
-//!                                                                            the whole county, for long
+//! SHARPEYES_SIM_SEEDS=50 SHARPEYES_SIM_CAMERAS=800 SHARPEYES_SIM_HOURS=8760 cargo test --release …
+//!                                                                            the whole county, for years
 //! ```
 //!
-//! A failing seed is printed with the smallest script that still fails.
+//! A failing seed is printed with the smallest script that still fails, and recorded as a field log, to be played step by
+//! step with `sharpeyes replay`.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 mod sim;
 
-use health::Config;
+use health::{Config, field_log::Replay};
 use sim::{
     S, Time,
     script::{Plan, QUIET, Scale},
@@ -20,6 +21,7 @@ use sim::{
 };
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
+    path::{Path, PathBuf},
     sync::{
         Mutex,
         atomic::{AtomicU64, Ordering},
@@ -62,6 +64,34 @@ fn shrink(plan: &Plan) -> Plan {
         }
     }
     plan
+}
+
+/// Field logs of a run, one of each process.
+fn record(plan: &Plan) -> Vec<PathBuf> {
+    let mut world = plan.stage_recording(Config::default());
+    // A run that panics is recorded up to there.
+    let _ = catch_unwind(AssertUnwindSafe(|| world.run_to(plan.end)));
+    let logs = world.recorded.take().unwrap_or_default();
+    let file = |n| Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("seed-{}-{n}.jsonl", plan.seed));
+    logs.iter()
+        .enumerate()
+        .map(|(n, lines)| {
+            std::fs::write(file(n), lines.join("\n") + "\n").unwrap();
+            file(n)
+        })
+        .collect()
+}
+
+#[test]
+fn a_failing_seed_leaves_a_log_that_can_be_played() {
+    let plan = Plan::draw(1, Scale { cameras: 12, length: QUIET + 300 * S });
+    for log in record(&plan) {
+        let text = std::fs::read_to_string(log).unwrap();
+        let mut lines = text.lines();
+        let mut replay = Replay::begin(serde_json::from_str(lines.next().unwrap()).unwrap()).unwrap();
+        lines.for_each(|line| replay.play(serde_json::from_str(line).unwrap(), &mut Vec::new()).unwrap());
+        assert!(replay.lines() > 100);
+    }
 }
 
 fn describe(plan: &Plan) -> String {
@@ -138,6 +168,10 @@ fn thousands_of_counties() {
         percent(f.unrelated, f.incidents.max(1))
     );
     println!("ledger against truth: {} outages, off by at most {:.1} s", f.books, secs(f.books_worst));
+    println!(
+        "maintenance windows kept {}; nights of borrowed power {}, known as such {}",
+        f.windows, f.nights, f.nights_known
+    );
     println!("impairments {}: missed {}; slots {}", f.impairments, f.impairments_missed, f.slots);
 
     let mut failed = failed.into_inner().unwrap();
@@ -157,12 +191,16 @@ fn thousands_of_counties() {
         for wrong in run(&smallest).wrong {
             println!("{wrong}");
         }
+        for log in record(&smallest) {
+            println!("play it: sharpeyes replay {}", log.display());
+        }
     }
     assert!(only_merged, "a verdict was wrong");
     assert!(as_one >= 99.5, "link outages told as exactly one incident: {as_one:.2} %");
     assert!(percent(f.unrelated, f.incidents.max(1)) <= 0.5, "unrelated failures were merged");
     let others = f.wrong.len() as u64 - (f.link_outages - f.told_as_one);
     assert_eq!(others, 0, "something else was wrong");
+    assert!(f.nights_known * 10 >= f.nights * 9, "borrowed power was not known by its hour");
 }
 
 fn secs(t: Time) -> f64 {

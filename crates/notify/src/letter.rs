@@ -2,7 +2,10 @@
 //! account is ever in it.
 
 use fleet::{Registry, Wall};
-use health::{Incident, Scope, Severity, desk::News};
+use health::{
+    Incident, Scope, Severity,
+    desk::{News, Order},
+};
 use serde::{Deserialize, Serialize};
 
 /// Language of a channel.
@@ -42,6 +45,29 @@ pub struct Item {
     pub resolved: Option<i64>,
 }
 
+/// One work order in a letter.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct OrderItem {
+    /// Number of the order.
+    pub order: u64,
+    /// Number of its incident.
+    pub incident: u64,
+    /// To whom it is given, in words.
+    pub to: String,
+    /// How urgent.
+    pub severity: Severity,
+    /// Where, in words.
+    pub place: String,
+    /// What is wrong, in words; empty if the incident is not known any more.
+    pub cause_text: String,
+    /// How many cameras it is about.
+    pub cameras: usize,
+    /// To be taken by then, in milliseconds.
+    pub response_due: Option<i64>,
+    /// To be repaired by then.
+    pub repair_due: Option<i64>,
+}
+
 /// A message as it is kept and delivered.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Letter {
@@ -57,6 +83,9 @@ pub struct Letter {
     pub test: bool,
     /// What it tells.
     pub items: Vec<Item>,
+    /// Work orders that were given to somebody.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub orders: Vec<OrderItem>,
 }
 
 impl Item {
@@ -77,6 +106,33 @@ impl Item {
             cameras: incident.members.iter().filter(|m| m.left.is_none()).count(),
             opened: incident.opened.0,
             resolved: incident.resolved.map(|t| t.0),
+        }
+    }
+}
+
+impl OrderItem {
+    /// What is said of an order that was given to somebody of this name.
+    #[must_use]
+    pub fn of(
+        order: &Order,
+        to: &str,
+        incident: Option<&Incident>,
+        registry: &Registry,
+        language: Language,
+    ) -> OrderItem {
+        let chinese = language == Language::Chinese;
+        let (zh, en) = incident.map_or(("", ""), |i| i.cause.text());
+        let scope = incident.map(|i| i.scope.clone()).or_else(|| order.cameras.first().map(|c| Scope::Camera(*c)));
+        OrderItem {
+            order: order.id.0,
+            incident: order.incident.0,
+            to: to.to_owned(),
+            severity: order.severity,
+            place: scope.map(|scope| place(&scope, registry, chinese)).unwrap_or_default(),
+            cause_text: if chinese { zh } else { en }.to_owned(),
+            cameras: order.cameras.len(),
+            response_due: order.response_due.map(|t| t.0),
+            repair_due: order.repair_due.map(|t| t.0),
         }
     }
 }
@@ -117,10 +173,13 @@ impl Letter {
         if self.test {
             return if chinese { "雪亮视频运维：通道测试" } else { "SharpEyes: test of this channel" }.to_owned();
         }
-        match self.items.as_slice() {
-            [one] => self.line(one),
-            many if chinese => format!("{} 条事件消息", many.len()),
-            many => format!("{} incidents", many.len()),
+        match (self.items.as_slice(), self.orders.as_slice()) {
+            ([], [one]) => self.order_line(one),
+            ([], many) if chinese => format!("{} 张工单已派出", many.len()),
+            ([], many) => format!("{} work orders given out", many.len()),
+            ([one], _) => self.line(one),
+            (many, _) if chinese => format!("{} 条事件消息", many.len()),
+            (many, _) => format!("{} incidents", many.len()),
         }
     }
 
@@ -142,7 +201,26 @@ impl Letter {
                 lines.push(item.evidence.clone());
             }
         }
+        lines.extend(self.orders.iter().map(|order| self.order_line(order)));
         lines
+    }
+
+    fn order_line(&self, item: &OrderItem) -> String {
+        let OrderItem { order, incident, to, place, cause_text, cameras, .. } = item;
+        let chinese = self.language == Language::Chinese;
+        let mut line = match (chinese, cause_text.is_empty()) {
+            (true, true) => format!("【工单 G{order}】派给 {to}：{place}，{cameras} 路"),
+            (true, false) => format!("【工单 G{order}】派给 {to}：{place}，{cause_text}，{cameras} 路"),
+            (false, true) => format!("[Work order G{order}] for {to}: {place}, {cameras} cameras"),
+            (false, false) => format!("[Work order G{order}] for {to}: {place}, {cause_text}, {cameras} cameras"),
+        };
+        let dues = [(item.response_due, "前接单", "take it by"), (item.repair_due, "前修复", "repair it by")];
+        for (due, zh, en) in dues {
+            if let Some(due) = due.map(time) {
+                line += &if chinese { format!("，{due} {zh}") } else { format!("; {en} {due}") };
+            }
+        }
+        line + &if chinese { format!("（E{incident}）") } else { format!(" (E{incident})") }
     }
 
     fn line(&self, item: &Item) -> String {
@@ -198,6 +276,7 @@ impl Letter {
             node: node.to_owned(),
             test: true,
             items: Vec::new(),
+            orders: Vec::new(),
         }
     }
 }

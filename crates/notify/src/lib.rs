@@ -12,7 +12,7 @@ mod post;
 mod robots;
 mod target;
 
-pub use letter::{Item, Language, Letter};
+pub use letter::{Item, Language, Letter, OrderItem};
 pub use target::{Envelope, Security, Target};
 
 use std::{net::IpAddr, sync::Arc, time::Duration};

@@ -74,6 +74,7 @@ fn letter() -> Letter {
             opened: 1_700_000_000_000,
             resolved: None,
         }],
+        orders: Vec::new(),
     }
 }
 

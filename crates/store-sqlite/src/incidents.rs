@@ -4,7 +4,7 @@ use crate::{
     cursor::{Cursor, limit, page},
     error::Fault,
 };
-use fleet::{CameraId, Olt, SiteId, TownId, UplinkId};
+use fleet::{CameraId, Olt, SiteId, TownId, UplinkId, Wall};
 use health::{Incident, IncidentId, Scope};
 use sqlx::{SqliteConnection, SqlitePool};
 use store::{IncidentQuery, Page, StoreError};
@@ -55,6 +55,17 @@ pub(crate) async fn open(tx: &mut SqliteConnection) -> Result<Vec<Incident>, Fau
         .fetch_all(tx)
         .await?;
     bodies.iter().map(|b| Ok(serde_json::from_str(b)?)).collect()
+}
+
+/// Incidents resolved at or after an instant, oldest end first; the newest ten thousand of them.
+pub(crate) async fn resolved_since(tx: &mut SqliteConnection, since: Wall) -> Result<Vec<Incident>, Fault> {
+    let bodies = sqlx::query_scalar!(
+        "SELECT body FROM incident WHERE resolved_ms >= ? ORDER BY resolved_ms DESC, id DESC LIMIT 10000",
+        since.0
+    )
+    .fetch_all(tx)
+    .await?;
+    bodies.iter().rev().map(|b| Ok(serde_json::from_str(b)?)).collect()
 }
 
 /// One incident.

@@ -10,7 +10,7 @@ use crate::{
 use fleet::{Secret, Wall};
 use health::{
     IncidentId,
-    desk::{ChannelId, Mark},
+    desk::{ChannelId, Dispatch, Mark, OrderId},
 };
 use sqlx::{SqliteConnection, SqlitePool};
 use std::sync::Arc;
@@ -47,6 +47,15 @@ impl NoticeStore for SqliteStore {
     async fn enqueue(&self, messages: &[NewDelivery], marks: &[(ChannelId, IncidentId, Mark)]) -> Result<()> {
         let (messages, marks) = (messages.to_vec(), marks.to_vec());
         self.writer.write(move |tx| Box::pin(async move { enqueue(tx, &messages, &marks).await })).await
+    }
+
+    async fn order_marks(&self) -> Result<Vec<(ChannelId, OrderId, Wall)>> {
+        limited(order_marks(&self.reader)).await
+    }
+
+    async fn enqueue_dispatches(&self, messages: &[NewDelivery], told: &[Dispatch]) -> Result<()> {
+        let (messages, told) = (messages.to_vec(), told.to_vec());
+        self.writer.write(move |tx| Box::pin(async move { enqueue_dispatches(tx, &messages, &told).await })).await
     }
 
     async fn sent_since(&self, since: Wall) -> Result<Vec<(ChannelId, Wall)>> {
@@ -135,6 +144,7 @@ async fn update(tx: &mut SqliteConnection, vault: &Vault, channel: &Channel) -> 
 async fn remove(tx: &mut SqliteConnection, id: ChannelId) -> Done<()> {
     let gone = sqlx::query!("DELETE FROM channel WHERE id = ?", id.0).execute(&mut *tx).await?;
     sqlx::query!("DELETE FROM notice_mark WHERE channel = ?", id.0).execute(&mut *tx).await?;
+    sqlx::query!("DELETE FROM order_mark WHERE channel = ?", id.0).execute(&mut *tx).await?;
     sqlx::query!("DELETE FROM delivery WHERE channel = ? AND ended_ms IS NULL", id.0).execute(tx).await?;
     found(gone.rows_affected(), id)
 }
@@ -153,6 +163,35 @@ async fn marks(pool: &SqlitePool) -> Done<Vec<(ChannelId, IncidentId, Mark)>> {
             Ok((ChannelId(number(row.channel)?), IncidentId(incident), serde_json::from_str(&row.mark)?))
         })
         .collect()
+}
+
+async fn order_marks(pool: &SqlitePool) -> Done<Vec<(ChannelId, OrderId, Wall)>> {
+    let rows = sqlx::query!("SELECT channel, work_order, given_ms FROM order_mark").fetch_all(pool).await?;
+    rows.into_iter()
+        .map(|row| {
+            let order = u64::try_from(row.work_order).map_err(|_| Fault::Damaged("a number is out of range"))?;
+            Ok((ChannelId(number(row.channel)?), OrderId(order), Wall(row.given_ms)))
+        })
+        .collect()
+}
+
+async fn enqueue_dispatches(tx: &mut SqliteConnection, messages: &[NewDelivery], told: &[Dispatch]) -> Done<()> {
+    enqueue(&mut *tx, messages, &[]).await?;
+    for dispatch in told {
+        for (order, given) in &dispatch.orders {
+            let order = i64::try_from(order.0).map_err(|_| Fault::Damaged("a number is out of range"))?;
+            sqlx::query!(
+                "INSERT INTO order_mark (channel, work_order, given_ms) VALUES (?, ?, ?)
+                 ON CONFLICT (channel, work_order) DO UPDATE SET given_ms = excluded.given_ms",
+                dispatch.channel.0,
+                order,
+                given.0
+            )
+            .execute(&mut *tx)
+            .await?;
+        }
+    }
+    Ok(())
 }
 
 async fn enqueue(
@@ -274,6 +313,9 @@ async fn prune(tx: &mut SqliteConnection, before: Wall) -> Done<()> {
     let before = before.0;
     sqlx::query!("DELETE FROM delivery WHERE ended_ms < ?", before).execute(&mut *tx).await?;
     sqlx::query!("DELETE FROM notice_mark WHERE incident IN (SELECT id FROM incident WHERE resolved_ms < ?)", before)
+        .execute(&mut *tx)
+        .await?;
+    sqlx::query!("DELETE FROM order_mark WHERE work_order IN (SELECT id FROM work_order WHERE closed_ms < ?)", before)
         .execute(tx)
         .await?;
     Ok(())

@@ -5,6 +5,7 @@ use crate::{
     cursor::{Cursor, limit, page},
     error::{Fault, limited, number},
     incidents,
+    ledger::decided,
 };
 use fleet::{CameraId, Wall};
 use health::{
@@ -135,10 +136,10 @@ async fn update(tx: &mut SqliteConnection, order: &Order) -> Done<()> {
             confirmed.by,
             at
         )
-        .execute(tx)
+        .execute(&mut *tx)
         .await?;
     }
-    Ok(())
+    decided::order_changed(tx, order).await
 }
 
 async fn one(pool: &SqlitePool, id: OrderId) -> Done<Option<Order>> {

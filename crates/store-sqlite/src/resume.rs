@@ -8,6 +8,10 @@ use fleet::{CameraId, Cause, Layer, Status, Wall};
 use health::{IncidentId, Resumed, StatusChange};
 use sqlx::SqliteConnection;
 
+/// Incidents resolved before this are over for good: longer than any time within which one may be re-opened, and as
+/// far back as the core looks for what falls silent at the same hour each day.
+const LATELY_MS: i64 = 4 * 24 * 3_600_000;
+
 /// Notes that we were alive and judging.
 pub(crate) async fn alive(tx: &mut SqliteConnection, at: Wall) -> Result<(), Fault> {
     sqlx::query!(
@@ -23,6 +27,7 @@ pub(crate) async fn alive(tx: &mut SqliteConnection, at: Wall) -> Result<(), Fau
 ///
 /// A pause stays: it holds whether we watch or not, and the core reads its end from it.
 pub(crate) async fn resume(tx: &mut SqliteConnection, now: Wall) -> Result<Resumed, Fault> {
+    let refused = refused(tx).await?;
     if let Some(last) = last_alive(tx, now).await? {
         for camera in watched(tx).await? {
             let gone = StatusChange {
@@ -41,7 +46,9 @@ pub(crate) async fn resume(tx: &mut SqliteConnection, now: Wall) -> Result<Resum
     Ok(Resumed {
         statuses: newest(tx).await?,
         incidents: incidents::open(tx).await?,
+        resolved: incidents::resolved_since(tx, Wall(now.0.saturating_sub(LATELY_MS))).await?,
         last_incident: last_incident.and_then(|id| u64::try_from(id).ok()).map(IncidentId),
+        refused,
     })
 }
 
@@ -64,6 +71,24 @@ async fn watched(tx: &mut SqliteConnection) -> Result<Vec<CameraId>, Fault> {
     .fetch_all(tx)
     .await?;
     cameras.into_iter().map(|c| number(c).map(CameraId)).collect()
+}
+
+/// Cameras that refused their password when they were last judged, however often we stopped since.
+async fn refused(tx: &mut SqliteConnection) -> Result<Vec<(CameraId, Wall, String)>, Fault> {
+    let (unknown, cause) = (Status::Unknown.code(), Cause::PasswordRefused.code());
+    let rows = sqlx::query!(
+        r#"SELECT judged.camera AS "camera!: i64", judged.from_ms AS "from_ms!: i64", judged.detail AS "detail!: String"
+           FROM status_interval AS now
+           JOIN status_interval AS judged ON judged.camera = now.camera AND judged.from_ms = (
+               SELECT max(from_ms) FROM status_interval WHERE camera = now.camera AND status <> ?
+           )
+           WHERE now.until_ms IS NULL AND judged.cause = ?"#,
+        unknown,
+        cause
+    )
+    .fetch_all(tx)
+    .await?;
+    rows.into_iter().map(|r| Ok((CameraId(number(r.camera)?), Wall(r.from_ms), r.detail))).collect()
 }
 
 async fn newest(tx: &mut SqliteConnection) -> Result<Vec<StatusChange>, Fault> {

@@ -2,11 +2,11 @@
 
 use crate::{
     SqliteStore,
-    error::{Fault, limited},
+    error::{Fault, limited, number},
     incidents,
 };
-use fleet::Wall;
-use health::{NewWindow, Window, WindowId};
+use fleet::{CameraId, Wall};
+use health::{NewWindow, Scope, Window, WindowId};
 use sqlx::{SqliteConnection, SqlitePool};
 use std::ops::Range;
 use store::{MOST_WINDOWS, Result, StoreError, WindowStore};
@@ -76,6 +76,58 @@ async fn end(tx: &mut SqliteConnection, id: WindowId, at: Wall, by: String) -> s
     Ok(Window { ended: Some(at), ended_by: Some(by), ..window })
 }
 
+/// Windows that have begun and of which the ledger does not know all yet, and up to when it does.
+pub(crate) async fn uncounted(
+    tx: &mut SqliteConnection,
+    now: Wall,
+) -> std::result::Result<Vec<(Window, Option<Wall>)>, Fault> {
+    let rows = sqlx::query_as!(
+        Row,
+        "SELECT * FROM maintenance_window
+         WHERE from_ms <= ? AND (counted_ms IS NULL OR counted_ms < coalesce(min(ended_ms, until_ms), until_ms))
+         ORDER BY id",
+        now.0
+    )
+    .fetch_all(tx)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let counted = row.counted_ms.map(Wall);
+            Ok((row.window()?, counted))
+        })
+        .collect()
+}
+
+/// The ledger knows a window up to now.
+pub(crate) async fn count(tx: &mut SqliteConnection, id: WindowId, now: Wall) -> std::result::Result<(), Fault> {
+    let id = i64::try_from(id.0).map_err(|_| Fault::Damaged("a number is out of range"))?;
+    sqlx::query!("UPDATE maintenance_window SET counted_ms = ? WHERE id = ?", now.0, id).execute(tx).await?;
+    Ok(())
+}
+
+/// The cameras that a scope covers, by the register: as `Scope::covers` says it.
+pub(crate) async fn cameras(tx: &mut SqliteConnection, scope: &Scope) -> std::result::Result<Vec<CameraId>, Fault> {
+    let (kind, id) = incidents::scope(scope);
+    let found = sqlx::query_scalar!(
+        r#"SELECT camera.id AS "id!: i64" FROM camera
+           JOIN site ON site.id = camera.site LEFT JOIN uplink ON uplink.id = camera.uplink
+           WHERE CASE ?1
+               WHEN 'camera' THEN camera.id = CAST(?2 AS INTEGER)
+               WHEN 'uplink' THEN camera.uplink = CAST(?2 AS INTEGER)
+               WHEN 'site' THEN camera.site = CAST(?2 AS INTEGER)
+               WHEN 'olt' THEN uplink.olt = ?2
+               WHEN 'town' THEN site.town = CAST(?2 AS INTEGER)
+               WHEN 'county' THEN 1
+               ELSE 0 END
+           ORDER BY camera.id"#,
+        kind,
+        id
+    )
+    .fetch_all(tx)
+    .await?;
+    found.into_iter().map(|id| number(id).map(CameraId)).collect()
+}
+
 async fn within(pool: &SqlitePool, range: Range<Wall>) -> std::result::Result<Vec<Window>, Fault> {
     let (from, until) = (range.start.0, range.end.0);
     let rows = sqlx::query_as!(
@@ -102,6 +154,7 @@ struct Row {
     by_name: String,
     excused: i64,
     created_ms: i64,
+    counted_ms: Option<i64>,
 }
 
 impl Row {

@@ -4,6 +4,7 @@
 
 mod accounts;
 mod audit;
+mod decided;
 mod exports;
 mod facts;
 mod ledger;
@@ -49,16 +50,22 @@ pub async fn run(make: impl AsyncFn() -> Arc<dyn Store>) {
         windows::have_a_limit,
         notices::channels_come_change_and_go,
         notices::messages_and_marks_are_kept_together_and_in_order,
+        notices::what_was_told_of_orders_is_kept_with_its_messages,
         orders::change_one_version_at_a_time,
         orders::are_found_by_each_filter,
         orders::pictures_are_kept_with_their_order,
         orders::what_was_found_is_kept_on_the_incident,
         ledger::roll_ups_say_what_the_intervals_say,
+        ledger::any_range_is_what_the_intervals_say,
         ledger::a_changed_past_is_counted_again,
         ledger::snapshots_are_counted_by_hour,
         ledger::trends_add_up,
         ledger::frozen_months_stay,
         ledger::histories_explain_the_figures,
+        decided::windows_are_excused_or_count_as_time_without_video,
+        decided::a_camera_is_in_a_window_while_it_belongs_there,
+        decided::an_approved_hold_is_out_of_the_figures,
+        decided::a_frozen_month_hears_of_no_decision,
         people::names_are_compared_without_case_and_never_taken_twice,
         people::users_change_and_lose_their_sessions,
         people::sessions_come_and_go,

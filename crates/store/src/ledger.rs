@@ -18,7 +18,8 @@ pub const FREEZE_AFTER_DAYS: i64 = 5;
 #[async_trait::async_trait]
 pub trait LedgerStore: Send + Sync {
     /// Rolls up at most one day of whatever is not rolled up yet, oldest first, in one transaction; to be called
-    /// again until [`RolledUp::caught_up`]. Stopping in the middle loses nothing. Freezes months that are ripe.
+    /// again until [`RolledUp::caught_up`]. Stopping in the middle loses nothing. Freezes months that are ripe. Takes in
+    /// what maintenance windows say by now: excused ones are out of the figures, others count as time without video.
     async fn roll_up(&self, work: &RollUp) -> Result<RolledUp>;
 
     /// Forgets roll-ups from an instant on, so that they are made again; frozen months stay.

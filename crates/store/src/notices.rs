@@ -4,7 +4,7 @@ use crate::{Page, Result};
 use fleet::{Secret, Wall};
 use health::{
     IncidentId,
-    desk::{ChannelId, Mark, Route},
+    desk::{ChannelId, Dispatch, Mark, OrderId, Route},
 };
 
 /// Channels that there may be.
@@ -125,6 +125,10 @@ pub trait NoticeStore: Send + Sync {
     async fn marks(&self) -> Result<Vec<(ChannelId, IncidentId, Mark)>>;
     /// Keeps messages and what their channels have been told with them, all or nothing.
     async fn enqueue(&self, messages: &[NewDelivery], marks: &[(ChannelId, IncidentId, Mark)]) -> Result<()>;
+    /// When each order had been given to somebody, as far as each channel was told.
+    async fn order_marks(&self) -> Result<Vec<(ChannelId, OrderId, Wall)>>;
+    /// Keeps messages about orders and what their channels have been told with them, all or nothing.
+    async fn enqueue_dispatches(&self, messages: &[NewDelivery], told: &[Dispatch]) -> Result<()>;
     /// When messages were made since then, by channel.
     async fn sent_since(&self, since: Wall) -> Result<Vec<(ChannelId, Wall)>>;
     /// The oldest message of each enabled channel that is not delivered, if it is due: messages of a channel keep their
@@ -136,6 +140,6 @@ pub trait NoticeStore: Send + Sync {
     async fn end_try(&self, id: u64, at: Wall, tried: &Tried) -> Result<()>;
     /// Messages, newest first.
     async fn deliveries(&self, channel: Option<ChannelId>, limit: u32, cursor: Option<&str>) -> Result<Page<Delivery>>;
-    /// Forgets deliveries that ended before, and marks of incidents that were over by then.
+    /// Forgets deliveries that ended before, and marks of incidents and orders that were over by then.
     async fn prune_notices(&self, before: Wall) -> Result<()>;
 }

@@ -120,7 +120,8 @@ pub trait OrderStore: Send + Sync {
     /// Makes an order and gives it its number. [`Conflict`](StoreError::Conflict) if the incident has an open one.
     async fn add_order(&self, order: NewOrder) -> Result<Order>;
     /// Replaces an order whose version is one less. [`Conflict`](StoreError::Conflict) if somebody else was quicker. What
-    /// the technician found is recorded on the incident with it.
+    /// the technician found is recorded on the incident with it, and the ledger leaves out what [`Order::excuses`] says,
+    /// as far as it is not frozen.
     async fn update_order(&self, order: &Order) -> Result<()>;
     /// One order.
     async fn order(&self, id: OrderId) -> Result<Option<Order>>;

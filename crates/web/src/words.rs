@@ -90,12 +90,14 @@ pub(crate) const SEVERITIES: [(Severity, &str, &str); 3] =
     [(Severity::Critical, "紧急", "critical"), (Severity::Major, "重要", "major"), (Severity::Minor, "一般", "minor")];
 
 /// Likely causes: Chinese, English.
-pub(crate) const LIKELY: [(LikelyCause, &str, &str); 10] = [
+pub(crate) const LIKELY: [(LikelyCause, &str, &str); 12] = [
     (LikelyCause::PowerOrFibre, "停电或光缆中断", "power cut or cut fibre"),
+    (LikelyCause::BorrowedPower, "借用电源定时断电", "borrowed power, switched off each day"),
     (LikelyCause::Trunk, "上联干线或 OLT 故障", "trunk or line terminal"),
     (LikelyCause::Camera, "摄像机、网线或 PoE 端口", "camera, its cable or PoE port"),
     (LikelyCause::Firmware, "摄像机服务或固件", "camera service or firmware"),
     (LikelyCause::Account, "账号或密码", "account or password"),
+    (LikelyCause::IpConflict, "IP 地址冲突", "IP address conflict"),
     (LikelyCause::Settings, "参数设置", "settings"),
     (LikelyCause::Sessions, "会话数被占满", "session limit reached"),
     (LikelyCause::Link, "链路质量差", "poor link"),

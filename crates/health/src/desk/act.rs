@@ -10,7 +10,9 @@
 //! A recovery alone moves an order to 待验收, never further. A repair is accepted only on fresh evidence: a climb of
 //! every camera's ladder after the recovery, with pictures, and a stable time. 误报 and 合并 close from any state.
 
-use super::order::{Assignee, Confirmed, Hold, HoldReason, Order, OrderId, OrderState, Outcome, Step, Verification};
+use super::order::{
+    Assignee, Confirmed, Hold, HoldReason, Order, OrderId, OrderState, Outcome, Standstill, Step, Verification,
+};
 use crate::{LikelyCause, Severity};
 use fleet::{CameraId, Wall};
 use std::time::Duration;
@@ -289,7 +291,7 @@ impl Desk {
                 if until <= now || until.millis_since(now) > longest {
                     return Err(OrderFault::Time);
                 }
-                order.hold = Some(Hold { reason, since: now, until, approved_by: None });
+                order.hold = Some(Hold { reason, since: now, until, approved_by: None, approved: None });
                 OnHold
             }
             Act::ApproveHold if state == OnHold => {
@@ -298,6 +300,7 @@ impl Desk {
                     return Err(OrderFault::NotThirdParty);
                 }
                 hold.approved_by = Some(by.to_owned());
+                hold.approved = Some(now);
                 OnHold
             }
             Act::Resume if state == OnHold => {
@@ -436,6 +439,11 @@ fn back(order: &Order) -> OrderState {
 fn end_hold(order: &mut Order, now: Wall) {
     let stood = order.standing_still(now);
     order.held_ms += stood;
+    if stood > 0
+        && let Some(time) = order.standstill()
+    {
+        order.stood.push(Standstill { until: time.until.min(now), ..time });
+    }
     order.repair_due = order.repair_due.map(|due| Wall(due.0.saturating_add(stood)));
     order.hold = None;
 }

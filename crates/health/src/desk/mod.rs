@@ -4,15 +4,18 @@
 //! account: who somebody is is decided by the caller, what he may do in which state is decided here.
 
 mod act;
+mod dispatch;
 mod figures;
 mod notice;
 mod order;
 mod window;
 
 pub use act::{Act, Actor, Desk, OrderFault, Terms};
+pub use dispatch::{Dispatch, dispatches};
 pub use figures::{OrderFigures, Share, figures};
 pub use notice::{ChannelId, Happening, LONGEST_DIGEST, Mark, Message, News, Plan, Route, Teller, pause};
 pub use order::{
-    Assignee, Confirmed, Hold, HoldReason, NewOrder, Order, OrderId, OrderState, Outcome, Step, Verification,
+    Assignee, Confirmed, Hold, HoldReason, NewOrder, Order, OrderId, OrderState, Outcome, Standstill, Step,
+    Verification,
 };
 pub use window::{NewWindow, Window, WindowFault, WindowId};

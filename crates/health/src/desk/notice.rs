@@ -4,6 +4,7 @@
 //! told. What was told is kept by the caller together with the message itself, so that nothing is lost or told twice
 //! over a restart, and an event missed in between costs nothing. Pure: no clock, no network, no texts.
 
+use super::order::Assignee;
 use crate::{IncidentId, Severity};
 use fleet::{SiteId, TownId, Wall};
 use serde::{Deserialize, Serialize};
@@ -56,6 +57,10 @@ pub struct Route {
     pub per_hour: u32,
     /// Told too when it is over.
     pub resolved: bool,
+    /// Told of work orders when they are given to somebody.
+    pub orders: bool,
+    /// Only of those given to these; of all if there are none.
+    pub assignees: BTreeSet<Assignee>,
 }
 
 impl Default for Route {
@@ -70,6 +75,8 @@ impl Default for Route {
             digest_minutes: 0,
             per_hour: 20,
             resolved: true,
+            orders: false,
+            assignees: BTreeSet::new(),
         }
     }
 }

@@ -1,6 +1,9 @@
 //! A work order 工单: an incident given to somebody who goes there, and everything that happened to it.
 
-use crate::{IncidentId, LikelyCause, Severity};
+use crate::{
+    IncidentId, LikelyCause, Severity,
+    ledger::{Excuse, ExcuseKind},
+};
 use fleet::{CameraId, Cause, Layer, TownId, Wall};
 use serde::{Deserialize, Serialize};
 use std::{fmt, time::Duration};
@@ -111,6 +114,19 @@ impl HoldReason {
     pub fn third_party(self) -> bool {
         matches!(self, HoldReason::PowerCut | HoldReason::RoadWorks | HoldReason::Demolition | HoldReason::CarrierFibre)
     }
+
+    /// As it is written where the ledger names what a time was excused for.
+    fn chinese(self) -> &'static str {
+        match self {
+            HoldReason::PowerCut => "停电",
+            HoldReason::RoadWorks => "修路施工",
+            HoldReason::Demolition => "拆迁",
+            HoldReason::CarrierFibre => "运营商断缆",
+            HoldReason::Parts => "备件未到",
+            HoldReason::Weather => "天气",
+            HoldReason::NoAccess => "现场进不去",
+        }
+    }
 }
 
 /// An order that waits.
@@ -124,6 +140,24 @@ pub struct Hold {
     pub until: Wall,
     /// Who approved that the repair clock stands still; `None` while nobody has.
     pub approved_by: Option<String>,
+    /// When.
+    #[serde(default)]
+    pub approved: Option<Wall>,
+}
+
+/// Time for which a third party was to blame, as somebody approved.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Standstill {
+    /// What the third party did.
+    pub reason: HoldReason,
+    /// From (inclusive).
+    pub from: Wall,
+    /// Until (exclusive).
+    pub until: Wall,
+    /// Who approved it.
+    pub by: String,
+    /// When.
+    pub approved: Wall,
 }
 
 /// What the technician found, beside what the rules had suggested.
@@ -233,6 +267,9 @@ pub struct Order {
     pub hold: Option<Hold>,
     /// How long the repair clock stood still, in milliseconds.
     pub held_ms: i64,
+    /// The times in which it did, oldest first; without the hold that lasts.
+    #[serde(default)]
+    pub stood: Vec<Standstill>,
     /// When it was closed.
     pub closed: Option<Wall>,
     /// How it ended.
@@ -269,6 +306,7 @@ impl Order {
             recovered: None,
             hold: None,
             held_ms: 0,
+            stood: Vec::new(),
             closed: None,
             outcome: None,
             parent: None,
@@ -301,6 +339,34 @@ impl Order {
     pub(super) fn standing_still(&self, now: Wall) -> i64 {
         let approved = self.hold.as_ref().filter(|h| h.approved_by.is_some());
         approved.map_or(0, |h| now.min(h.until).millis_since(h.since).max(0))
+    }
+
+    /// The hold that lasts, as far as the repair clock stands still for it.
+    pub(super) fn standstill(&self) -> Option<Standstill> {
+        let hold = self.hold.as_ref()?;
+        let by = hold.approved_by.clone()?;
+        let approved = hold.approved.unwrap_or(hold.since);
+        Some(Standstill { reason: hold.reason, from: hold.since, until: hold.until, by, approved })
+    }
+
+    /// The time that the availability ledger leaves out for this order: its cameras, while a third party was to blame
+    /// and somebody approved it. A hold that lasts reaches to its planned end.
+    #[must_use]
+    pub fn excuses(&self) -> Vec<Excuse> {
+        let times = self.stood.iter().cloned().chain(self.standstill());
+        times
+            .flat_map(|time| {
+                self.cameras.iter().map(move |camera| Excuse {
+                    camera: *camera,
+                    from: time.from,
+                    until: time.until,
+                    kind: ExcuseKind::ThirdParty,
+                    by: time.by.clone(),
+                    reason: format!("{}（工单 {}）", time.reason.chinese(), self.id),
+                    recorded: time.approved,
+                })
+            })
+            .collect()
     }
 
     /// Until when it should be repaired, as the hold that lasts has moved it on by now.

@@ -1,7 +1,8 @@
 //! Planned maintenance 计划检修: from when until when, where, by whom and why.
 //!
 //! While a window holds, its cameras are paused: nothing is opened, judged, photographed or alarmed. Before and after
-//! it everything is as ever. Whether the time counts as excused 报备 is the planner's to say; the ledger reads it.
+//! it everything is as ever. Whether the time counts as excused 报备 is the planner's to say: excused time is in none of
+//! the ledger's figures, other planned time counts as time without video, though as no outage.
 
 use crate::Scope;
 use fleet::{Camera, Registry, Wall};
@@ -35,7 +36,7 @@ pub struct NewWindow {
     pub reason: String,
     /// Who planned it.
     pub by: String,
-    /// The time is taken out of the denominators of published rates.
+    /// The time is taken out of the denominators of published rates; else it counts as time without video.
     pub excused: bool,
     /// When it was planned.
     pub created: Wall,

@@ -1,7 +1,7 @@
 //! Counting a camera's pieces of time.
 
 use super::{Calendar, DAY_MS, Excuse, HOUR_MS, Kind, Piece, Stretch, Tally, pieces, tally::index};
-use fleet::{Layer, Wall};
+use fleet::{Layer, Status, Wall};
 use serde::{Deserialize, Serialize};
 use std::{ops::Range, time::Duration};
 
@@ -93,7 +93,8 @@ impl Carry {
     fn outages(&mut self, piece: &Piece, rules: &Rules, tally: &mut Tally) {
         let limit = i64::try_from(rules.repair_within.as_millis()).unwrap_or(i64::MAX);
         let again = i64::try_from(rules.repeat_within.as_millis()).unwrap_or(i64::MAX);
-        if piece.kind == Kind::Offline {
+        // Planned work that is not excused counts as time without video, but nothing failed.
+        if piece.kind == Kind::Offline && piece.status == Status::Offline {
             let outage = self.outage.get_or_insert_with(|| {
                 tally.began += 1;
                 tally.repeats += u32::from(self.last_end.is_some_and(|end| piece.from.millis_since(end) <= again));

@@ -18,7 +18,7 @@ pub use calendar::{Calendar, DAY_MS, HOUR_MS};
 pub use count::{Carry, OpenOutage, Rules, hours, total};
 pub use pieces::{Piece, pieces};
 pub use rates::{Moment, Rates};
-pub use tally::Tally;
+pub use tally::{Side, Tally};
 
 use fleet::{CameraId, Cause, Status, Wall};
 use serde::{Deserialize, Serialize};
@@ -36,7 +36,7 @@ pub struct Stretch {
     pub cause: Option<Cause>,
 }
 
-/// Time of one camera that is in nobody's figures 报备豁免, because somebody decided so.
+/// Time of one camera about which somebody decided how it counts: mostly that it is in nobody's figures 报备豁免.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Excuse {
     /// Which camera.
@@ -45,7 +45,7 @@ pub struct Excuse {
     pub from: Wall,
     /// Until (exclusive).
     pub until: Wall,
-    /// Why it is excused.
+    /// What was decided.
     pub kind: ExcuseKind,
     /// Who decided.
     pub by: String,
@@ -55,7 +55,7 @@ pub struct Excuse {
     pub recorded: Wall,
 }
 
-/// Kinds of excuse.
+/// What was decided about a time.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ExcuseKind {
@@ -63,6 +63,9 @@ pub enum ExcuseKind {
     Planned,
     /// 第三方原因: power company, road works, demolition, a carrier's cable; approved.
     ThirdParty,
+    /// 检修不豁免: planned work that is not excused. Nothing is looked at meanwhile, but the time is judged: as time
+    /// without video. It is no outage: nothing failed.
+    Counted,
 }
 
 impl ExcuseKind {
@@ -72,13 +75,20 @@ impl ExcuseKind {
         match self {
             ExcuseKind::Planned => "planned",
             ExcuseKind::ThirdParty => "third_party",
+            ExcuseKind::Counted => "counted",
         }
     }
 
     /// The kind with this [`code`](Self::code).
     #[must_use]
     pub fn from_code(code: &str) -> Option<ExcuseKind> {
-        [ExcuseKind::Planned, ExcuseKind::ThirdParty].into_iter().find(|k| k.code() == code)
+        [ExcuseKind::Planned, ExcuseKind::ThirdParty, ExcuseKind::Counted].into_iter().find(|k| k.code() == code)
+    }
+
+    /// Whether the time is taken out of the figures.
+    #[must_use]
+    pub fn excuses(self) -> bool {
+        self != ExcuseKind::Counted
     }
 }
 
@@ -90,7 +100,7 @@ pub enum Kind {
     Online,
     /// 异常: video arrives with a fault; online, but not intact.
     Impaired,
-    /// 离线.
+    /// 离线; planned work that is not excused counts as this too.
     Offline,
     /// 未知: we could not see.
     Unknown,
@@ -115,6 +125,18 @@ impl Kind {
             Kind::Unknown => "unknown",
             Kind::Paused => "paused",
             Kind::Excused => "excused",
+        }
+    }
+
+    /// What a moment counts as: what was seen, and whether a person excused the time, or planned work in it that is
+    /// not excused. A camera that is out of use is nobody's; a pause for maintenance is what was decided about it.
+    #[must_use]
+    pub fn of(status: Status, cause: Option<Cause>, excused: bool, counted: bool) -> Kind {
+        match status {
+            Status::Paused if cause != Some(Cause::Maintenance) => Kind::Paused,
+            _ if excused => Kind::Excused,
+            Status::Paused if counted => Kind::Offline,
+            status => status.into(),
         }
     }
 

@@ -38,54 +38,68 @@ impl Piece {
     }
 }
 
-/// Cuts a camera's history, oldest first, to a range.
+/// Cuts a camera's history, oldest first, to a range, wherever what it counts as changes (see [`Kind::of`]).
 ///
-/// An open interval lasts to the end of the range. A pause counts as a pause, excused or not; anything else within
-/// an excuse is excused. Should intervals overlap, the one that began later holds from then on.
+/// An open interval lasts to the end of the range. Should intervals overlap, the one that began later holds from then
+/// on.
 #[must_use]
 pub fn pieces(history: &[Stretch], excuses: &[Excuse], range: &Range<Wall>) -> Vec<Piece> {
-    let excused = merged(excuses);
+    let decided = Decided::new(excuses);
     let mut all = Vec::with_capacity(history.len());
     for (i, stretch) in history.iter().enumerate() {
         let next = history.get(i + 1).map_or(range.end, |n| n.from);
         let until = stretch.until.unwrap_or(range.end).min(next).min(range.end);
         let from = stretch.from.max(range.start);
-        if from >= until {
-            continue;
-        }
-        let whole = Piece { from, until, kind: stretch.status.into(), status: stretch.status, cause: stretch.cause };
-        if stretch.status == Status::Paused {
-            all.push(whole);
-        } else {
-            cut(whole, &excused, &mut all);
+        if from < until {
+            decided.cut(stretch, from..until, &mut all);
         }
     }
     all
 }
 
-/// Cuts a piece where excuses begin and end.
-fn cut(whole: Piece, excused: &[Range<Wall>], all: &mut Vec<Piece>) {
-    let mut at = whole.from;
-    let first = excused.partition_point(|e| e.end <= whole.from);
-    for excuse in &excused[first..] {
-        if excuse.start >= whole.until {
-            break;
-        }
-        let (from, until) = (excuse.start.max(at), excuse.end.min(whole.until));
-        if at < from {
-            all.push(Piece { from: at, until: from, ..whole });
-        }
-        all.push(Piece { from, until, kind: Kind::Excused, ..whole });
-        at = until;
+/// What people decided, in order and without overlaps.
+struct Decided {
+    excused: Vec<Range<Wall>>,
+    counted: Vec<Range<Wall>>,
+    /// Every instant at which any of it begins or ends, in order.
+    edges: Vec<Wall>,
+}
+
+impl Decided {
+    fn new(excuses: &[Excuse]) -> Decided {
+        let (excused, counted) = (merged(excuses, true), merged(excuses, false));
+        let mut edges: Vec<Wall> = excused.iter().chain(&counted).flat_map(|r| [r.start, r.end]).collect();
+        edges.sort_unstable();
+        edges.dedup();
+        Decided { excused, counted, edges }
     }
-    if at < whole.until {
-        all.push(Piece { from: at, ..whole });
+
+    fn cut(&self, stretch: &Stretch, time: Range<Wall>, all: &mut Vec<Piece>) {
+        let begin = all.len();
+        let mut from = time.start;
+        let first = self.edges.partition_point(|e| *e <= time.start);
+        let within = self.edges[first..].iter().copied().take_while(|e| *e < time.end);
+        for until in within.chain([time.end]) {
+            let kind = Kind::of(stretch.status, stretch.cause, holds(&self.excused, from), holds(&self.counted, from));
+            match all[begin..].last_mut() {
+                Some(last) if last.kind == kind => last.until = until,
+                _ => all.push(Piece { from, until, kind, status: stretch.status, cause: stretch.cause }),
+            }
+            from = until;
+        }
     }
 }
 
-/// Excused times, in order and without overlaps.
-fn merged(excuses: &[Excuse]) -> Vec<Range<Wall>> {
-    let mut times: Vec<Range<Wall>> = excuses.iter().filter(|e| e.from < e.until).map(|e| e.from..e.until).collect();
+/// Whether an instant is in one of these times.
+fn holds(times: &[Range<Wall>], at: Wall) -> bool {
+    let next = times.partition_point(|t| t.end <= at);
+    times.get(next).is_some_and(|t| t.start <= at)
+}
+
+/// Times that are excused, or not, in order and without overlaps.
+fn merged(excuses: &[Excuse], excused: bool) -> Vec<Range<Wall>> {
+    let which = excuses.iter().filter(|e| e.from < e.until && e.kind.excuses() == excused);
+    let mut times: Vec<Range<Wall>> = which.map(|e| e.from..e.until).collect();
     times.sort_by_key(|t| t.start);
     let mut merged: Vec<Range<Wall>> = Vec::with_capacity(times.len());
     for time in times {

@@ -5,6 +5,15 @@ use fleet::Cause;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+/// At which end of a longer time a shorter one lies.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Side {
+    /// At its beginning.
+    Before,
+    /// At its end.
+    After,
+}
+
 /// What was counted in some time of one or many cameras. Only sums, so that tallies can be added.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Tally {
@@ -105,6 +114,46 @@ impl Tally {
         self.in_time += other.in_time;
         self.stored += other.stored;
         self.gaps += other.gaps;
+    }
+
+    /// Takes away the tally of a part of this one's time, at one of its ends.
+    ///
+    /// What is left is the tally of the rest, but for the judgement of days of which only a part is left.
+    pub fn subtract(&mut self, part: &Tally, side: Side) {
+        if side == Side::Before {
+            // What stands where the rest begins: what stood, and began, and did not end.
+            self.standing = (self.standing + part.began).saturating_sub(part.ended);
+        }
+        self.millis.iter_mut().zip(part.millis).for_each(|(a, b)| *a -= b);
+        self.samples.iter_mut().zip(part.samples).for_each(|(a, b)| *a = a.saturating_sub(b));
+        for (cause, millis) in &part.picture {
+            if let Some(left) = self.picture.get_mut(cause) {
+                *left -= millis;
+            }
+        }
+        self.picture.retain(|_, millis| *millis > 0);
+        for (sum, less) in [
+            (&mut self.day_up, part.day_up),
+            (&mut self.day_judged, part.day_judged),
+            (&mut self.days_complete, part.days_complete),
+            (&mut self.days_incomplete, part.days_incomplete),
+            (&mut self.began, part.began),
+            (&mut self.repeats, part.repeats),
+            (&mut self.ended, part.ended),
+            (&mut self.due, part.due),
+            (&mut self.in_time, part.in_time),
+            (&mut self.stored, part.stored),
+            (&mut self.gaps, part.gaps),
+        ] {
+            *sum = sum.saturating_sub(less);
+        }
+        self.repair_ms -= part.repair_ms;
+    }
+
+    /// As [`judge_day`](Self::judge_day), for a part of a day, whatever was judged of the whole of it.
+    pub fn judge_part_of_day(&mut self) {
+        (self.day_up, self.day_judged, self.days_complete, self.days_incomplete) = (0, 0, 0, 0);
+        self.judge_day();
     }
 
     /// Judges the samples of one camera-day: complete if each of its 24 hours has one that we could take.

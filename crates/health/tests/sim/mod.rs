@@ -15,7 +15,7 @@ use county::County;
 use fleet::{CameraId, Cause, Mono, Now, Registry, StreamChoice, Wall};
 use health::{
     Config, Effect, Event, Failure, Fleet, Incident, IncidentId, OwnPart, Resumed, SnapshotOutcome, StatusChange,
-    StreamEvent, Window,
+    StreamEvent, Window, field_log,
 };
 use ingest::{Step, Video};
 use rand::{Rng, SeedableRng};
@@ -162,12 +162,29 @@ pub struct World {
     effects: Vec<Effect>,
     restarts: u64,
     seed: u64,
+    /// Status changes and incidents that were recorded.
+    pub facts: u64,
+    /// The process dies with this record: what it would have recorded after it is lost.
+    pub die_after: Option<u64>,
+    dying: bool,
+    /// A field log of each process, if wanted.
+    pub recorded: Option<Vec<Vec<String>>>,
+    writer: field_log::Writer,
 }
 
-const WALL_START: i64 = 1_760_000_000_000;
+pub const WALL_START: i64 = 1_760_000_000_000;
 
 impl World {
     pub fn new(county: County, config: Config, seed: u64) -> World {
+        World::begin(county, config, seed, false)
+    }
+
+    /// As `new`, with a field log.
+    pub fn recording(county: County, config: Config, seed: u64) -> World {
+        World::begin(county, config, seed, true)
+    }
+
+    fn begin(county: County, config: Config, seed: u64, recording: bool) -> World {
         let registry = Arc::new(county.registry(&BTreeMap::new()));
         let mut rng = ChaCha8Rng::seed_from_u64(seed ^ 0x5EED);
         let cams = county
@@ -180,6 +197,7 @@ impl World {
             .collect::<Vec<_>>();
         let n = cams.len();
         let started = Now { mono: Mono(3600 * S), wall: Wall(WALL_START) };
+        let (writer, first) = field_log::Writer::begin(&config, seed, &Resumed::default(), started);
         let mut world = World {
             links_down: vec![0; county.links.len()],
             olts_down: vec![0; county.olts],
@@ -206,6 +224,11 @@ impl World {
             effects: Vec::new(),
             restarts: 0,
             seed,
+            facts: 0,
+            die_after: None,
+            dying: false,
+            recorded: recording.then(|| vec![vec![text(&first)]]),
+            writer,
         };
         world.tell(Event::Registry(world.registry.clone()));
         world
@@ -216,6 +239,11 @@ impl World {
             mono: Mono(self.t - self.started + 3600 * S),
             wall: Wall(WALL_START + (self.t / MS) as i64 + self.wall_skew_ms),
         }
+    }
+
+    /// What an undisturbed wall clock says at `t`.
+    pub fn wall_of(&self, t: Time) -> Wall {
+        Wall(WALL_START + (t / MS) as i64)
     }
 
     pub fn at(&mut self, t: Time, happening: Happening) {
@@ -269,7 +297,11 @@ impl World {
         }
         let now = self.now();
         let mut effects = std::mem::take(&mut self.effects);
+        let recorded = self.recorded.is_some().then(|| event.clone());
         self.fleet.on(event, now, &mut effects);
+        if let (Some(event), Some(log)) = (recorded, &mut self.recorded) {
+            log.last_mut().expect("begun").push(text(&self.writer.line(&event, now, &effects)));
+        }
         if self.log.events.is_multiple_of(64 + 4 * self.cams.len() as u64) {
             self.fleet.check_invariants();
         }
@@ -277,9 +309,19 @@ impl World {
             self.carry_out(effect);
         }
         self.effects = effects;
+        if std::mem::take(&mut self.dying) {
+            self.restart(true);
+        }
     }
 
     fn carry_out(&mut self, effect: Effect) {
+        if self.dying {
+            return;
+        }
+        if matches!(effect, Effect::Status(_) | Effect::Incident(_)) {
+            self.facts += 1;
+            self.dying = self.die_after.take_if(|after| *after == self.facts).is_some();
+        }
         let index = |camera: CameraId| camera.0 as usize - 1;
         match effect {
             Effect::Open { camera, by_person, .. } => {
@@ -531,8 +573,22 @@ impl World {
         }
         self.pictures.clear();
         self.started = self.t;
-        let resumed = Resumed { statuses, incidents, last_incident };
-        self.fleet = Fleet::new(self.config.clone(), self.seed + self.restarts, resumed, self.now());
+        let newest = self.log.incidents.values().map(|v| v.last().unwrap().1.clone());
+        let mut resolved: Vec<Incident> = newest.filter(|i| !i.is_open()).collect();
+        resolved.sort_by_key(|i| i.resolved);
+        let judged = |i: &usize| {
+            let (_, last) = self.log.statuses[*i].iter().rev().find(|(_, c)| c.status != fleet::Status::Unknown)?;
+            (last.cause == Some(Cause::PasswordRefused)).then(|| (last.camera, last.at, last.detail.clone()))
+        };
+        let refused = (0..self.cams.len()).filter_map(|i| judged(&i)).collect();
+        let resumed = Resumed { statuses, incidents, resolved, last_incident, refused };
+        let (seed, now) = (self.seed + self.restarts, self.now());
+        if let Some(log) = &mut self.recorded {
+            let (writer, first) = field_log::Writer::begin(&self.config, seed, &resumed, now);
+            log.push(vec![text(&first)]);
+            self.writer = writer;
+        }
+        self.fleet = Fleet::new(self.config.clone(), seed, resumed, now);
         for (part, down) in [(OwnPart::Decoder, self.own_decoder_down), (OwnPart::Disk, self.own_disk_down)] {
             if down {
                 self.tell(own(part, true));
@@ -553,6 +609,11 @@ impl World {
         self.cams[camera].video = None;
         self.stream(camera, StreamEvent::Ended(failure(cause, detail)));
     }
+}
+
+/// A line of a field log as it stands in a file.
+fn text(line: &impl serde::Serialize) -> String {
+    serde_json::to_string(line).unwrap()
 }
 
 pub fn failure(cause: Cause, detail: &str) -> Failure {

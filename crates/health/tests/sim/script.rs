@@ -1,7 +1,8 @@
 //! Scripts of trouble, drawn from a seed: several faults of every kind, with the truth beside them.
 
-use super::{Act, Fault, MS, S, Time, World, county::County};
-use health::{Config, OwnPart};
+use super::{Act, Fault, MS, S, Time, WALL_START, World, county::County};
+use fleet::{UplinkId, Wall};
+use health::{Config, OwnPart, Scope, Window, WindowId};
 use rand::{Rng, SeedableRng, seq::IndexedRandom};
 use rand_chacha::ChaCha8Rng;
 
@@ -22,10 +23,15 @@ pub enum What {
     OwnNetwork(Time),
     OwnDecoder,
     OwnDisk,
+    OwnDatabase,
     WallStep(i64),
     Restart(bool),
     Sleep,
     Pause(usize),
+    /// Planned maintenance of a link.
+    Window(usize),
+    /// Power that a link borrows is switched off for the night.
+    Night(usize),
 }
 
 /// A county and what befalls it.
@@ -97,6 +103,7 @@ impl Plan {
             (What::OwnNetwork(0), 0.6, 8..150),
             (What::OwnDecoder, 0.4, 20..300),
             (What::OwnDisk, 0.4, 20..400),
+            (What::OwnDatabase, 0.4, 20..400),
             (What::Restart(rng.random_bool(0.5)), 0.6, 1..2),
             (What::Sleep, 0.2, 30..900),
         ] {
@@ -112,6 +119,20 @@ impl Plan {
             let span = rng.random_range(30..1200) * S;
             let step = step + rng.random_range(1..1000);
             plan.add(&mut rng, What::WallStep(step), span);
+        }
+        for _ in 0..some(&mut rng, 0.8) {
+            let link = rng.random_range(0..plan.county.links.len());
+            let span = rng.random_range(60..900) * S;
+            plan.add(&mut rng, What::Window(link), span);
+        }
+        // Nights are for runs that have some.
+        if scale.length > 72 * 3600 * S {
+            for _ in 0..1 + scale.cameras / 100 {
+                let link = rng.random_range(0..plan.county.links.len());
+                for (from, until) in nights(rng.random_range(19..24), rng.random_range(4..9), plan.end - QUIET) {
+                    plan.items.push(Item { what: What::Night(link), from, until });
+                }
+            }
         }
         for _ in 0..some(&mut rng, 0.8) {
             let camera = rng.random_range(0..cameras);
@@ -157,8 +178,17 @@ impl Plan {
 
     /// Builds the world and puts the script into it.
     pub fn stage(&self, config: Config) -> World {
-        let mut w = World::new(self.county.clone(), config, self.seed);
+        self.script(World::new(self.county.clone(), config, self.seed))
+    }
+
+    /// As `stage`, with a field log.
+    pub fn stage_recording(&self, config: Config) -> World {
+        self.script(World::recording(self.county.clone(), config, self.seed))
+    }
+
+    fn script(&self, mut w: World) -> World {
         let mut paused = std::collections::BTreeSet::new();
+        w.act_at(0, Act::Plan(self.windows()));
         for item in &self.items {
             let (from, until) = (item.from, item.until);
             let mut pair = |on: Act, off: Act| {
@@ -181,6 +211,11 @@ impl Plan {
                 }
                 What::OwnDecoder => pair(Act::OwnDecoder(true), Act::OwnDecoder(false)),
                 What::OwnDisk => pair(Act::OwnDisk(true), Act::OwnDisk(false)),
+                What::OwnDatabase => {
+                    pair(Act::Own(OwnPart::Database, true), Act::Own(OwnPart::Database, false));
+                }
+                What::Window(_) => {}
+                What::Night(l) => pair(Act::Link(l, true), Act::Link(l, false)),
                 What::WallStep(ms) => pair(Act::WallStep(ms), Act::WallStep(-ms)),
                 What::Restart(crash) => w.act_at(from, Act::Restart { crash }),
                 What::Sleep => w.act_at(from, Act::Sleep(until - from)),
@@ -196,14 +231,69 @@ impl Plan {
     }
 }
 
+impl Plan {
+    /// Somebody sets the wall clock in it.
+    pub fn sets_the_clock(&self) -> bool {
+        self.items.iter().any(|i| matches!(i.what, What::WallStep(_)))
+    }
+
+    /// The planned windows, as the wall clock would show them if nobody set it.
+    fn windows(&self) -> Vec<Window> {
+        let link = |what| match what {
+            What::Window(link) => Some(link),
+            _ => None,
+        };
+        let wall = |t: Time| Wall(WALL_START + (t / MS) as i64);
+        self.items
+            .iter()
+            .filter_map(|item| Some((link(item.what)?, item)))
+            .zip(1..)
+            .map(|((link, item), id)| Window {
+                id: WindowId(id),
+                scope: Scope::Uplink(UplinkId(link as u32 + 1)),
+                from: wall(item.from),
+                until: wall(item.until),
+                reason: "pole moved".into(),
+                by: "zhang".into(),
+                excused: true,
+                created: wall(0),
+                ended: None,
+                ended_by: None,
+            })
+            .collect()
+    }
+}
+
+/// The nights of borrowed power until the end of a run: it goes at about this hour of the county's day, for so many hours.
+fn nights(hour: u64, hours: u64, end: Time) -> Vec<(Time, Time)> {
+    let into_day = (WALL_START + 8 * 3_600_000).rem_euclid(86_400_000) as Time * MS;
+    let hour_ns = 3600 * S;
+    (0..)
+        .map(|day: u64| ((day * 24 + hour) * hour_ns + (day * 7) % 13 * 60 * S, day))
+        .map(|(from, _)| from.saturating_sub(into_day))
+        .map(|from| (from, from + hours * hour_ns))
+        .skip_while(|(from, _)| *from < 600 * S)
+        .take_while(|(_, until)| *until < end)
+        .collect()
+}
+
 impl What {
+    /// The cameras that planned work takes out of the watch.
+    pub fn pauses(self, county: &County) -> Vec<usize> {
+        match self {
+            What::Pause(camera) => vec![camera],
+            What::Window(l) => What::Link(l).silences(county),
+            _ => Vec::new(),
+        }
+    }
+
     /// The cameras it takes the video from.
     pub fn silences(self, county: &County) -> Vec<usize> {
         let behind = |which: &dyn Fn(usize) -> bool| {
             county.cameras().enumerate().filter(|(_, link)| link.is_some_and(which)).map(|(c, _)| c).collect()
         };
         match self {
-            What::Link(l) => behind(&|link| link == l),
+            What::Link(l) | What::Night(l) => behind(&|link| link == l),
             What::Olt(o) => behind(&|link| county.links[link].olt == Some(o)),
             What::Camera(c, fault) if fault.is_outage() => vec![c],
             _ => Vec::new(),

@@ -6,7 +6,7 @@ use super::{
 };
 use fleet::{CameraId, Cause, Status, Wall};
 use health::{
-    IncidentId, Scope,
+    IncidentId, LikelyCause, Scope,
     ledger::{Kind, Rules, Stretch, total},
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,6 +40,9 @@ pub struct Figures {
     pub ledger_worst: Time,
     pub books: u64,
     pub books_worst: Time,
+    pub windows: u64,
+    pub nights: u64,
+    pub nights_known: u64,
     pub wrong: Vec<String>,
 }
 
@@ -64,6 +67,9 @@ impl Figures {
         self.ledger_worst = self.ledger_worst.max(other.ledger_worst);
         self.books += other.books;
         self.books_worst = self.books_worst.max(other.books_worst);
+        self.windows += other.windows;
+        self.nights += other.nights;
+        self.nights_known += other.nights_known;
         self.wrong.extend(other.wrong);
     }
 }
@@ -93,8 +99,10 @@ pub fn judge(plan: &Plan, world: &World) -> Figures {
         if item.what.is_ours() {
             ours.push((item.from, item.until));
         }
-        if let What::Pause(camera) = item.what {
-            paused[camera].push((item.from, item.until + 60 * S));
+        for camera in item.what.pauses(&plan.county) {
+            // Windows go by the wall clock: if somebody sets it, they are whenever it says.
+            let sets = matches!(item.what, What::Window(_)) && plan.sets_the_clock();
+            paused[camera].push(if sets { (0, plan.end) } else { (item.from, item.until + 60 * S) });
         }
     }
     // Doubt about ourselves withholds verdicts for a minute.
@@ -121,6 +129,8 @@ pub fn judge(plan: &Plan, world: &World) -> Figures {
     judge.links();
     judge.unrelated();
     judge.impairments();
+    judge.windows();
+    judge.nights();
     judge.slots();
     judge.end();
     judge.figures
@@ -283,7 +293,7 @@ impl Judge<'_> {
     fn links(&mut self) {
         let items = self.plan.items.clone();
         for (i, item) in items.iter().enumerate() {
-            if !matches!(item.what, What::Link(_) | What::Olt(_))
+            if !matches!(item.what, What::Link(_) | What::Olt(_) | What::Night(_))
                 || item.until - item.from < 30 * S
                 || self.shadowed(item.from, item.until)
             {
@@ -295,7 +305,8 @@ impl Judge<'_> {
                     let near = other.from <= item.until.max(item.from + 60 * S) + 5 * S
                         && item.from.saturating_sub(150 * S) <= other.until;
                     let hits = match other.what {
-                        What::Camera(c, _) | What::Pause(c) => c == camera,
+                        What::Camera(c, _) => c == camera,
+                        What::Pause(_) | What::Window(_) => other.what.pauses(&self.plan.county).contains(&camera),
                         what => what.silences(&self.plan.county).contains(&camera),
                     };
                     j != i && near && hits
@@ -394,6 +405,68 @@ impl Judge<'_> {
                 self.figures.impairments_missed += 1;
                 self.say(item.from, format!("camera {camera}: {fault:?} was not told"));
             }
+        }
+    }
+
+    /// While a window holds its cameras are paused, and so its whole time is excused in the ledger.
+    fn windows(&mut self) {
+        if self.plan.sets_the_clock() {
+            return;
+        }
+        for item in self.plan.items.clone() {
+            let What::Window(_) = item.what else { continue };
+            if overlap(&self.world.log.breaks, item.from.saturating_sub(120 * S), item.until) {
+                continue;
+            }
+            self.figures.windows += 1;
+            for camera in item.what.pauses(&self.plan.county) {
+                let log = &self.world.log.statuses[camera];
+                let within = |t: &Time| item.from + 2 * S < *t && *t + S < item.until;
+                let judged = log.iter().find(|(t, c)| within(t) && c.status != Status::Paused);
+                let begun = self.status_at(camera, item.from + 2 * S) == Some(Status::Paused);
+                if let Some(what) = judged.map(|(_, c)| format!("{c:?}")).or((!begun).then(|| "not paused".into())) {
+                    self.say(item.from, format!("camera {camera} in planned maintenance: {what}"));
+                }
+            }
+        }
+    }
+
+    /// From the third night on, the same hour is what is told as the likely cause.
+    fn nights(&mut self) {
+        let nights: Vec<(usize, Time, Time)> = self
+            .plan
+            .items
+            .iter()
+            .filter_map(|i| if let What::Night(link) = i.what { Some((link, i.from, i.until)) } else { None })
+            .collect();
+        let day = 86_400 * S;
+        for &(link, from, until) in &nights {
+            let behind = What::Night(link).silences(&self.plan.county);
+            let clear = |from: Time, until: Time| {
+                !self.shadowed(from, from + 60 * S)
+                    && !self.plan.items.iter().any(|i| {
+                        let other = !matches!(i.what, What::Night(l) if l == link);
+                        let hits = |c| {
+                            i.what.silences(&self.plan.county).contains(c)
+                                || i.what.pauses(&self.plan.county).contains(c)
+                        };
+                        other
+                            && i.from < from + 60 * S
+                            && from.saturating_sub(400 * S) < i.until
+                            && behind.iter().any(hits)
+                    })
+                    && until > from
+            };
+            let before = nights.iter().filter(|n| n.0 == link && n.1 < from && n.1 + 2 * day + day / 2 > from);
+            if before.filter(|n| clear(n.1, n.2)).count() < 2 || !clear(from, until) || self.plan.sets_the_clock() {
+                continue;
+            }
+            self.figures.nights += 1;
+            let told: BTreeSet<IncidentId> = behind.iter().flat_map(|&c| self.joined(c, from, from + 60 * S)).collect();
+            let known = told
+                .iter()
+                .any(|id| self.world.log.incidents[id].iter().any(|(_, i)| i.likely == LikelyCause::BorrowedPower));
+            self.figures.nights_known += u64::from(known);
         }
     }
 

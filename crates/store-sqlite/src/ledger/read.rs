@@ -1,11 +1,12 @@
-//! Reading figures: a range is whole months, and days and hours at its ends.
+//! Reading figures: a range is made of whole months, days and hours (see [`segments`](super::segments)).
 
 use super::{
-    excuses, freeze, json_list,
+    decided, freeze, json_list,
     rows::{self, DAYS, HOURS, MONTHS, sums},
+    segments::segments,
 };
 use crate::{error::Fault, error::word, status::Row};
-use fleet::{CameraId, Status, Wall};
+use fleet::{CameraId, Cause, Status, Wall};
 use health::ledger::{Calendar, Carry, DAY_MS, Kind, OpenOutage, Tally};
 use sqlx::{Row as _, SqliteConnection, SqlitePool};
 use std::{
@@ -28,11 +29,19 @@ pub(super) async fn ledger(pool: &SqlitePool, range: Range<Wall>) -> Result<Ledg
     let rules = rules.as_deref().map(serde_json::from_str).transpose()?.unwrap_or_default();
     let range = countable(&mut tx, &range).await?;
     let mut all: BTreeMap<CameraId, Tally> = BTreeMap::new();
-    for (level, from, until) in segments(&range) {
-        for (camera, mut tally) in level_lines(&mut tx, level, from, until).await? {
-            if level == HOURS {
-                // Part of a day: its samples are incomplete.
-                tally.judge_day();
+    for segment in segments(&range) {
+        let mut lines = level_lines(&mut tx, segment.level, segment.rows.start, segment.rows.end).await?;
+        if let Some(without) = &segment.without {
+            let rest = level_lines(&mut tx, segment.level - 1, without.rows.start, without.rows.end).await?;
+            for (camera, tally) in &rest {
+                if let Some(whole) = lines.get_mut(camera) {
+                    whole.subtract(tally, without.side);
+                }
+            }
+        }
+        for (camera, mut tally) in lines {
+            if segment.is_part_of_a_day() {
+                tally.judge_part_of_day();
             }
             all.entry(camera).or_default().follow(&tally);
         }
@@ -63,28 +72,6 @@ async fn countable(tx: &mut SqliteConnection, range: &Range<Wall>) -> Result<Ran
     Ok(start..end.max(start))
 }
 
-/// The rows that make up a range: level, from, until.
-fn segments(range: &Range<Wall>) -> Vec<(i64, i64, i64)> {
-    let mut found: Vec<(i64, i64, i64)> = Vec::new();
-    let mut at = range.start;
-    while at < range.end {
-        let day_end = Wall(Calendar::day(at).0.saturating_add(DAY_MS));
-        let (level, until) = if at == Calendar::month(at) && Calendar::next_month(at) <= range.end {
-            (MONTHS, Calendar::next_month(at))
-        } else if at == Calendar::day(at) && day_end <= range.end {
-            (DAYS, day_end)
-        } else {
-            (HOURS, day_end.min(range.end))
-        };
-        match found.last_mut() {
-            Some(last) if last.0 == level && level != HOURS => last.2 = until.0,
-            _ => found.push((level, at.0, until.0)),
-        }
-        at = until;
-    }
-    found
-}
-
 /// The sums of each camera over the rows of one level.
 pub(super) async fn level_lines(
     tx: &mut SqliteConnection,
@@ -113,10 +100,11 @@ pub(super) async fn level_lines(
 /// What each camera counted as at an instant.
 pub(super) async fn kinds_at(tx: &mut SqliteConnection, at: i64) -> Result<HashMap<CameraId, Kind>, Fault> {
     let found = sqlx::query!(
-        r#"SELECT held.camera AS "camera!: u32", held.status AS "status!: String",
-               EXISTS (SELECT 1 FROM excuse
-                       WHERE excuse.camera = held.camera AND excuse.from_ms <= ?1 AND excuse.until_ms > ?1)
-                   AS "excused!: bool"
+        r#"SELECT held.camera AS "camera!: u32", held.status AS "status!: String", held.cause AS "cause: String",
+               EXISTS (SELECT 1 FROM excuse WHERE excuse.camera = held.camera AND excuse.kind <> 'counted'
+                       AND excuse.from_ms <= ?1 AND excuse.until_ms > ?1) AS "excused!: bool",
+               EXISTS (SELECT 1 FROM excuse WHERE excuse.camera = held.camera AND excuse.kind = 'counted'
+                       AND excuse.from_ms <= ?1 AND excuse.until_ms > ?1) AS "counted!: bool"
            FROM ledger_mark AS one
            JOIN status_interval AS held ON held.camera = one.camera AND held.from_ms = (
                SELECT max(from_ms) FROM status_interval WHERE camera = one.camera AND from_ms <= ?1
@@ -130,8 +118,8 @@ pub(super) async fn kinds_at(tx: &mut SqliteConnection, at: i64) -> Result<HashM
         .into_iter()
         .map(|row| {
             let status = word(&row.status, Status::from_code)?;
-            let kind = if row.excused && status != Status::Paused { Kind::Excused } else { status.into() };
-            Ok((CameraId(row.camera), kind))
+            let cause = row.cause.map(|c| word(&c, Cause::from_code)).transpose()?;
+            Ok((CameraId(row.camera), Kind::of(status, cause, row.excused, row.counted)))
         })
         .collect()
 }
@@ -218,38 +206,6 @@ pub(super) async fn history(pool: &SqlitePool, camera: CameraId, range: Range<Wa
         from,
         carry,
         intervals: intervals.into_iter().map(Row::interval).collect::<Result<Vec<_>, _>>()?,
-        excuses: excuses(pool, Some(camera), &(from..range.end)).await?,
+        excuses: decided::within(pool, Some(camera), &(from..range.end)).await?,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use health::ledger::HOUR_MS;
-    use proptest::prelude::*;
-
-    proptest! {
-        /// The segments of a range meet, cover it, and are no more than months and the ends make necessary.
-        #[test]
-        fn segments_cover_a_range(start in 400_000_i64..500_000, hours in 0_i64..20_000) {
-            let range = Wall(start * HOUR_MS)..Wall((start + hours) * HOUR_MS);
-            let found = segments(&range);
-            let mut at = range.start.0;
-            for (level, from, until) in &found {
-                prop_assert_eq!(*from, at);
-                prop_assert!(until > from);
-                let day = |t: i64| Calendar::day(Wall(t)).0 == t;
-                let month = |t: i64| Calendar::month(Wall(t)).0 == t;
-                let fits = match *level {
-                    MONTHS => month(*from) && month(*until),
-                    DAYS => day(*from) && day(*until) && until - from < 62 * DAY_MS,
-                    _ => until - from < DAY_MS,
-                };
-                prop_assert!(fits);
-                at = *until;
-            }
-            prop_assert_eq!(at, range.end.0);
-            prop_assert!(found.len() <= 5);
-        }
-    }
 }

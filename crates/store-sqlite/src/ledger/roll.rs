@@ -1,12 +1,12 @@
 //! Rolling up: one day at a time, from the intervals to the rows of its hours, itself and its month.
 
 use super::{
-    ExcuseRow, freeze, frozen_until, json_list, reopen_all,
+    decided, freeze, frozen_until, json_list, reopen_all,
     rows::{self, DAYS, HOURS, MONTHS, Rolled, sums},
 };
 use crate::error::{Fault, number, word};
 use fleet::{Cause, Status, Wall};
-use health::ledger::{Calendar, Carry, DAY_MS, Excuse, HOUR_MS, OpenOutage, Rules, Stretch, Tally, hours, pieces};
+use health::ledger::{Calendar, Carry, DAY_MS, HOUR_MS, OpenOutage, Rules, Stretch, Tally, hours, pieces};
 use sqlx::SqliteConnection;
 use std::collections::HashMap;
 use store::{HOURS_KEPT_DAYS, RollUp, RolledUp, SnapshotCount};
@@ -20,6 +20,7 @@ pub(super) async fn roll_up(tx: &mut SqliteConnection, work: &RollUp) -> Result<
     let frozen = frozen_until(&mut *tx).await?.unwrap_or(i64::MIN);
     count_snapshots(&mut *tx, &work.snapshots).await?;
     begin_marks(&mut *tx, frozen).await?;
+    decided::windows_by(&mut *tx, work.now).await?;
     let mut marks = marks(&mut *tx).await?;
     if let Some(day) = marks.iter().filter(|m| m.1 < now).map(|m| Calendar::day(Wall(m.1)).0).min() {
         let due: Vec<Mark> = marks.iter().copied().filter(|m| m.1 < now && Calendar::day(Wall(m.1)).0 == day).collect();
@@ -105,7 +106,7 @@ async fn roll_day(tx: &mut SqliteConnection, day: i64, now: i64, due: &[Mark], r
     let until = (day + DAY_MS).min(now);
     let cameras = json_list(due.iter().map(|d| d.0));
     let mut histories = stretches(&mut *tx, day, until, &cameras).await?;
-    let mut excuses = excuses(&mut *tx, day, until).await?;
+    let mut excuses = decided::of_day(&mut *tx, day, until).await?;
     let snapshots = snapshots(&mut *tx, day).await?;
     let carries = carries(&mut *tx, day - DAY_MS).await?;
     let keeps_hours = day >= Calendar::day(Wall(now.saturating_sub(HOURS_KEPT_DAYS * DAY_MS))).0;
@@ -215,24 +216,6 @@ async fn stretches(
             status: word(&row.status, Status::from_code)?,
             cause: row.cause.map(|c| word(&c, Cause::from_code)).transpose()?,
         });
-    }
-    Ok(found)
-}
-
-async fn excuses(tx: &mut SqliteConnection, from: i64, until: i64) -> Result<HashMap<i64, Vec<Excuse>>, Fault> {
-    let rows = sqlx::query_as!(
-        ExcuseRow,
-        r#"SELECT camera AS "camera!", from_ms AS "from_ms!", until_ms AS "until_ms!", kind AS "kind!",
-               by_whom AS "by_whom!", reason AS "reason!", recorded_ms AS "recorded_ms!" FROM excuse
-         WHERE until_ms > ? AND from_ms < ?"#,
-        from,
-        until
-    )
-    .fetch_all(tx)
-    .await?;
-    let mut found: HashMap<i64, Vec<Excuse>> = HashMap::new();
-    for row in rows {
-        found.entry(row.camera).or_default().push(row.excuse()?);
     }
     Ok(found)
 }

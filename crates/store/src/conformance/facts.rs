@@ -90,7 +90,12 @@ pub(super) async fn a_stop_ends_what_nobody_watched(store: &dyn Store) {
     let open = incident(5, 100, Scope::Uplink(UplinkId(1)), &[2]);
     let closed = Incident { resolved: Some(Wall(120)), ..incident(9, 110, Scope::Camera(CameraId(1)), &[1]) };
     store
-        .record(&[Fact::Incident(open.clone()), Fact::Incident(closed), Fact::Alive(Wall(200)), Fact::Alive(Wall(300))])
+        .record(&[
+            Fact::Incident(open.clone()),
+            Fact::Incident(closed.clone()),
+            Fact::Alive(Wall(200)),
+            Fact::Alive(Wall(300)),
+        ])
         .await
         .expect("records");
     for _ in 0..2 {
@@ -107,15 +112,29 @@ pub(super) async fn a_stop_ends_what_nobody_watched(store: &dyn Store) {
         );
         assert_eq!(resumed.statuses[0].cause, Some(Cause::NotYetChecked));
         assert_eq!(resumed.incidents, std::slice::from_ref(&open));
+        assert_eq!(resumed.resolved, std::slice::from_ref(&closed), "a fault that returns soon re-opens its own");
         assert_eq!(resumed.last_incident, Some(IncidentId(9)));
     }
     assert_eq!(brief(&history(store, 1).await), [(100, Online), (300, Unknown)]);
+    assert_eq!(store.resume(Wall(10_000)).await.expect("resumes").refused, []);
+    // A password that was refused is not sent again, however often we stop before anything else is known.
+    let refused = StatusChange {
+        cause: Some(Cause::PasswordRefused),
+        layer: Some(Cause::PasswordRefused.layer()),
+        ..change(2, 10_500, Offline)
+    };
+    record(store, [refused.clone()]).await;
+    for _ in 0..2 {
+        let resumed = store.resume(Wall(10_800)).await.expect("resumes");
+        assert_eq!(resumed.refused, [(CameraId(2), Wall(10_500), refused.detail.clone())]);
+    }
 
     // Without a sign of life after it, the newest change is the last that is known to have been judged.
     record(store, [change(1, 11_000, Online), change(2, 12_000, Online)]).await;
     store.resume(Wall(20_000)).await.expect("resumes");
     assert_eq!(brief(&history(store, 1).await)[2..], [(11_000, Online), (12_000, Unknown)]);
-    assert_eq!(brief(&history(store, 2).await)[2..], [(12_000, Online), (12_001, Unknown)]);
+    assert_eq!(brief(&history(store, 2).await)[4..], [(12_000, Online), (12_001, Unknown)]);
+    assert_eq!(store.resume(Wall(20_000)).await.expect("resumes").refused, []);
 }
 
 pub(super) async fn time_adds_up(store: &dyn Store) {

@@ -11,15 +11,15 @@ use Status::{Impaired, Offline, Online, Paused, Unknown};
 /// 2026-01-01 in the county.
 const NEW_YEAR: i64 = 1_767_196_800_000;
 
-fn hour(hours: i64) -> Wall {
+pub(super) fn hour(hours: i64) -> Wall {
     Wall(NEW_YEAR + hours * HOUR_MS)
 }
 
-fn rules() -> Rules {
+pub(super) fn rules() -> Rules {
     Rules { repair_within: Duration::from_secs(5 * 3600), ..Rules::default() }
 }
 
-async fn tell(store: &dyn Store, changes: &[(u32, i64, Status)]) {
+pub(super) async fn tell(store: &dyn Store, changes: &[(u32, i64, Status)]) {
     let facts: Vec<Fact> =
         changes.iter().map(|(camera, h, status)| Fact::Status(change(*camera, hour(*h).0, *status))).collect();
     store.record(&facts).await.expect("records");
@@ -30,7 +30,7 @@ async fn step(store: &dyn Store, now: Wall, rules: Rules, snapshots: Vec<Snapsho
 }
 
 /// Rolls up until nothing is left.
-async fn catch_up(store: &dyn Store, now: Wall, rules: Rules) -> RolledUp {
+pub(super) async fn catch_up(store: &dyn Store, now: Wall, rules: Rules) -> RolledUp {
     for _ in 0..2000 {
         let done = step(store, now, rules, Vec::new()).await;
         if done.caught_up {
@@ -49,7 +49,7 @@ async fn truth(store: &dyn Store, camera: u32, range: Range<Wall>, now: Wall, ru
     total(&stretches, &excuses, &(range.start..range.end.min(now)), &rules)
 }
 
-async fn check(store: &dyn Store, cameras: &[u32], range: Range<Wall>, now: Wall, rules: Rules) {
+pub(super) async fn check(store: &dyn Store, cameras: &[u32], range: Range<Wall>, now: Wall, rules: Rules) {
     let ledger = store.ledger(range.clone()).await.expect("reads");
     assert_eq!(ledger.range, range);
     for &camera in cameras {
@@ -97,6 +97,29 @@ pub(super) async fn roll_ups_say_what_the_intervals_say(store: &dyn Store) {
     catch_up(store, hour(130), stricter).await;
     check(store, &[1, 2, 3], hour(0)..hour(130), hour(130), stricter).await;
     assert_eq!(store.ledger(hour(0)..hour(1)).await.expect("reads").rules, stricter);
+}
+
+/// Four months of two cameras, and ranges that begin and end wherever they like.
+pub(super) async fn any_range_is_what_the_intervals_say(store: &dyn Store) {
+    let order = [Online, Offline, Impaired, Online, Unknown, Paused, Offline, Online];
+    let mut changes = Vec::new();
+    for camera in [1, 2] {
+        let (mut h, mut n) = (i64::from(camera) * 5, 0);
+        while h < 60 * 24 {
+            changes.push((camera, h, order[n % order.len()]));
+            h += 3 + (n as i64 * 7919 + i64::from(camera) * 31) % 41;
+            n += 1;
+        }
+    }
+    changes.sort_by_key(|c| c.1);
+    tell(store, &changes).await;
+    let now = hour(60 * 24 + 7);
+    catch_up(store, now, rules()).await;
+    for n in 0..60_i64 {
+        let from = 30 + (n * 104_729) % (50 * 24);
+        let until = from + 1 + (n * 7919) % (60 * 24 + 7 - from);
+        check(store, &[1, 2], hour(from)..hour(until), now, rules()).await;
+    }
 }
 
 pub(super) async fn a_changed_past_is_counted_again(store: &dyn Store) {

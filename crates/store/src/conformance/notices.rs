@@ -4,7 +4,7 @@ use crate::{Channel, DeliveryState, NewDelivery, Store, StoreError, Tried};
 use fleet::{Secret, Wall};
 use health::{
     IncidentId, Severity,
-    desk::{ChannelId, Mark, Route},
+    desk::{Assignee, ChannelId, Dispatch, Mark, OrderId, Route},
 };
 
 fn channel(name: &str) -> Channel {
@@ -13,7 +13,12 @@ fn channel(name: &str) -> Channel {
         name: name.into(),
         kind: "webhook".into(),
         enabled: true,
-        route: Route { per_hour: 7, ..Route::default() },
+        route: Route {
+            per_hour: 7,
+            orders: true,
+            assignees: [Assignee::Technician(4), Assignee::Contractor("电信".into())].into(),
+            ..Route::default()
+        },
         shown: "10.0.0.9".into(),
         target: Secret::new("{\"token\":\"口令\"}"),
     }
@@ -41,6 +46,21 @@ pub(super) async fn channels_come_change_and_go(store: &dyn Store) {
     assert!(matches!(store.remove_channel(made.id).await, Err(StoreError::Missing(_))));
     let again = store.add_channel(channel("c")).await.expect("added");
     assert!(again.id > made.id, "a number is never given twice");
+}
+
+pub(super) async fn what_was_told_of_orders_is_kept_with_its_messages(store: &dyn Store) {
+    let a = store.add_channel(channel("a")).await.expect("added").id;
+    let b = store.add_channel(channel("b")).await.expect("added").id;
+    let told = |channel, at| Dispatch { channel, orders: vec![(OrderId(1), Wall(at)), (OrderId(2), Wall(5))] };
+    store.enqueue_dispatches(&[message(a, 9), message(b, 9)], &[told(a, 7), told(b, 8)]).await.expect("kept");
+    store.enqueue_dispatches(&[message(a, 20)], &[told(a, 19)]).await.expect("kept");
+    let mut marks = store.order_marks().await.expect("marks");
+    marks.sort();
+    let one = |channel, order, at| (channel, OrderId(order), Wall(at));
+    assert_eq!(marks, [one(a, 1, 19), one(a, 2, 5), one(b, 1, 8), one(b, 2, 5)]);
+    assert_eq!(store.deliveries(Some(a), 10, None).await.expect("log").items.len(), 2);
+    store.remove_channel(a).await.expect("removed");
+    assert_eq!(store.order_marks().await.expect("marks").len(), 2);
 }
 
 pub(super) async fn messages_and_marks_are_kept_together_and_in_order(store: &dyn Store) {

@@ -11,7 +11,7 @@ use crate::{
 };
 use axum::{Json, extract::State, response::IntoResponse};
 use fleet::{Secret, SiteId, TownId, Wall};
-use health::desk::{ChannelId, Route};
+use health::desk::{Assignee, ChannelId, Route};
 use notify::{Envelope, Language, Letter};
 use serde::{Deserialize, Serialize};
 use store::{Channel, Delivery};
@@ -39,6 +39,17 @@ pub(crate) struct RouteView {
     per_hour: u32,
     /// Told too when it is over.
     resolved: bool,
+    /// Told of work orders when they are given to somebody.
+    #[serde(default)]
+    #[schema(required = true)]
+    orders: bool,
+    /// Only of those given to these technicians and contractors; of all if none is named.
+    #[serde(default)]
+    #[schema(required = true)]
+    technicians: Vec<u32>,
+    #[serde(default)]
+    #[schema(required = true)]
+    contractors: Vec<String>,
 }
 
 impl From<&Route> for RouteView {
@@ -53,6 +64,23 @@ impl From<&Route> for RouteView {
             digest_minutes: r.digest_minutes,
             per_hour: r.per_hour,
             resolved: r.resolved,
+            orders: r.orders,
+            technicians: r
+                .assignees
+                .iter()
+                .filter_map(|a| match a {
+                    Assignee::Technician(user) => Some(*user),
+                    Assignee::Contractor(_) => None,
+                })
+                .collect(),
+            contractors: r
+                .assignees
+                .iter()
+                .filter_map(|a| match a {
+                    Assignee::Contractor(unit) => Some(unit.clone()),
+                    Assignee::Technician(_) => None,
+                })
+                .collect(),
         }
     }
 }
@@ -63,6 +91,13 @@ impl RouteView {
         if self.towns.len() + self.sites.len() > 1000 {
             return Err(Problem::invalid("towns, sites: at most 1000 together"));
         }
+        if self.technicians.len() + self.contractors.len() > 100
+            || self.contractors.iter().any(|c| c.chars().count() > 200)
+        {
+            return Err(Problem::invalid("technicians, contractors: at most 100 together"));
+        }
+        let technicians = self.technicians.into_iter().map(Assignee::Technician);
+        let contractors = self.contractors.into_iter().map(Assignee::Contractor);
         let route = Route {
             least: self.least.0,
             towns: self.towns.into_iter().map(TownId).collect(),
@@ -73,6 +108,8 @@ impl RouteView {
             digest_minutes: self.digest_minutes,
             per_hour: self.per_hour,
             resolved: self.resolved,
+            orders: self.orders,
+            assignees: technicians.chain(contractors).collect(),
         };
         let known = route.towns.iter().all(|t| registry.town(*t).is_some())
             && route.sites.iter().all(|s| registry.site(*s).is_some());
@@ -264,6 +301,8 @@ pub(crate) struct DeliveryView {
     at: i64,
     title: String,
     incidents: Vec<u64>,
+    /// Work orders that it tells of.
+    orders: Vec<u64>,
     /// waiting, trying, delivered or failed.
     state: String,
     attempts: u32,
@@ -282,6 +321,7 @@ impl From<Delivery> for DeliveryView {
             at: d.at.0,
             title: letter.as_ref().map(Letter::title).unwrap_or_default(),
             incidents: letter.iter().flat_map(|l| l.items.iter().map(|i| i.incident)).collect(),
+            orders: letter.iter().flat_map(|l| l.orders.iter().map(|o| o.order)).collect(),
             state: d.state.code().to_owned(),
             attempts: d.attempts,
             next: d.ended.is_none().then_some(d.next.0),

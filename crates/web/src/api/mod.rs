@@ -11,6 +11,8 @@ pub(crate) mod holds;
 pub(crate) mod import;
 pub(crate) mod incidents;
 pub(crate) mod node;
+pub(crate) mod order_acts;
+pub(crate) mod order_figures;
 pub(crate) mod order_pictures;
 pub(crate) mod orders;
 pub(crate) mod overview;
@@ -89,11 +91,11 @@ pub(crate) fn router() -> OpenApiRouter<App> {
         .routes(routes!(windows::list, windows::plan))
         .routes(routes!(windows::end))
         .routes(routes!(orders::list, orders::open))
-        .routes(routes!(orders::figures))
-        .routes(routes!(orders::assignees))
+        .routes(routes!(order_figures::figures))
+        .routes(routes!(order_acts::assignees))
         .routes(routes!(orders::of_incident))
         .routes(routes!(orders::one))
-        .routes(routes!(orders::act))
+        .routes(routes!(order_acts::act))
         .routes(routes!(order_pictures::verify))
         .routes(routes!(order_pictures::add).layer(DefaultBodyLimit::max(order_pictures::LARGEST)))
         .routes(routes!(order_pictures::picture))

@@ -1,5 +1,5 @@
-//! Work orders: listed, opened, acted upon. What may be done when is decided by [`health::desk`]; here is decided who
-//! the caller is to an order, and whether it exists for him.
+//! Work orders: listed, opened, shown. What may be done when is decided by [`health::desk`]; here is decided who the
+//! caller is to an order, and whether it exists for him.
 
 use crate::{
     api::{limit, note},
@@ -14,17 +14,15 @@ use axum::{Json, extract::State, http::StatusCode};
 use fleet::{CameraId, Registry, TownId, Wall};
 use health::{
     Incident, IncidentId,
-    desk::{self, Act, Actor, Assignee, NewOrder, Order, OrderFault, OrderId, OrderState, Share},
+    desk::{self, Act, Actor, Assignee, NewOrder, Order, OrderFault, OrderId, OrderState},
 };
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, time::Duration};
-use store::{OrderPicture, OrderQuery, Role, UserId};
+use store::{OrderPicture, OrderQuery, Role};
 use utoipa::{IntoParams, ToSchema};
 
 /// Pages of the store looked through for one page of a user with a narrow scope, and for figures.
-const PAGES: usize = 20;
-/// Longest time that figures may be asked for.
-const LONGEST_MS: i64 = 400 * 24 * 3600 * 1000;
+pub(super) const PAGES: usize = 20;
 
 /// Who is to do it.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -200,7 +198,7 @@ impl OrderView {
     }
 }
 
-fn assignee_view(assignee: &Assignee, names: &Names) -> AssigneeView {
+pub(super) fn assignee_view(assignee: &Assignee, names: &Names) -> AssigneeView {
     match assignee {
         Assignee::Technician(user) => {
             AssigneeView { kind: "technician", user: Some(*user), name: names.get(user).cloned().unwrap_or_default() }
@@ -232,7 +230,7 @@ fn his(caller: &Caller) -> Vec<Assignee> {
 }
 
 /// Whether an order exists for the caller: given to him, or about a camera in his scope.
-fn sees(caller: &Caller, registry: &Registry, order: &Order) -> bool {
+pub(super) fn sees(caller: &Caller, registry: &Registry, order: &Order) -> bool {
     if caller.user.role == Role::Technician {
         return actor(caller, order) == Actor::Assigned;
     }
@@ -488,182 +486,6 @@ pub(crate) async fn one(State(app): State<App>, caller: Caller, Path(id): Path<u
     }))
 }
 
-/// What can be done to an order.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum OrderActWord {
-    Confirm,
-    Assign,
-    Accept,
-    Decline,
-    Start,
-    Hold,
-    ApproveHold,
-    Resume,
-    Finish,
-    Diagnose,
-    AcceptRepair,
-    Reject,
-    FalseAlarm,
-    Merge,
-    Note,
-}
-
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct OrderAct {
-    act: OrderActWord,
-    /// The version looked at.
-    version: u32,
-    note: Option<String>,
-    /// assign: to this technician …
-    technician: Option<u32>,
-    /// … or to this contractor.
-    contractor: Option<String>,
-    /// assign: to be repaired by then; as agreed on for its severity if absent.
-    due: Option<i64>,
-    /// hold: why.
-    reason: Option<HoldReasonWord>,
-    /// hold: until when.
-    until: Option<i64>,
-    /// diagnose: what it was.
-    found: Option<LikelyWord>,
-    /// merge: under which order.
-    parent: Option<u64>,
-}
-
-/// Do something to a work order
-#[utoipa::path(post, path = "/api/v1/orders/{id}/act", tag = "orders", params(("id" = u64, Path)), request_body = OrderAct,
-    responses((status = 200, body = OrderView), (status = 400), (status = 403), (status = 404),
-        (status = 409, description = "codes conflict (somebody was quicker), wrong_state, not_stable, not_verified, …")))]
-pub(crate) async fn act(
-    State(app): State<App>,
-    caller: Caller,
-    Path(id): Path<u64>,
-    Body(body): Body<OrderAct>,
-) -> Result<Json<OrderView>> {
-    let order = app.order(&caller, id).await?;
-    if order.version != body.version {
-        return Err(Problem::new(
-            StatusCode::CONFLICT,
-            "conflict",
-            "somebody has changed this order meanwhile; load it anew and see",
-        ));
-    }
-    let act = meant(&app, &caller, &order, body).await?;
-    let assigns = matches!(act, Act::Assign(..));
-    let next = app.act(&caller, &order, act).await?;
-    if assigns {
-        app.keep_before(&next).await;
-    }
-    let names = app.names().await?;
-    Ok(Json(OrderView::of(&app, &caller, &names, &next)))
-}
-
-/// What the caller wants done, with everything that belongs to it.
-async fn meant(app: &App, caller: &Caller, order: &Order, body: OrderAct) -> Result<Act> {
-    let missing = |what: &'static str| Problem::invalid(format!("{what}: expected with this act"));
-    let said = note(body.note.as_deref())?;
-    Ok(match body.act {
-        OrderActWord::Confirm => Act::Confirm,
-        OrderActWord::Assign => Act::Assign(assignee(app, body.technician, body.contractor).await?, body.due.map(Wall)),
-        OrderActWord::Accept => Act::Accept,
-        OrderActWord::Decline => Act::Decline(said),
-        OrderActWord::Start => Act::Start,
-        OrderActWord::Hold => {
-            let reason = body.reason.ok_or_else(|| missing("reason"))?.0;
-            Act::Hold(reason, Wall(body.until.ok_or_else(|| missing("until"))?), said)
-        }
-        OrderActWord::ApproveHold => Act::ApproveHold,
-        OrderActWord::Resume => Act::Resume,
-        OrderActWord::Finish => Act::Finish(said),
-        OrderActWord::Diagnose => {
-            let found = body.found.ok_or_else(|| missing("found"))?.0;
-            let incident = app.any_incident(order.incident.0).await?.ok_or_else(Problem::not_found)?;
-            Act::Diagnose(found, incident.likely, said)
-        }
-        OrderActWord::AcceptRepair => Act::AcceptRepair,
-        OrderActWord::Reject => Act::Reject(said),
-        OrderActWord::FalseAlarm => Act::FalseAlarm(said),
-        OrderActWord::Merge => {
-            let parent = app.order(caller, body.parent.ok_or_else(|| missing("parent"))?).await?;
-            if !parent.is_open() {
-                return Err(OrderFault::NoParent.into());
-            }
-            Act::Merge(parent.id)
-        }
-        OrderActWord::Note => Act::Note(said),
-    })
-}
-
-async fn assignee(app: &App, technician: Option<u32>, contractor: Option<String>) -> Result<Assignee> {
-    match (technician, contractor) {
-        (Some(user), None) => {
-            let known = app.services.store.user(UserId(user)).await?;
-            let good = known.is_some_and(|u| u.role == Role::Technician && u.active);
-            good.then_some(Assignee::Technician(user))
-                .ok_or_else(|| Problem::invalid("technician: expected an active technician"))
-        }
-        (None, Some(unit)) => {
-            let unit = unit.trim().to_owned();
-            let known = contractors(app).await?;
-            known.contains(&unit).then_some(Assignee::Contractor(unit)).ok_or_else(|| {
-                Problem::invalid(
-                    "contractor: expected the unit of an active technician, so that somebody sees the order",
-                )
-            })
-        }
-        _ => Err(Problem::invalid("technician, contractor: expected one of both")),
-    }
-}
-
-/// Units with technicians who can sign in.
-async fn contractors(app: &App) -> Result<Vec<String>> {
-    let now = Wall::read();
-    let users = app.services.store.users().await?;
-    let active =
-        users.into_iter().filter(|u| u.role == Role::Technician && u.active && u.expires.is_none_or(|e| e > now));
-    let mut units: Vec<String> = active.map(|u| u.unit.trim().to_owned()).filter(|u| !u.is_empty()).collect();
-    units.sort();
-    units.dedup();
-    Ok(units)
-}
-
-/// A technician to whom orders may be given.
-#[derive(Serialize, ToSchema)]
-struct AssignableView {
-    id: u32,
-    name: String,
-    unit: String,
-    /// Open orders that he has.
-    open: u32,
-}
-
-#[derive(Serialize, ToSchema)]
-pub(crate) struct Assignees {
-    technicians: Vec<AssignableView>,
-    contractors: Vec<String>,
-}
-
-/// Those to whom work orders may be given
-#[utoipa::path(get, path = "/api/v1/orders/assignees", tag = "orders", responses((status = 200, body = Assignees)))]
-pub(crate) async fn assignees(State(app): State<App>, _: Caller) -> Result<Json<Assignees>> {
-    let open = app.services.store.open_orders().await?;
-    let users = app.services.store.users().await?;
-    let technicians = users
-        .iter()
-        .filter(|u| u.role == Role::Technician && u.active)
-        .map(|u| AssignableView {
-            id: u.id.0,
-            name: if u.full_name.is_empty() { u.name.clone() } else { u.full_name.clone() },
-            unit: u.unit.clone(),
-            open: u32::try_from(open.iter().filter(|o| o.assignee == Some(Assignee::Technician(u.id.0))).count())
-                .unwrap_or(u32::MAX),
-        })
-        .collect();
-    Ok(Json(Assignees { technicians, contractors: contractors(&app).await? }))
-}
-
 /// What was agreed upon for an incident.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct IncidentOrders {
@@ -692,118 +514,6 @@ pub(crate) async fn of_incident(
             .map(|o| OrderView::of(&app, &caller, &names, o))
             .collect(),
         confirmed: confirmed.as_ref().map(Into::into),
-    }))
-}
-
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct Range {
-    /// Opened at or after; 30 days ago if absent.
-    from: Option<i64>,
-    /// Opened before; now if absent.
-    until: Option<i64>,
-}
-
-/// OrderFiguresView of some orders; times are means in milliseconds.
-#[derive(Serialize, ToSchema)]
-struct OrderShareView {
-    /// Whose; null for those that nobody has, and for the sum of all.
-    who: Option<AssigneeView>,
-    town: Option<u32>,
-    orders: u32,
-    accepted: u32,
-    open: u32,
-    overdue: u32,
-    response_ms: Option<u64>,
-    repair_ms: Option<u64>,
-    repaired: u32,
-    in_time: u32,
-}
-
-fn share_view(who: Option<AssigneeView>, town: Option<TownId>, share: &Share) -> OrderShareView {
-    let millis = |d: Duration| u64::try_from(d.as_millis()).unwrap_or(u64::MAX);
-    OrderShareView {
-        who,
-        town: town.map(|t| t.0),
-        orders: share.orders,
-        accepted: share.accepted,
-        open: share.open,
-        overdue: share.overdue,
-        response_ms: share.response.map(millis),
-        repair_ms: share.repair.map(millis),
-        repaired: share.repaired,
-        in_time: share.in_time,
-    }
-}
-
-/// How often a suggested cause was found to be this one.
-#[derive(Serialize, ToSchema)]
-struct AgreementView {
-    suggested: LikelyWord,
-    found: LikelyWord,
-    count: u32,
-}
-
-#[derive(Serialize, ToSchema)]
-pub(crate) struct OrderFiguresView {
-    from: i64,
-    until: i64,
-    all: OrderShareView,
-    by_assignee: Vec<OrderShareView>,
-    by_town: Vec<OrderShareView>,
-    agreement: Vec<AgreementView>,
-    /// Share of the findings that agree with what the rules had said; null if there are none.
-    agreement_rate: Option<f64>,
-}
-
-/// How quickly orders are answered and repaired, by contractor and town, and how often the suggested cause was right
-#[utoipa::path(get, path = "/api/v1/orders/figures", tag = "orders", params(Range),
-    responses((status = 200, body = OrderFiguresView), (status = 400)))]
-pub(crate) async fn figures(
-    State(app): State<App>,
-    caller: Caller,
-    Query(range): Query<Range>,
-) -> Result<Json<OrderFiguresView>> {
-    let now = Wall::read();
-    let until = range.until.unwrap_or(now.0);
-    let from = range.from.unwrap_or_else(|| until.saturating_sub(30 * 24 * 3600 * 1000));
-    if from >= until || until.saturating_sub(from) > LONGEST_MS {
-        return Err(Problem::invalid("from, until: expected a range of at most 400 days"));
-    }
-    let registry = app.services.registry.load_full();
-    let mut query =
-        OrderQuery { from: Some(Wall(from)), until: Some(Wall(until)), limit: 1000, ..OrderQuery::default() };
-    let mut orders = Vec::new();
-    for _ in 0..PAGES {
-        let page = app.services.store.orders(&query).await?;
-        orders.extend(page.items.into_iter().filter(|o| sees(&caller, &registry, o)));
-        query.cursor = page.next;
-        if query.cursor.is_none() {
-            break;
-        }
-    }
-    let told = desk::figures(&orders, now);
-    let agreement = app.services.store.agreement(Wall(from)).await?;
-    let (right, found) = agreement
-        .iter()
-        .fold((0, 0), |(right, found), a| (right + if a.suggested == a.found { a.count } else { 0 }, found + a.count));
-    let names = app.names().await?;
-    Ok(Json(OrderFiguresView {
-        from,
-        until,
-        all: share_view(None, None, &told.all),
-        by_assignee: told
-            .by_assignee
-            .iter()
-            .map(|(who, share)| share_view(who.as_ref().map(|w| assignee_view(w, &names)), None, share))
-            .collect(),
-        by_town: told.by_town.iter().map(|(town, share)| share_view(None, *town, share)).collect(),
-        agreement: agreement
-            .iter()
-            .map(|a| AgreementView { suggested: a.suggested.into(), found: a.found.into(), count: a.count })
-            .collect(),
-        agreement_rate: (found > 0).then(|| f64::from(right) / f64::from(found)),
     }))
 }
 

@@ -1,7 +1,7 @@
 //! The intervals that a report is counted from, one line each, cut at midnight, so that a spreadsheet can count again.
 
 use super::{Language, csv::push, table::local};
-use fleet::{CameraId, Wall};
+use fleet::{CameraId, Status, Wall};
 use health::ledger::{Calendar, Carry, DAY_MS, Kind, Rules, Stretch, pieces};
 use std::ops::Range;
 use store::LedgerHistory;
@@ -36,7 +36,7 @@ pub(crate) fn heading(language: Language) -> String {
         pick("离线开始", "outage began"),
         pick("离线恢复", "outage ended"),
         pick("修复秒数", "repair seconds"),
-        pick("豁免人与事由", "excused by and why"),
+        pick("检修或豁免：登记人与事由", "planned or excused: by whom and why"),
     ];
     push(&mut out, names);
     out
@@ -65,8 +65,10 @@ pub(crate) fn rows(
             let until = Wall(Calendar::day(from).0 + DAY_MS).min(piece.until);
             let one = carry.count(std::slice::from_ref(piece), &(from..until), rules);
             let samples: u32 = one.samples.iter().sum();
-            let excuse =
-                history.excuses.iter().find(|e| piece.kind == Kind::Excused && e.from <= from && from < e.until);
+            let decided = piece.kind == Kind::Excused || piece.kind == Kind::Offline && piece.status == Status::Paused;
+            let excuse = history.excuses.iter().find(|e| {
+                decided && e.kind.excuses() == (piece.kind == Kind::Excused) && e.from <= from && from < e.until
+            });
             push(
                 &mut out,
                 [

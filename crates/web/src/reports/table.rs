@@ -92,9 +92,9 @@ const FORMULAS: [(&str, &str, &str, &str); 9] = [
     ),
     (
         "在线率（时长）",
-        "在线与异常时长 ÷ 在线、异常与离线时长；停用、豁免、未知时长不计入分母",
+        "在线与异常时长 ÷ 在线、异常与离线时长；停用、豁免、未知时长不计入分母，未豁免的检修按离线计",
         "online rate, by duration",
-        "time online or impaired / time online, impaired or offline; paused, excused and unknown time is not counted",
+        "time online or impaired / time online, impaired or offline; paused, excused and unknown time is not counted, maintenance that is not excused counts as offline",
     ),
     (
         "在线率（整点采样）",

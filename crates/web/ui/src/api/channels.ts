@@ -14,6 +14,9 @@ export interface Route {
   digest_minutes: number
   per_hour: number
   resolved: boolean
+  orders: boolean
+  technicians: number[]
+  contractors: string[]
 }
 export interface Channel {
   id: number
@@ -37,6 +40,7 @@ export interface Delivery {
   at: Millis
   title: string
   incidents: number[]
+  orders: number[]
   state: string
   attempts: number
   next: Millis | null
