@@ -561,7 +561,7 @@ mod tests {
         let (_stop, running) = start(&second, vec![minor()]);
         until("arrival", &second, |log| log.len() == 1 && log[0].ended.is_some()).await;
         let text = tokio::time::timeout(Duration::from_secs(10), heard.recv()).await.unwrap().unwrap();
-        assert!(text.contains("【工单 G1】派给 电信：石桥镇 · 上村 · 村口，无应答，1 路"), "{text}");
+        assert!(text.contains("【工单 G1】派给 电信：石桥镇 · 上村 · 村口，设备无应答，1 路"), "{text}");
         // To somebody else, and back: told again, once.
         let other = give(&given, Assignee::Contractor("广电".into()));
         second.update_order(&other).await.unwrap();

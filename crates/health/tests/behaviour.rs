@@ -553,3 +553,60 @@ mod people {
         w.assert_sound();
     }
 }
+
+mod causes {
+    use super::*;
+    use health::LikelyCause;
+
+    const HOUR: sim::Time = 3600 * S;
+
+    /// The incident told of an outage of the first link that begins now and lasts so long.
+    fn outage(w: &mut World, hours: u64) -> health::Incident {
+        w.act(Act::Link(0, true));
+        w.pass(hours * HOUR);
+        let told = w.top_level().last().unwrap().clone();
+        w.act(Act::Link(0, false));
+        w.pass(600 * S);
+        told
+    }
+
+    #[test]
+    fn power_that_goes_at_the_same_hour_each_night_is_borrowed_also_after_a_restart() {
+        for restart in [false, true] {
+            let mut w = running(County::of(&[3, 2]));
+            w.run_to(20 * HOUR);
+            for night in 0..4u64 {
+                w.run_to((20 + night * 24) * HOUR + night * 300 * S);
+                let told = outage(&mut w, 6);
+                let expected = if night < 2 { LikelyCause::PowerOrFibre } else { LikelyCause::BorrowedPower };
+                assert_eq!((told.scope, told.likely), (link(0), expected), "night {night}");
+                if restart {
+                    w.act(Act::Restart { crash: true });
+                    w.pass(120 * S);
+                }
+            }
+            // At another hour it is as likely as ever.
+            w.run_to(114 * HOUR);
+            assert_eq!(outage(&mut w, 1).likely, LikelyCause::PowerOrFibre);
+            w.assert_sound();
+        }
+    }
+
+    #[test]
+    fn something_else_that_answers_where_video_came_from_is_an_address_given_twice() {
+        for delivered in [true, false] {
+            let mut w = world(County::of(&[3]));
+            if delivered {
+                w.run_to(60 * S);
+            }
+            w.act(Act::Camera(0, Fault::Stranger, true));
+            if delivered {
+                w.end(0, Cause::ConnectionLost, "reset by peer");
+            }
+            w.pass(90 * S);
+            let told = w.top_level().into_iter().find(|i| i.scope == camera(0)).unwrap();
+            let expected = if delivered { LikelyCause::IpConflict } else { LikelyCause::Settings };
+            assert_eq!((told.cause, told.likely), (Cause::NotRtsp, expected));
+        }
+    }
+}

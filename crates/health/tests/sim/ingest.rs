@@ -92,6 +92,8 @@ impl World {
                     Some((ANSWER, Cause::RtspNoAnswer))
                 } else if cam.has(Fault::PortClosed) {
                     Some((0, Cause::PortClosed))
+                } else if cam.has(Fault::Stranger) {
+                    Some((10 * MS, Cause::NotRtsp))
                 } else if cam.has(Fault::Password) && cam.credentials == 0 {
                     Some((40 * MS, Cause::PasswordRefused))
                 } else if cam.has(Fault::Stall) {
@@ -107,6 +109,8 @@ impl World {
             Step::Play => {
                 if self.cams[camera].has(Fault::PortClosed) && self.reachable(camera) {
                     self.end(camera, Cause::ConnectionLost, "reset by peer");
+                } else if self.cams[camera].has(Fault::Stranger) {
+                    self.later(camera, session, 10 * MS, Step::Fail(Cause::NotRtsp));
                 } else if self.stalled(camera) {
                     self.later(camera, session, FIRST_PACKET, Step::Fail(Cause::NoRtp));
                 } else {

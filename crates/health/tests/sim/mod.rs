@@ -40,12 +40,14 @@ pub enum Fault {
     Loss,
     SlowFrames,
     Clock,
+    /// Something else answers at its address.
+    Stranger,
 }
 
 impl Fault {
     /// No video reaches us.
     pub fn is_outage(self) -> bool {
-        matches!(self, Fault::PowerOff | Fault::PortClosed | Fault::Password | Fault::Stall)
+        matches!(self, Fault::PowerOff | Fault::PortClosed | Fault::Password | Fault::Stall | Fault::Stranger)
     }
 }
 

@@ -415,7 +415,8 @@ impl Judge<'_> {
         }
         for item in self.plan.items.clone() {
             let What::Window(_) = item.what else { continue };
-            if overlap(&self.world.log.breaks, item.from.saturating_sub(120 * S), item.until) {
+            let short = item.until - item.from < 5 * S;
+            if short || overlap(&self.world.log.breaks, item.from.saturating_sub(120 * S), item.until) {
                 continue;
             }
             self.figures.windows += 1;

@@ -36,6 +36,9 @@ pub(crate) fn heading(language: Language) -> String {
         pick("离线开始", "outage began"),
         pick("离线恢复", "outage ended"),
         pick("修复秒数", "repair seconds"),
+        pick("应修复", "repair due"),
+        pick("及时修复", "repaired in time"),
+        pick("重复离线", "repeated outage"),
         pick("检修或豁免：登记人与事由", "planned or excused: by whom and why"),
     ];
     push(&mut out, names);
@@ -89,6 +92,9 @@ pub(crate) fn rows(
                     one.began.to_string(),
                     one.ended.to_string(),
                     seconds(one.repair_ms),
+                    one.due.to_string(),
+                    one.in_time.to_string(),
+                    one.repeats.to_string(),
                     excuse.map(|e| format!("{}: {}", e.by, e.reason)).unwrap_or_default(),
                 ],
             );

@@ -183,6 +183,7 @@ async fn a_spreadsheet_makes_the_same_figures_of_the_intervals() {
         // SUMIFS over the columns, nothing else.
         let mut seconds: BTreeMap<&str, f64> = BTreeMap::new();
         let (mut fault, mut began, mut ended, mut repair) = (0.0, 0.0, 0.0, 0.0);
+        let (mut due, mut in_time, mut repeated) = (0.0, 0.0, 0.0);
         let mut days: BTreeMap<(&str, &str), BTreeMap<&str, f64>> = BTreeMap::new();
         for row in &rows[1..] {
             *seconds.entry(&row[at("counts as")]).or_default() += number(row, "seconds");
@@ -192,6 +193,9 @@ async fn a_spreadsheet_makes_the_same_figures_of_the_intervals() {
             began += number(row, "outage began");
             ended += number(row, "outage ended");
             repair += number(row, "repair seconds");
+            due += number(row, "repair due");
+            in_time += number(row, "repaired in time");
+            repeated += number(row, "repeated outage");
             *days
                 .entry((&row[at("number")], &row[at("day")]))
                 .or_default()
@@ -208,6 +212,8 @@ async fn a_spreadsheet_makes_the_same_figures_of_the_intervals() {
         close(&total["ended"], ended);
         close(&total["mttr_ms"], repair * 1000.0 / ended);
         close(&total["mtbf_ms"], up * 1000.0 / began);
+        close(&total["repaired_in_time"], in_time / due);
+        close(&total["repeated"], repeated / began);
         let all: f64 = seconds.values().sum();
         close(&total["unknown"], of("unknown") / all);
         close(&total["paused"], of("paused") / all);
