@@ -377,6 +377,8 @@ export interface components {
              * @description When it is tried next, if it waits.
              */
             next?: number | null;
+            /** @description Work orders that it tells of. */
+            orders: number[];
             /** @description waiting, trying, delivered or failed. */
             state: string;
             title: string;
@@ -881,7 +883,7 @@ export interface components {
         /** @enum {string} */
         LifeCycleWord: "in_use" | "repair" | "out_of_use" | "dismantled";
         /** @enum {string} */
-        LikelyWord: "power_or_fibre" | "trunk" | "camera" | "firmware" | "account" | "settings" | "sessions" | "link" | "lens" | "own";
+        LikelyWord: "power_or_fibre" | "borrowed_power" | "trunk" | "camera" | "firmware" | "account" | "ip_conflict" | "settings" | "sessions" | "link" | "lens" | "own";
         MadeToken: {
             /** @description To be sent as `Authorization: Bearer`; shown only here. */
             secret: string;
@@ -1261,6 +1263,8 @@ export interface components {
                  * @description When it is tried next, if it waits.
                  */
                 next?: number | null;
+                /** @description Work orders that it tells of. */
+                orders: number[];
                 /** @description waiting, trying, delivered or failed. */
                 state: string;
                 title: string;
@@ -1582,6 +1586,7 @@ export interface components {
         RoleWord: "operator" | "technician" | "auditor" | "administrator" | "security";
         /** @description Of what a channel is told. */
         RouteView: {
+            contractors: string[];
             /**
              * Format: int32
              * @description Collected and told at most once in so many minutes; 0: each at once.
@@ -1591,6 +1596,8 @@ export interface components {
             hours?: number[] | null;
             /** @description Only incidents at least so urgent. */
             least: components["schemas"]["SeverityWord"];
+            /** @description Told of work orders when they are given to somebody. */
+            orders: boolean;
             /** @description Faults of our own machine too. */
             own: boolean;
             /**
@@ -1606,6 +1613,8 @@ export interface components {
              */
             settle_s: number;
             sites: number[];
+            /** @description Only of those given to these technicians and contractors; of all if none is named. */
+            technicians: number[];
             /** @description Only of these towns and sites; of everywhere if both are empty. */
             towns: number[];
         };
