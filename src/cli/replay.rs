@@ -96,7 +96,7 @@ fn play(path: &Path, tell: bool) -> Result<Outcome, Failure> {
                     }
                 }
                 Effect::Open { .. } | Effect::Close { .. } | Effect::Assess { .. } => {}
-                Effect::Snapshot { .. } | Effect::Gap { .. } => {}
+                Effect::Snapshot { .. } | Effect::Gap { .. } | Effect::Format(_) => {}
             }
         }
         played.map_err(|e| Failure::work(format!("{}: {e}", path.display())))?;
