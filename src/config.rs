@@ -1,5 +1,6 @@
 //! The config file: TOML, every key explained in `config/sharpeyes.toml`, unknown keys refused with a suggestion.
 
+mod clock;
 mod diagnosis;
 mod error;
 mod span;
@@ -10,6 +11,7 @@ pub(crate) use error::ConfigError;
 pub(crate) use web::Web;
 
 use crate::output::Failure;
+use clock::ClockTime;
 use fleet::StreamChoice;
 use serde::Deserialize;
 use span::Span;
@@ -143,6 +145,7 @@ pub(crate) struct Desk {
     pub(crate) repair_minor: Span,
     pub(crate) stable: Span,
     pub(crate) order_after: Option<Span>,
+    pub(crate) shifts: Vec<ClockTime>,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -172,6 +175,7 @@ impl Default for Desk {
             repair_minor: Span(desk.minor.repair),
             stable: Span(desk.stable),
             order_after: None,
+            shifts: [8, 20].map(|hour| ClockTime(jiff::civil::Time::constant(hour, 0, 0, 0))).to_vec(),
         }
     }
 }
@@ -306,7 +310,7 @@ impl Config {
     /// The first key with a value that cannot work, and what is expected.
     fn check(&self) -> Result<(), (&'static str, &'static str)> {
         let health = &self.health;
-        let rules: [(bool, &'static str, &'static str); 29] = [
+        let rules: &[(bool, &'static str, &'static str)] = &[
             (!self.node.name.trim().is_empty(), "node.name", "a name for this node"),
             (
                 self.node.key.as_ref().is_none_or(|text| text.parse::<vault::Source>().is_ok()),
@@ -322,6 +326,7 @@ impl Config {
                 "1m to 8784h",
             ),
             (self.desk.stable.within(0, 7 * 24 * 3_600_000), "desk.stable", "0s to 168h"),
+            (self.desk.shifts.len() <= 12, "desk.shifts", "at most 12 times of day"),
             (
                 self.desk.order_after.is_none_or(|span| span.within(0, 7 * 24 * 3_600_000)),
                 "desk.order_after",
@@ -360,7 +365,7 @@ impl Config {
                 "at least four times archive.segment_mib",
             ),
         ];
-        rules.into_iter().find(|(good, ..)| !good).map_or(Ok(()), |(_, key, expected)| Err((key, expected)))?;
+        rules.iter().find(|(good, ..)| !good).map_or(Ok(()), |(_, key, expected)| Err((*key, *expected)))?;
         self.web.check()?;
         self.diagnosis.check()
     }
@@ -472,6 +477,7 @@ mod tests {
         );
         assert!(tell("[diagnosis]\noff = [\"blurry\"]\n").starts_with("my.toml, line 2: "));
         assert!(tell("[diagnosis]\ndark_mean = nan\n").contains("diagnosis.dark_mean cannot be used"));
+        assert!(tell("[desk]\nshifts = [\"8 Uhr\"]\n").contains("such as \"08:00\""));
         assert!(tell("[ingest]\nconnect = \"4 parsecs\"\n").contains("such as \"4s\""));
     }
 }

@@ -320,7 +320,11 @@ pub(crate) fn ingest_config(config: &Config) -> Result<ingest::Config, Failure> 
 }
 
 fn web_config(config: &Config) -> web::WebConfig {
-    web::WebConfig { desk: config.desk.agreed(), ..config.web.settings(&config.node.data.join("exports")) }
+    web::WebConfig {
+        desk: config.desk.agreed(),
+        shifts: config.desk.shifts.iter().map(|time| time.0).collect(),
+        ..config.web.settings(&config.node.data.join("exports"))
+    }
 }
 
 fn read_breached(config: &Config) -> Result<Option<Arc<web::Breached>>, Failure> {

@@ -14,6 +14,7 @@ mod cursor;
 mod error;
 mod exports;
 mod folder;
+mod handovers;
 mod incidents;
 mod ledger;
 mod notices;

@@ -7,6 +7,7 @@ mod audit;
 mod decided;
 mod exports;
 mod facts;
+mod handovers;
 mod ledger;
 mod notices;
 mod orders;
@@ -82,5 +83,6 @@ pub async fn run(make: impl AsyncFn() -> Arc<dyn Store>) {
         pictures::exceptions_end,
         streams::formats_are_kept_when_they_change,
         streams::certificates_are_kept_and_forgotten,
+        handovers::follow_each_other_and_are_taken_once,
     ];
 }

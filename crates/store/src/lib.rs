@@ -7,6 +7,7 @@ pub mod conformance;
 mod error;
 mod exports;
 mod facts;
+mod handovers;
 mod ledger;
 mod notices;
 pub mod orders;
@@ -19,6 +20,7 @@ pub use accounts::{AccountStore, MachineToken, NewToken, Proof, SecondFactor, To
 pub use error::StoreError;
 pub use exports::{AuditLink, Export, ExportId, ExportQuery, ExportState, Exports};
 pub use facts::{Fact, HistoryQuery, IncidentQuery, Page, RegistryChange, StatusInterval, StatusSeconds};
+pub use handovers::{Handover, HandoverId, HandoverQuery, HandoverStore, NewHandover, Part, Signature};
 pub use ledger::{
     FREEZE_AFTER_DAYS, Frozen, FrozenPlace, HOURS_KEPT_DAYS, Ledger, LedgerHistory, LedgerLine, LedgerStore, RollUp,
     RolledUp, SnapshotCount, Step,
@@ -42,6 +44,7 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 pub trait Store:
     AccountStore
     + Exports
+    + HandoverStore
     + WindowStore
     + OrderStore
     + NoticeStore

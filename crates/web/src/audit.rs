@@ -56,6 +56,8 @@ pub(crate) enum Action {
     BaselineReset,
     Imported,
     ReportExported,
+    ShiftHandedOver,
+    ShiftTakenOver,
     DemoFault,
 }
 
@@ -110,6 +112,8 @@ impl Action {
             Action::BaselineReset => "baseline_reset",
             Action::Imported => "imported",
             Action::ReportExported => "report_exported",
+            Action::ShiftHandedOver => "shift_handed_over",
+            Action::ShiftTakenOver => "shift_taken_over",
             Action::DemoFault => "demo_fault",
         }
     }

@@ -57,6 +57,8 @@ pub struct WebConfig {
     pub export_bytes: u64,
     /// A package is removed after this long.
     pub exports_kept: Duration,
+    /// When shifts change, by the county's clock: where a shift begins that no handover begins.
+    pub shifts: Vec<jiff::civil::Time>,
     /// The node has not reported progress for this long: `/livez` fails.
     pub stuck_after: Duration,
 }
@@ -88,6 +90,7 @@ impl Default for WebConfig {
             export_snapshots: 5000,
             export_bytes: 1 << 30,
             exports_kept: Duration::from_secs(7 * 86_400),
+            shifts: vec![jiff::civil::Time::constant(8, 0, 0, 0), jiff::civil::Time::constant(20, 0, 0, 0)],
             stuck_after: Duration::from_secs(10),
         }
     }

@@ -36,6 +36,7 @@ mod scope;
 mod server;
 mod services;
 mod session;
+mod shift;
 mod tally;
 mod throttle;
 mod tls;

@@ -7,6 +7,7 @@ pub(crate) mod channels;
 pub(crate) mod demo;
 pub(crate) mod exports;
 pub(crate) mod fleet;
+pub(crate) mod handovers;
 pub(crate) mod holds;
 pub(crate) mod import;
 pub(crate) mod incidents;
@@ -126,6 +127,10 @@ pub(crate) fn router() -> OpenApiRouter<App> {
         .routes(routes!(reports::report))
         .routes(routes!(reports::file))
         .routes(routes!(reports::intervals))
+        .routes(routes!(handovers::shift))
+        .routes(routes!(handovers::list, handovers::give))
+        .routes(routes!(handovers::one))
+        .routes(routes!(handovers::take))
         .routes(routes!(demo::state))
         .routes(routes!(demo::fault))
 }

@@ -72,7 +72,7 @@ struct BySeverity {
 }
 
 /// The archive in short.
-#[derive(Serialize, ToSchema)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ArchiveView {
     /// ok, full or failed.
     state: &'static str,

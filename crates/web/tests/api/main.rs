@@ -8,6 +8,7 @@ mod desk;
 mod documented;
 mod exports;
 mod fleet_and_scope;
+mod handovers;
 mod holds;
 mod hostile;
 mod import;

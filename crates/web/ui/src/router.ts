@@ -25,6 +25,7 @@ const routes: RouteRecordRaw[] = [
   { path: '/incidents/:id(\\d+)?', name: 'incidents', component: () => import('@/pages/Incidents.vue'), meta: { title: 'nav.incidents', power: 'incidents' } },
   { path: '/orders/:id(\\d+)?', name: 'orders', component: () => import('@/pages/Orders.vue'), meta: { title: 'nav.orders', power: 'watch' } },
   { path: '/windows', name: 'windows', component: () => import('@/pages/Windows.vue'), meta: { title: 'nav.windows', power: 'watch' } },
+  { path: '/handovers/:id(\\d+)?', name: 'handovers', component: () => import('@/pages/Handovers.vue'), meta: { title: 'nav.handovers', power: 'handovers' } },
   { path: '/snapshots', name: 'snapshots', component: () => import('@/pages/Snapshots.vue'), meta: { title: 'nav.snapshots', power: 'snapshots' } },
   { path: '/snapshots/day', name: 'day', component: () => import('@/pages/Day.vue'), meta: { title: 'nav.day', power: 'snapshots' } },
   { path: '/exports', name: 'exports', component: () => import('@/pages/Exports.vue'), meta: { title: 'nav.exports', power: 'export' } },

@@ -35,6 +35,7 @@ export type Power =
   | 'export'
   | 'probe'
   | 'pause'
+  | 'handovers'
   | 'confirmVerdict'
   | 'judgePicture'
   | 'users'
@@ -55,6 +56,7 @@ const POWERS: Record<Exclude<Power, 'demo'>, readonly RoleCode[]> = {
   export: ['auditor', 'administrator'],
   probe: ['technician', 'operator', 'administrator'],
   pause: ['operator', 'administrator'],
+  handovers: ['operator', 'auditor', 'administrator'],
   confirmVerdict: ['technician', 'operator', 'administrator'],
   judgePicture: ['operator', 'administrator'],
   channels: ['administrator'],

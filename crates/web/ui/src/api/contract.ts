@@ -3,6 +3,7 @@
 import type { components } from './schema'
 import type * as Channels from './channels'
 import type * as Desk from './desk'
+import type * as Handovers from './handovers'
 import type * as Ours from './types'
 
 type Theirs = components['schemas']
@@ -23,6 +24,11 @@ type ImportRow = Omit<Ours.ImportRow, 'outcome'> & { outcome: string }
 
 type Examination = Omit<Ours.Examination, 'steps'> & { steps: { link: string; outcome: string; found: string }[] }
 type Placed<T> = Omit<T, 'scope'> & { scope: Incident['scope'] }
+
+type ShiftOurs = Omit<Handovers.ShiftReport, 'incidents' | 'windows'> & {
+  incidents: Placed<Handovers.ShiftReport['incidents'][number]>[]
+  windows: Placed<Handovers.ShiftReport['windows'][number]>[]
+}
 
 type Nearest = Omit<Ours.SnapshotPicture, 'kind'>
 type Hold = Omit<Ours.Hold, 'kind'> & { kind: string }
@@ -60,6 +66,8 @@ type Contract = {
   orderFigures: Fits<Theirs['OrderFiguresView'], Desk.OrderFigures>
   assignees: Fits<Theirs['Assignees'], Desk.Assignees>
   incidentOrders: Fits<Theirs['IncidentOrders'], { orders: Desk.Order[]; confirmed: Desk.Confirmed | null }>
+  shift: Fits<Theirs['ShiftReport'], ShiftOurs>
+  handover: Fits<Theirs['HandoverView'], Handovers.Handover>
   channels: Fits<Theirs['Channels'], { items: Channels.Channel[] }>
   deliveries: Fits<Theirs['DeliveryView'], Channels.Delivery>
   demo: Fits<Theirs['DemoState'], Ours.DemoState>

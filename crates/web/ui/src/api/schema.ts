@@ -263,6 +263,16 @@ export interface components {
             /** @description SHA-256, in hexadecimal digits. */
             sha256: string;
         };
+        /** @description A camera that is not as it was. */
+        ChangedCamera: {
+            before: components["schemas"]["StatusWord"];
+            /** Format: int32 */
+            camera: number;
+            cause?: null | components["schemas"]["CauseWord"];
+            now: components["schemas"]["StatusWord"];
+            /** Format: int64 */
+            since: number;
+        };
         ChannelInput: {
             enabled: boolean;
             /** @description zh-CN or en. */
@@ -728,6 +738,15 @@ export interface components {
             /** Format: int64 */
             slot: number;
         };
+        Give: {
+            /**
+             * Format: int64
+             * @description When the shift began, as the report said that is signed.
+             */
+            from: number;
+            /** @description What the next shift must know. */
+            note?: string | null;
+        };
         /**
          * @description By what a report is grouped.
          * @enum {string}
@@ -750,6 +769,24 @@ export interface components {
             site?: string | null;
             /** @description The town of a site or camera. */
             town?: string | null;
+        };
+        /** @description A shift with its report, as it was told. */
+        HandoverPage: {
+            handover: components["schemas"]["HandoverView"];
+            report: components["schemas"]["ShiftReport"];
+        };
+        /** @description A shift that was handed over. */
+        HandoverView: {
+            /** Format: int64 */
+            from: number;
+            given: components["schemas"]["SignatureView"];
+            /** Format: int64 */
+            id: number;
+            /** @description The caller may take it over. */
+            may_take: boolean;
+            taken?: null | components["schemas"]["SignatureView"];
+            /** Format: int64 */
+            until: number;
         };
         /** @enum {string} */
         HoldReasonWord: "power_cut" | "road_works" | "demolition" | "carrier_fibre" | "parts" | "weather" | "no_access";
@@ -1003,12 +1040,33 @@ export interface components {
             /** @description To be used once; shown only here. */
             password: string;
         };
+        /** @description An incident in short. */
+        OpenIncident: {
+            /** @description Why it can wait, if somebody said so. */
+            acknowledged?: string | null;
+            /** Format: int32 */
+            cameras: number;
+            cause: components["schemas"]["CauseWord"];
+            /** Format: int64 */
+            id: number;
+            /** Format: int64 */
+            opened: number;
+            scope: components["schemas"]["ScopeView"];
+            severity: components["schemas"]["SeverityWord"];
+        };
+        /** @description A work order in short. */
         OpenOrder: {
+            /** @description Who is to do it; empty if nobody is named. */
+            assignee: string;
+            /** Format: int64 */
+            due?: number | null;
+            /** Format: int64 */
+            id: number;
             /** Format: int64 */
             incident: number;
-            note?: string | null;
-            /** @description Not sure yet that somebody must go: it begins as 待确认. */
-            to_be_confirmed?: boolean;
+            overdue: boolean;
+            severity: components["schemas"]["SeverityWord"];
+            state: components["schemas"]["OrderStateWord"];
         };
         OrderAct: {
             act: components["schemas"]["OrderActWord"];
@@ -1315,6 +1373,23 @@ export interface components {
                 total?: number | null;
                 who: string;
                 who_detail: string;
+            }[];
+            /** @description Ask again with this as `cursor` to continue; null at the end. */
+            next?: string | null;
+        };
+        /** @description A page of a longer list. */
+        Paged_HandoverView: {
+            items: {
+                /** Format: int64 */
+                from: number;
+                given: components["schemas"]["SignatureView"];
+                /** Format: int64 */
+                id: number;
+                /** @description The caller may take it over. */
+                may_take: boolean;
+                taken?: null | components["schemas"]["SignatureView"];
+                /** Format: int64 */
+                until: number;
             }[];
             /** @description Ask again with this as `cursor` to continue; null at the end. */
             next?: string | null;
@@ -1707,11 +1782,55 @@ export interface components {
         };
         /** @enum {string} */
         SeverityWord: "critical" | "major" | "minor";
+        /** @description What a shift was like, of the cameras in the caller's scope. */
+        ShiftReport: {
+            archive: components["schemas"]["ArchiveView"];
+            /** @description Cameras whose status is another than when the shift began, worst first. */
+            changed: components["schemas"]["ChangedCamera"][];
+            /** Format: int32 */
+            changed_in_all: number;
+            /** Format: int64 */
+            from: number;
+            /** @description Open now, worst first. */
+            incidents: components["schemas"]["OpenIncident"][];
+            /** Format: int32 */
+            incidents_open: number;
+            /** Format: int32 */
+            incidents_opened: number;
+            /** Format: int32 */
+            incidents_resolved: number;
+            now: components["schemas"]["CountsView"];
+            /** @description Open now: overdue first, then by when they are due. */
+            orders: components["schemas"]["OpenOrder"][];
+            /** Format: int32 */
+            orders_closed: number;
+            /** Format: int32 */
+            orders_open: number;
+            /** Format: int32 */
+            orders_opened: number;
+            /** Format: int32 */
+            orders_overdue: number;
+            own_faults: components["schemas"]["OwnFault"][];
+            then?: null | components["schemas"]["CountsView"];
+            /** Format: int64 */
+            until: number;
+            /** @description Maintenance that holds now, or begins within a day. */
+            windows: components["schemas"]["WindowAhead"][];
+        };
         SignIn: {
             /** @description The second factor, where there is one: six digits, or a recovery code. */
             code?: string | null;
             name: string;
             password: string;
+        };
+        /** @description Who, when, and what he said. */
+        SignatureView: {
+            /** Format: int64 */
+            at: number;
+            by: string;
+            /** @description Name, full name and unit. */
+            by_detail: string;
+            note: string;
         };
         /** @description A signed-in browser. */
         SignedIn: {
@@ -1829,6 +1948,9 @@ export interface components {
         };
         /** @enum {string} */
         StreamWord: "main" | "sub";
+        Take: {
+            note?: string | null;
+        };
         /** @enum {string} */
         TargetKind: "camera" | "site" | "uplink" | "all";
         /** @description Which simulated cameras. */
@@ -2017,6 +2139,17 @@ export interface components {
             rules: components["schemas"]["RuleText"][];
             severities: components["schemas"]["Word"][];
             statuses: components["schemas"]["Word"][];
+        };
+        /** @description Maintenance in short. */
+        WindowAhead: {
+            /** Format: int64 */
+            from: number;
+            /** Format: int64 */
+            id: number;
+            reason: string;
+            scope: components["schemas"]["ScopeView"];
+            /** Format: int64 */
+            until: number;
         };
         /** @description Planned maintenance. */
         WindowView: {

@@ -18,6 +18,7 @@ export {
   FullScreen,
   Moon,
   Sunny,
+  Switch,
   SwitchButton,
   Tickets,
   TrendCharts,
