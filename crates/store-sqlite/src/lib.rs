@@ -10,6 +10,7 @@
 
 mod accounts;
 mod audit;
+mod changes;
 mod cursor;
 mod error;
 mod exports;

@@ -56,6 +56,39 @@ pub(crate) async fn read(pool: &SqlitePool, vault: &Vault) -> Result<Registry, F
     Ok(Registry::new(towns, sites, uplinks, cameras))
 }
 
+pub(crate) async fn town(tx: &mut SqliteConnection, id: TownId) -> Result<Option<Town>, Fault> {
+    let row = sqlx::query!("SELECT name FROM town WHERE id = ?", id.0).fetch_optional(tx).await?;
+    Ok(row.map(|r| Town { id, name: r.name }))
+}
+
+pub(crate) async fn site(tx: &mut SqliteConnection, id: SiteId) -> Result<Option<Site>, Fault> {
+    let row =
+        sqlx::query!("SELECT name, kind, town, stat_code FROM site WHERE id = ?", id.0).fetch_optional(tx).await?;
+    row.map(|r| {
+        Ok(Site {
+            id,
+            name: r.name,
+            kind: word(&r.kind, SiteKind::from_code)?,
+            town: TownId(number(r.town)?),
+            stat_code: r.stat_code,
+        })
+    })
+    .transpose()
+}
+
+pub(crate) async fn uplink(tx: &mut SqliteConnection, id: UplinkId) -> Result<Option<Uplink>, Fault> {
+    let row = sqlx::query!("SELECT name, olt, budget_kbps FROM uplink WHERE id = ?", id.0).fetch_optional(tx).await?;
+    row.map(|r| {
+        Ok(Uplink { id, name: r.name, olt: r.olt.map(Olt), budget_kbps: r.budget_kbps.map(number).transpose()? })
+    })
+    .transpose()
+}
+
+pub(crate) async fn camera(tx: &mut SqliteConnection, vault: &Vault, id: CameraId) -> Result<Option<Camera>, Fault> {
+    let row = sqlx::query_as!(CameraRow, "SELECT * FROM camera WHERE id = ?", id.0).fetch_optional(tx).await?;
+    row.map(|row| row.camera(vault)).transpose()
+}
+
 /// Inserts or replaces records by id.
 pub(crate) async fn change(tx: &mut SqliteConnection, vault: &Vault, change: &RegistryChange) -> Result<(), Fault> {
     for town in &change.towns {

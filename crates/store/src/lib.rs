@@ -13,6 +13,7 @@ mod notices;
 pub mod orders;
 mod people;
 mod pictures;
+mod register;
 mod streams;
 mod windows;
 
@@ -29,6 +30,7 @@ pub use notices::{Channel, Delivery, DeliveryState, MOST_CHANNELS, NewDelivery, 
 pub use orders::{Agreement, NewOrderPicture, OrderPicture, OrderQuery, OrderStore, PictureKind};
 pub use people::{AuditEntry, AuditQuery, AuditRecord, NewUser, Role, SessionRecord, User, UserId};
 pub use pictures::{BaselineChange, BaselineRecord, Pictures, Said, Word, WordCount};
+pub use register::{ChangeEntry, ChangeId, ChangeKind, ChangeNote, KEPT_CHANGES, RegisterStore};
 pub use streams::{CertificateRecord, Streams};
 pub use windows::{MOST_WINDOWS, WindowStore};
 
@@ -43,6 +45,7 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 #[async_trait::async_trait]
 pub trait Store:
     AccountStore
+    + RegisterStore
     + Exports
     + HandoverStore
     + WindowStore

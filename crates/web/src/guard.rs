@@ -79,7 +79,8 @@ pub(crate) fn is_same_origin(headers: &HeaderMap) -> bool {
 /// Gives up a request that takes too long; what it did so far is cancelled.
 pub(crate) async fn time_limit(State(app): State<App>, request: Request, next: Next) -> Response {
     // A climb of the ladder and a large import may take their time; both are bounded by themselves.
-    let long = ["/probe", "/climb", "/verify", "/import"].iter().any(|end| request.uri().path().ends_with(end));
+    let long =
+        ["/probe", "/climb", "/verify", "/import", "/trial"].iter().any(|end| request.uri().path().ends_with(end));
     let limit = app.services.config.request_limit * if long { 4 } else { 1 };
     match tokio::time::timeout(limit, next.run(request)).await {
         Ok(response) => response,

@@ -6,7 +6,9 @@ use crate::{
     views::millis,
     words::{CauseWord, ConfidenceWord, LayerWord, StatusWord},
 };
-use fleet::{Camera, CameraId, Cause, Confidence, Layer, Status, StreamChoice, Wall};
+use fleet::{
+    Camera, CameraId, Cause, Confidence, Credentials, Layer, Status, StreamChoice, StreamUrl, Transport, Wall,
+};
 use health::{CameraRow, Carriage, Failure, StreamFigures};
 use ingest::{Climb, Keyframe, Outcome};
 use parking_lot::Mutex;
@@ -18,6 +20,8 @@ use std::{
 };
 use utoipa::{PartialSchema, ToSchema, openapi::schema::Schema};
 
+/// No camera of the register: their numbers begin at 1.
+const NOBODY: CameraId = CameraId(0);
 /// Climbs at once, in all.
 const CLIMBS: usize = 8;
 /// Longest wait for the next keyframe of a running session.
@@ -295,6 +299,25 @@ impl App {
         Ok((ladder, keyframe))
     }
 
+    /// Climbs the ladder of an address that is not in the register, or not yet as it is tried. Keeps nothing of it.
+    pub(crate) async fn try_address(
+        &self,
+        beside: Option<&Camera>,
+        url: StreamUrl,
+        credentials: Option<Credentials>,
+        transport: Transport,
+    ) -> Result<Ladder> {
+        let _turn = self.climbs.begin(beside.map_or(NOBODY, |c| c.id))?;
+        let quirks = beside.map(|c| c.device.quirks).unwrap_or_default();
+        let target = ingest::Target { url, credentials, transport, quirks, certificate: None };
+        let climb = ingest::climb(&target, &self.services.ingest_config, &mut |_| ()).await;
+        let above = match climb.keyframe.as_ref().filter(|_| climb.failure.is_none()) {
+            Some(keyframe) => self.above(NOBODY, keyframe, climb.figures.as_ref()).await?,
+            None => Vec::new(),
+        };
+        Ok(Ladder::climbed(climb, above))
+    }
+
     async fn by_session(&self, camera: &Camera, keyframe: &Keyframe) -> Result<Ladder> {
         let services = &self.services;
         let board = services.board.load_full();
@@ -347,7 +370,9 @@ impl App {
                 let size = format!("{}×{}", assessment.width, assessment.height);
                 rungs.push(Rung { ms: took, ..Rung::new(Layer::Decode, Outcome::Passed, size) });
                 rungs.push(self.picture_rung(camera, keyframe, &assessment));
-                self.services.gallery.put(camera, assessment.thumbnail, keyframe.received.wall);
+                if camera != NOBODY {
+                    self.services.gallery.put(camera, assessment.thumbnail, keyframe.received.wall);
+                }
             }
             Err(error) => {
                 let (cause, detail) = error.failure();

@@ -36,6 +36,7 @@ mod scope;
 mod server;
 mod services;
 mod session;
+mod sheet;
 mod shift;
 mod tally;
 mod throttle;

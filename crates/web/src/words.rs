@@ -7,7 +7,7 @@ use health::{
 };
 use picture::{Level, MeasureKind};
 use serde::{Deserialize, Serialize};
-use store::{ExportState, PictureKind, Role, Said};
+use store::{ChangeKind, ExportState, PictureKind, Role, Said};
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
@@ -58,6 +58,8 @@ words! {
     OwnWord(OwnPart) = PARTS.iter().map(|w| code(&w.0));
     /// How far an export is.
     ExportWord(ExportState) = ExportState::ALL.map(ExportState::code);
+    /// How the register was changed.
+    ChangeWord(ChangeKind) = ChangeKind::ALL.map(ChangeKind::code);
     /// How bad a fault of the picture is.
     LevelWord(Level) = [Level::Slight, Level::Severe].map(Level::code);
     /// What a figure of a picture is of.

@@ -4,7 +4,8 @@ use super::Column;
 use crate::{Camera, Registry, SiteKind, Transport};
 
 /// The value of one column for a camera, as the file would have it. Never a password.
-pub(super) fn cell(registry: &Registry, camera: &Camera, column: Column) -> String {
+#[must_use]
+pub fn cell(registry: &Registry, camera: &Camera, column: Column) -> String {
     let site = registry.site(camera.site);
     let uplink = camera.uplink.and_then(|u| registry.uplink(u));
     let coordinates = camera.place.coordinates.as_ref();

@@ -8,6 +8,7 @@
 
 mod claims;
 mod columns;
+mod edit;
 mod export;
 mod plan;
 mod row;
@@ -17,7 +18,8 @@ mod text;
 mod tests;
 
 pub use columns::Column;
-pub use export::to_csv;
+pub use edit::{Edit, edit};
+pub use export::{cell, to_csv};
 pub use plan::{Counts, Fault, Outcome, Plan, Records, Row, plan};
 
 /// Largest file, in bytes.

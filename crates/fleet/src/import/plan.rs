@@ -183,19 +183,16 @@ pub fn plan(bytes: &[u8], registry: &Registry, now: Wall) -> Result<Plan, Import
         }
         let line = record.position().map_or(0, csv::Position::line);
         let cells = columns.iter().filter_map(|(i, column)| Some((*column, record.get(*i)?))).collect();
-        let mut cells = Cells { line, cells, faults: Vec::new() };
         let name = record.get(columns.iter().find(|(_, c)| *c == Column::Name).map_or(0, |(i, _)| *i));
-        let read = cells.read();
-        drafts.push(Draft {
-            line,
-            name: name.unwrap_or_default().trim().chars().filter(|c| !c.is_control()).take(80).collect(),
-            read: read.ok_or(cells.faults),
-        });
+        drafts.push(Told::read(&mut Cells { line, cells, faults: Vec::new() }, name.unwrap_or_default()));
     }
     let present = columns.into_iter().map(|(_, column)| column).collect();
     let mut planner = Planner::new(registry, present, now);
-    let rows = planner.rows(drafts);
-    Ok(Plan { rows, unknown_columns, records: planner.records.into() })
+    // Which existing camera each row means must be known before addresses are compared: two cameras may have swapped
+    // theirs.
+    let meant = drafts.iter().map(|d| d.read.as_ref().ok().and_then(|read| planner.existing(read))).collect();
+    let rows = planner.rows(drafts, meant);
+    Ok(planner.plan(rows, unknown_columns))
 }
 
 fn broken(error: &csv::Error) -> ImportError {
@@ -227,10 +224,22 @@ fn columns(headings: &csv::StringRecord) -> Result<(Columns, Vec<String>), Impor
 }
 
 /// A row that has been read but not yet held against the register.
-struct Draft {
+pub(super) struct Told {
     line: u64,
     name: String,
     read: Result<Read, Vec<Fault>>,
+}
+
+impl Told {
+    /// Reads the cells of one row; `name` is what its camera is called, whatever is wrong with it.
+    pub(super) fn read(cells: &mut Cells<'_>, name: &str) -> Told {
+        let read = cells.read();
+        Told {
+            line: cells.line,
+            name: name.trim().chars().filter(|c| !c.is_control()).take(80).collect(),
+            read: read.ok_or_else(|| std::mem::take(&mut cells.faults)),
+        }
+    }
 }
 
 /// Records that are new or changed, by id.
@@ -254,7 +263,7 @@ impl From<New> for Records {
 }
 
 /// Finds or makes the records that rows speak of. Ids grow from the highest ever given.
-struct Planner<'a> {
+pub(super) struct Planner<'a> {
     registry: &'a Registry,
     present: BTreeSet<Column>,
     now: Wall,
@@ -271,7 +280,7 @@ struct Planner<'a> {
 }
 
 impl<'a> Planner<'a> {
-    fn new(registry: &'a Registry, present: BTreeSet<Column>, now: Wall) -> Planner<'a> {
+    pub(super) fn new(registry: &'a Registry, present: BTreeSet<Column>, now: Wall) -> Planner<'a> {
         Planner {
             registry,
             present,
@@ -289,11 +298,13 @@ impl<'a> Planner<'a> {
         }
     }
 
-    fn rows(&mut self, drafts: Vec<Draft>) -> Vec<Row> {
-        // Which existing camera each row means must be known before addresses are compared: two cameras may have
-        // swapped theirs.
-        let meant: Vec<Option<CameraId>> =
-            drafts.iter().map(|d| d.read.as_ref().ok().and_then(|read| self.existing(read))).collect();
+    /// The plan of all that was settled.
+    pub(super) fn plan(self, rows: Vec<Row>, unknown_columns: Vec<String>) -> Plan {
+        Plan { rows, unknown_columns, records: self.records.into() }
+    }
+
+    /// Settles every row; beside each, the camera of the register it means.
+    pub(super) fn rows(&mut self, drafts: Vec<Told>, meant: Vec<Option<CameraId>>) -> Vec<Row> {
         let claimants: Vec<Claimant<'_>> = drafts
             .iter()
             .zip(&meant)
@@ -325,11 +336,31 @@ impl<'a> Planner<'a> {
     /// The camera of the register that a row means.
     fn existing(&self, read: &Read) -> Option<CameraId> {
         let by_code = read.gb_code.as_ref().and_then(|code| self.by_code.get(&code.0).copied());
-        by_code.or_else(|| {
-            let town = self.towns.get(town_name(read))?;
-            let site = self.sites.get(&(*town, read.site.clone()))?;
-            self.by_name.get(&(*site, read.name.clone())).copied()
-        })
+        by_code.or_else(|| self.named(read))
+    }
+
+    /// The camera of this name at this site.
+    fn named(&self, read: &Read) -> Option<CameraId> {
+        let town = self.towns.get(town_name(read))?;
+        let site = self.sites.get(&(*town, read.site.clone()))?;
+        self.by_name.get(&(*site, read.name.clone())).copied()
+    }
+
+    /// Refuses a camera the name that another one, which is not being changed as well, has at its site.
+    pub(super) fn alone(&self, told: Told, own: CameraId, changed: &BTreeSet<CameraId>) -> Told {
+        let other = told.read.as_ref().ok().and_then(|read| self.named(read)).filter(|id| *id != own);
+        match other.filter(|id| !changed.contains(id)) {
+            None => told,
+            Some(other) => {
+                let fault = Fault {
+                    line: told.line,
+                    column: Column::Name.name(),
+                    value: told.name.clone(),
+                    expected: format!("a value of its own; camera {other} of this site has the same"),
+                };
+                Told { read: Err(vec![fault]), ..told }
+            }
+        }
     }
 
     /// Makes or changes the records of a good row.

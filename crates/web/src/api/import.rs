@@ -1,11 +1,10 @@
-//! The register from a CSV file: a dry run shows what would become of each row, and why.
+//! The register from a table, CSV or XLSX: a dry run shows what would become of each row, and why.
 
 use crate::{
     app::App,
-    audit::{Action, Deed},
     caller::Caller,
     problem::{Problem, Query, Result},
-    services::Command,
+    sheet,
 };
 use axum::{
     Json,
@@ -15,13 +14,14 @@ use axum::{
 };
 use fleet::{
     Wall,
-    import::{self, Counts, Outcome, Row},
+    import::{self, Counts, Outcome, Plan, Row},
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use store::RegistryChange;
+use store::ChangeKind;
 use utoipa::{IntoParams, ToSchema};
 
+const XLSX: &str = crate::reports::XLSX;
 /// Largest file, in bytes.
 pub(crate) const LARGEST: usize = 16 << 20;
 
@@ -80,10 +80,12 @@ struct ImportFault {
     expected: String,
 }
 
-/// Import cameras, sites, towns and uplinks from CSV
+/// Import cameras, sites, towns and uplinks from a table
+///
+/// CSV in UTF-8 or GBK, or XLSX, whose first sheet is read.
 #[utoipa::path(post, path = "/api/v1/import", tag = "register", params(Mode),
     request_body(content = String, content_type = "text/csv", description = "UTF-8 or GBK, at most 16 MiB"),
-    responses((status = 200, body = ImportReport), (status = 400), (status = 413)))]
+    responses((status = 200, body = ImportReport), (status = 400), (status = 413), (status = 415)))]
 pub(crate) async fn import(
     State(app): State<App>,
     caller: Caller,
@@ -92,11 +94,12 @@ pub(crate) async fn import(
     file: std::result::Result<Bytes, BytesRejection>,
 ) -> Result<Json<ImportReport>> {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
-    if !kind.split(';').next().is_some_and(|k| k.trim().eq_ignore_ascii_case("text/csv")) {
+    let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    if kind != "text/csv" && kind != XLSX {
         return Err(Problem::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "csv_expected",
-            "expected Content-Type: text/csv",
+            "expected a table, CSV (Content-Type text/csv) or XLSX",
         ));
     }
     let file = file.map_err(|_| {
@@ -109,9 +112,12 @@ pub(crate) async fn import(
     let _order = app.administration.lock().await;
     let registry = app.services.registry.load_full();
     let before = Arc::clone(&registry);
-    let planned = tokio::task::spawn_blocking(move || import::plan(&file, &before, Wall::read())).await;
-    let plan =
-        planned.map_err(|e| Problem::internal("the import failed", e))?.map_err(|e| Problem::invalid(e.to_string()))?;
+    let planned = tokio::task::spawn_blocking(move || {
+        let csv = if kind == XLSX { sheet::to_csv(&file).map_err(|e| e.to_string())? } else { file };
+        import::plan(&csv, &before, Wall::read()).map_err(|e| e.to_string())
+    });
+    let planned = planned.await.map_err(|e| Problem::internal("the import failed", e))?;
+    let plan = planned.map_err(Problem::invalid)?;
     let counts = ImportCounts::from(plan.counts());
     let refused = counts.rejected > 0 && mode.all_or_nothing.unwrap_or(true);
     let apply = !mode.dry_run.unwrap_or(true) && !refused && counts.added + counts.changed > 0;
@@ -120,26 +126,19 @@ pub(crate) async fn import(
             "{} added, {} changed, {} unchanged, {} rejected",
             counts.added, counts.changed, counts.unchanged, counts.rejected
         );
-        let records = plan.change();
-        let change = RegistryChange {
-            towns: records.towns,
-            sites: records.sites,
-            uplinks: records.uplinks,
-            cameras: records.cameras,
-        };
-        app.services.store.change_registry(change).await?;
-        app.audit(Deed::of(&caller, Action::Imported).detail(detail)).await?;
-        let registry = Arc::new(app.services.store.registry().await?);
-        // Read by the next request already; the node tells core and sessions.
-        app.services.registry.store(Arc::clone(&registry));
-        app.command(Command::Registry(registry)).await?;
+        app.change_register(&caller, plan.change().into(), ChangeKind::Import, detail).await?;
     }
-    Ok(Json(ImportReport {
-        applied: apply,
-        counts,
+    Ok(Json(report(plan, apply)))
+}
+
+/// What a plan says, as the API tells it.
+pub(crate) fn report(plan: Plan, applied: bool) -> ImportReport {
+    ImportReport {
+        applied,
+        counts: plan.counts().into(),
         rows: plan.rows.into_iter().map(ImportRow::from).collect(),
         unknown_columns: plan.unknown_columns,
-    }))
+    }
 }
 
 impl From<Row> for ImportRow {

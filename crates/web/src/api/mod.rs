@@ -18,6 +18,7 @@ pub(crate) mod order_pictures;
 pub(crate) mod orders;
 pub(crate) mod overview;
 pub(crate) mod picture;
+pub(crate) mod register;
 pub(crate) mod reports;
 pub(crate) mod second_factor;
 pub(crate) mod session;
@@ -123,6 +124,14 @@ pub(crate) fn router() -> OpenApiRouter<App> {
         .routes(routes!(audit::log))
         .routes(routes!(audit::verify))
         .routes(routes!(import::import).layer(DefaultBodyLimit::max(import::LARGEST)))
+        .routes(routes!(register::record))
+        .routes(routes!(register::edit))
+        .routes(routes!(register::trial))
+        .routes(routes!(register::site_record, register::site))
+        .routes(routes!(register::uplink_record, register::uplink))
+        .routes(routes!(register::changes))
+        .routes(routes!(register::undo))
+        .routes(routes!(register::file))
         .routes(routes!(node::own))
         .routes(routes!(reports::report))
         .routes(routes!(reports::file))

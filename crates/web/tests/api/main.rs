@@ -16,6 +16,7 @@ mod incidents;
 mod live;
 mod operations;
 mod pictures;
+mod register;
 mod reports;
 mod roles;
 mod sign_in;

@@ -113,7 +113,7 @@ test('a live picture, at once, side by side, and slow viewers slow nobody', asyn
   const live = page.locator('[data-test=live]')
   await expect(live).toHaveAttribute('data-phase', /^(pictures|playing)$/, { timeout: 20_000 })
   if ((await live.getAttribute('data-phase')) === 'pictures') {
-    await expect.poll(() => live.locator('img').first().evaluate((i: HTMLImageElement) => i.naturalWidth), { timeout: 20_000 }).toBeGreaterThan(300)
+    await expect.poll(() => live.locator('img[src^="blob:"]').evaluate((i: HTMLImageElement) => i.naturalWidth), { timeout: 20_000 }).toBeGreaterThan(300)
     await expect(live).toContainText('H.265')
     await shot(page, 'live-pictures')
   }

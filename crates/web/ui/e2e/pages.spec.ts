@@ -45,6 +45,8 @@ test('every page is usable by everybody, on the desk and on the phone', async ({
     '/tokens',
     '/account',
     '/audit',
+    '/register',
+    '/register?tab=changes',
     '/import',
     '/self',
     '/demo',

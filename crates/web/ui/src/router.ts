@@ -35,6 +35,7 @@ const routes: RouteRecordRaw[] = [
   { path: '/tokens', name: 'tokens', component: () => import('@/pages/Tokens.vue'), meta: { title: 'nav.tokens', power: 'users' } },
   { path: '/account', name: 'account', component: () => import('@/pages/Account.vue'), meta: { title: 'account.title' } },
   { path: '/audit', name: 'audit', component: () => import('@/pages/Audit.vue'), meta: { title: 'nav.audit', power: 'audit' } },
+  { path: '/register', name: 'register', component: () => import('@/pages/Register.vue'), meta: { title: 'nav.register', power: 'import' } },
   { path: '/import', name: 'import', component: () => import('@/pages/Import.vue'), meta: { title: 'nav.import', power: 'import' } },
   { path: '/self', name: 'self', component: () => import('@/pages/SelfHealth.vue'), meta: { title: 'nav.self', power: 'self' } },
   { path: '/demo', name: 'demo', component: () => import('@/pages/Demo.vue'), meta: { title: 'nav.demo', power: 'demo' } },

@@ -215,9 +215,10 @@ export interface AuditFilter {
 }
 export const audit = (filter: AuditFilter) => request<Page<AuditRecord>>('GET', '/audit', { query: { ...filter } })
 
-export const importCameras = (file: Blob, dryRun: boolean, allOrNothing: boolean) =>
+const XLSX = 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet'
+export const importCameras = (file: File, dryRun: boolean, allOrNothing: boolean) =>
   request<ImportReport>('POST', '/import', {
-    raw: { body: file, type: 'text/csv' },
+    raw: { body: file, type: /\.xlsx$/i.test(file.name) ? XLSX : 'text/csv' },
     query: { dry_run: dryRun, all_or_nothing: allOrNothing },
     limitMs: 180_000,
   })

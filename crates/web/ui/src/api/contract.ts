@@ -4,6 +4,7 @@ import type { components } from './schema'
 import type * as Channels from './channels'
 import type * as Desk from './desk'
 import type * as Handovers from './handovers'
+import type * as Register from './register'
 import type * as Ours from './types'
 
 type Theirs = components['schemas']
@@ -58,6 +59,10 @@ type Contract = {
   tokens: Fits<Theirs['Token'], Ours.Token>
   users: Fits<Theirs['Users'], { items: Ours.User[] }>
   audit: Fits<Theirs['AuditView'], Ours.AuditRecord>
+  record: Fits<Theirs['Record'], Register.CameraCells>
+  siteRecord: Fits<Theirs['SiteRecord'], Register.SiteRecord>
+  uplinkRecord: Fits<Theirs['UplinkRecord'], Register.UplinkRecord>
+  registerChanges: Fits<Theirs['ChangeView'], Register.RegisterChange>
   report: Fits<Theirs['Report'], Ours.Report>
   import: Fits<Theirs['ImportReport'], Omit<Ours.ImportReport, 'rows'> & { rows: ImportRow[] }>
   windows: Fits<Theirs['WindowView'], Placed<Desk.Window>>

@@ -158,6 +158,19 @@ export interface components {
             /** Format: int32 */
             minor: number;
         };
+        CameraEdits: {
+            /** @description Whose records, 1 to 2000. */
+            cameras: number[];
+            /**
+             * @description New cells by the English name of the import's column; an empty one takes the value away. An account keeps its
+             *     password where none is given.
+             */
+            cells: {
+                [key: string]: string;
+            };
+            /** @description Only show what would happen (the default). */
+            dry_run?: boolean | null;
+        };
         CameraName: {
             /** @description Degrees east and north, WGS-84. */
             at?: number[] | null;
@@ -263,6 +276,38 @@ export interface components {
             /** @description SHA-256, in hexadecimal digits. */
             sha256: string;
         };
+        /** @description A change of the register. */
+        ChangeView: {
+            /**
+             * Format: int32
+             * @description Cameras that were new.
+             */
+            added: number;
+            /** Format: int64 */
+            at: number;
+            by: string;
+            /**
+             * Format: int32
+             * @description Records that were there and changed.
+             */
+            changed: number;
+            detail: string;
+            /** Format: int32 */
+            id: number;
+            kind: components["schemas"]["ChangeWord"];
+            /**
+             * Format: int32
+             * @description The change that it took back.
+             */
+            undoes?: number | null;
+            /**
+             * Format: int32
+             * @description The change that took it back.
+             */
+            undone_by?: number | null;
+        };
+        /** @enum {string} */
+        ChangeWord: "import" | "edit" | "undo";
         /** @description A camera that is not as it was. */
         ChangedCamera: {
             before: components["schemas"]["StatusWord"];
@@ -272,6 +317,9 @@ export interface components {
             now: components["schemas"]["StatusWord"];
             /** Format: int64 */
             since: number;
+        };
+        Changes: {
+            items: components["schemas"]["ChangeView"][];
         };
         ChannelInput: {
             enabled: boolean;
@@ -1613,6 +1661,17 @@ export interface components {
             /** @description A URN made of the code. */
             type: string;
         };
+        /** @description A camera's record as the cells of the import's table. Never a password. */
+        Record: {
+            /** @description By the English name of the column. */
+            cells: {
+                [key: string]: string;
+            };
+            /** Format: int64 */
+            changed: number;
+            /** @description It has an account. */
+            has_credentials: boolean;
+        };
         Recovery: {
             /** @description For the day the phone is lost; each may be used once. Shown only here. */
             codes: string[];
@@ -1858,8 +1917,26 @@ export interface components {
             /** Format: int32 */
             total: number;
         };
+        SiteEdit: {
+            kind: components["schemas"]["SiteKindWord"];
+            name: string;
+            /** @description 统计用区划代码; null or empty takes it away. */
+            stat_code?: string | null;
+            /** Format: int32 */
+            town: number;
+        };
         /** @enum {string} */
         SiteKindWord: "village" | "central_area";
+        /** @description A site as it is to be named and ordered. */
+        SiteRecord: {
+            /** Format: int32 */
+            id: number;
+            kind: components["schemas"]["SiteKindWord"];
+            name: string;
+            stat_code?: string | null;
+            /** Format: int32 */
+            town: number;
+        };
         SiteView: {
             /** Format: int32 */
             id: number;
@@ -2024,15 +2101,41 @@ export interface components {
         };
         /** @enum {string} */
         TrendStep: "hour" | "day" | "month";
-        /** @description How a try-out went. */
         Trial: {
-            delivered: boolean;
-            /** @description Why not. */
-            error?: string | null;
+            /**
+             * Format: int32
+             * @description The camera whose record is being changed: its account is used where the password is left out.
+             */
+            camera?: number | null;
+            /** @description `rtsp://` or `rtsps://`. */
+            main_url: string;
+            password?: string;
+            transport?: null | components["schemas"]["TransportWord"];
+            username?: string;
         };
         UpkeepView: {
             phone?: string | null;
             unit?: string | null;
+        };
+        UplinkEdit: {
+            /**
+             * Format: int32
+             * @description Bandwidth for its cameras in kbit/s; null: no limit.
+             */
+            budget_kbps?: number | null;
+            name: string;
+            /** @description The OLT port it hangs on; null or empty takes it away. */
+            olt?: string | null;
+        };
+        /** @description An uplink as it is to be named and budgeted. */
+        UplinkRecord: {
+            /** Format: int32 */
+            budget_kbps?: number | null;
+            cameras: number;
+            /** Format: int32 */
+            id: number;
+            name: string;
+            olt?: string | null;
         };
         UplinkView: {
             /** Format: int32 */

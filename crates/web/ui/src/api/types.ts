@@ -500,8 +500,14 @@ export interface ImportRow {
   name: string
   outcome: ImportOutcome
   fields: string[]
-  faults: { line: number; column: string; value: string; expected: string }[]
+  faults: ImportFault[]
   warnings: string[]
+}
+export interface ImportFault {
+  line: number
+  column: string
+  value: string
+  expected: string
 }
 export interface ImportReport {
   applied: boolean

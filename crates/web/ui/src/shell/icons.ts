@@ -12,6 +12,7 @@ export {
   Message,
   MapLocation,
   Monitor,
+  Notebook,
   MoreFilled,
   OfficeBuilding,
   Odometer,

@@ -18,6 +18,7 @@ import {
   TrendCharts,
   Upload,
   Key,
+  Notebook,
   User,
   VideoCamera,
 } from './icons'
@@ -46,6 +47,7 @@ const PLACES: readonly Place[] = [
   { name: 'windows', title: 'nav.windows', icon: Calendar, power: 'watch', group: 'watch' },
   { name: 'handovers', title: 'nav.handovers', icon: Switch, power: 'handovers', group: 'watch' },
   { name: 'reports', title: 'nav.reports', icon: TrendCharts, power: 'watch', group: 'watch' },
+  { name: 'register', title: 'nav.register', icon: Notebook, power: 'import', group: 'manage' },
   { name: 'import', title: 'nav.import', icon: Upload, power: 'import', group: 'manage' },
   { name: 'users', title: 'nav.users', icon: User, power: 'users', group: 'manage' },
   { name: 'channels', title: 'nav.channels', icon: Message, power: 'channels', group: 'manage' },
