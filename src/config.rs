@@ -360,7 +360,7 @@ impl Config {
             ),
             (!self.s3.bucket.is_empty(), "s3.bucket", "the name of a bucket"),
             (
-                self.s3.local_gib.is_none_or(|gib| (gib << 20) >= 4 * self.archive.segment_mib << 10),
+                self.s3.local_gib.is_none_or(|gib| gib.saturating_mul(1024) >= 4 * self.archive.segment_mib),
                 "s3.local_gib",
                 "at least four times archive.segment_mib",
             ),

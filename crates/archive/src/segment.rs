@@ -175,7 +175,7 @@ fn preallocate(file: &File, bytes: u64) -> io::Result<()> {
 
 /// A segment file as found.
 pub(crate) enum Found {
-    Sealed(Seal, Footer),
+    Sealed(Box<Seal>, Footer),
     /// Not sealed, or its seal or footer is damaged.
     Open,
 }
@@ -187,7 +187,7 @@ pub(crate) fn look(path: &Path, number: u64) -> io::Result<Found> {
     let length = usize::try_from(seal.file_length() - SEAL as u64 - seal.footer_at).expect("bounded by RECORDS_MAX");
     let mut bytes = vec![0; length];
     file.read_exact_at(&mut bytes, seal.footer_at)?;
-    Ok(Footer::decode(&bytes, &seal).map_or(Found::Open, |footer| Found::Sealed(seal, footer)))
+    Ok(Footer::decode(&bytes, &seal).map_or(Found::Open, |footer| Found::Sealed(Box::new(seal), footer)))
 }
 
 fn read_seal(file: &File) -> io::Result<Option<Seal>> {

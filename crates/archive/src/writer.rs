@@ -582,7 +582,8 @@ impl Writer {
         if let Ok(space) = space {
             stats.free_bytes = space.free;
             stats.full_in_days = match days.and_then(|d| u64::try_from(d).ok()) {
-                Some(days @ 1..) => {
+                // What the object store takes does not fill this disk.
+                Some(days @ 1..) if self.far.is_none() => {
                     let left = space.free.saturating_sub(self.config.reserve_bytes);
                     u32::try_from(left / (bytes / days).max(1)).ok()
                 }

@@ -19,7 +19,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs::File,
     os::unix::fs::FileExt as _,
-    path::PathBuf,
+    path::Path,
     sync::Arc,
     time::Duration,
 };
@@ -230,8 +230,8 @@ impl Keeper {
     }
 
     /// Reads an object back: every record by its own hash, and the rest against the file here.
-    async fn verify(&self, name: &str, path: &PathBuf, seal: &Seal, footer: &Arc<Footer>) -> Result<Copy, Away> {
-        let path = path.clone();
+    async fn verify(&self, name: &str, path: &Path, seal: &Seal, footer: &Arc<Footer>) -> Result<Copy, Away> {
+        let path = path.to_path_buf();
         let (from, to) = (seal.footer_at, seal.file_length());
         let here = path.clone();
         let tail = blocking(move || read(&here, from, to)).await??;
@@ -294,7 +294,7 @@ enum Copy {
     DamagedThere,
 }
 
-fn read(path: &std::path::Path, from: u64, to: u64) -> std::io::Result<Vec<u8>> {
+fn read(path: &Path, from: u64, to: u64) -> std::io::Result<Vec<u8>> {
     let mut bytes = vec![0; usize::try_from(to - from).map_err(std::io::Error::other)?];
     File::open(path)?.read_exact_at(&mut bytes, from).map(|()| bytes)
 }
