@@ -78,7 +78,7 @@ struct Record {
     life_cycle: LifeCycle,
     sessions: Option<u8>,
     changed: Wall,
-    /// Grows when address, account or transport become others: the core asks no more of them than whether they did.
+    /// Grows when address, account, transport or policies become others: the core asks no more of them than whether they did.
     reached_by: u32,
 }
 
@@ -122,7 +122,11 @@ impl Writer {
     fn register(&mut self, registry: Arc<Registry>) -> Register {
         let former = std::mem::replace(&mut self.register, Arc::clone(&registry));
         let alike = |a: &Camera, b: &Camera| {
-            a.main == b.main && a.sub == b.sub && a.credentials == b.credentials && a.transport == b.transport
+            a.main == b.main
+                && a.sub == b.sub
+                && a.credentials == b.credentials
+                && a.transport == b.transport
+                && a.device.quirks == b.device.quirks
         };
         let cameras = registry.cameras().map(|camera| {
             let version = self.reached_by.entry(camera.id).or_default();
