@@ -36,7 +36,7 @@ pub(crate) async fn make_room(writer: &mut Writer, now: Wall, batch: u64) -> Res
         if let (Some(most), false) = (spool, no_room || too_many) {
             return Err(ArchiveError::Full(format!(
                 "the object store does not take what is sealed, and {} MiB wait here, the most that local_gib allows; \
-                 see to the store (its state is under Self)",
+                 see to the store (its state is on the page Self-health)",
                 most >> 20
             )));
         }
