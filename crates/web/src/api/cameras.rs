@@ -172,14 +172,17 @@ pub(crate) async fn camera(State(app): State<App>, caller: Caller, Path(id): Pat
         app.services.ingest.warm(camera.id);
     }
     let with_it = |i: &health::Incident| i.members.iter().any(|m| m.camera == camera.id && m.left.is_none());
+    // What is told of now stands while the database is away; what was before is missing then.
+    let formats = app.services.store.formats(camera.id, FORMATS).await.unwrap_or_default();
+    let certificate = app.services.store.certificate(camera.id).await.unwrap_or_default();
     Ok(Json(CameraPage {
         camera: CameraRecord::of(camera, &registry),
         state: CameraState::of(row, &app.services.gallery),
         stream: row.stream.into(),
         carriage: row.carriage.as_deref().map(CarriageView::from),
         figures: row.figures.as_deref().map(FiguresView::from),
-        formats: app.services.store.formats(camera.id, FORMATS).await?.iter().map(FormatView::from).collect(),
-        certificate: app.services.store.certificate(camera.id).await?.map(|c| CertificateView {
+        formats: formats.iter().map(FormatView::from).collect(),
+        certificate: certificate.map(|c| CertificateView {
             sha256: c.sha256.iter().map(|byte| format!("{byte:02x}")).collect(),
             seen: c.seen.0,
         }),
