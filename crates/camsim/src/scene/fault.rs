@@ -92,16 +92,26 @@ fn covered(picture: &mut Picture) {
     picture.v.fill(134);
 }
 
+/// Snow in grains of a 320th of the picture's width: fine enough for noise, coarse enough to outlive the making of the
+/// sub stream, as the snow of a bad sensor or line does.
 fn noise(picture: &mut Picture, n: u32, seed: u32) {
     let mut random = ChaCha8Rng::seed_from_u64(u64::from(seed) << 32 | u64::from(n));
     let mut pool = vec![0u8; 65_536];
     random.fill_bytes(&mut pool);
-    for plane in [&mut picture.y, &mut picture.u, &mut picture.v] {
-        let mut at = random.random_range(0..pool.len());
-        for sample in plane.iter_mut() {
-            at = (at + 1) % pool.len();
-            let grain = i16::from(pool[at]) - 128;
-            *sample = (i16::from(*sample) + grain * 3 / 4).clamp(16, 235) as u8;
+    let grain = (picture.width / 320).max(1);
+    let chroma = (grain / 2).max(1);
+    let width = picture.width;
+    let planes =
+        [(&mut picture.y, width, grain), (&mut picture.u, width / 2, chroma), (&mut picture.v, width / 2, chroma)];
+    for (plane, width, size) in planes {
+        let across = width.div_ceil(size);
+        let first = random.random_range(0..pool.len());
+        for (row, samples) in plane.chunks_exact_mut(width).enumerate() {
+            let at = first + row / size * across;
+            for (column, sample) in samples.iter_mut().enumerate() {
+                let grain = i16::from(pool[(at + column / size) % pool.len()]) - 128;
+                *sample = (i16::from(*sample) + grain * 3 / 4).clamp(16, 235) as u8;
+            }
         }
     }
 }

@@ -98,6 +98,8 @@ struct State {
     broken: bool,
     /// The second that the clock shows.
     shown: i64,
+    /// The line that shows it: a frozen picture keeps it to the last bit.
+    line: Option<(i64, Option<Fault>, Arc<Slice>)>,
     dice: ChaCha8Rng,
 }
 
@@ -123,6 +125,7 @@ impl Stream {
                 octets: 0,
                 broken: false,
                 shown: 0,
+                line: None,
                 dice,
             }),
         })
@@ -269,18 +272,26 @@ impl Stream {
         } else {
             clock.duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs() as i64)
         };
+        let line = match &state.line {
+            Some((of, fault, line)) if (*of, *fault) == (second, show.fault) => Arc::clone(line),
+            _ => {
+                let line = library.line(key, show.fault, second)?;
+                state.line = Some((second, show.fault, Arc::clone(&line)));
+                line
+            }
+        };
         let one = |slice: &Slice, head: &PictureHead, row: u32| {
             let unit = kit.placer.place(slice, head, row);
             Packets::cut(key.codec, [unit.as_slice()])
         };
         if frame.key {
             kit.packets.append_to(out);
-            one(&*library.line(key, show.fault, second)?, &frame.head, 0).append_to(out);
+            one(&line, &frame.head, 0).append_to(out);
             one(&show.band, &frame.head, kit.layout.band_row()).append_to(out);
         } else if second == state.shown {
             frame.still.append_to(out);
         } else {
-            one(&*library.line(key, show.fault, second)?, &frame.head, 0).append_to(out);
+            one(&line, &frame.head, 0).append_to(out);
             frame.band_still.append_to(out);
         }
         frame.scene.append_to(out);
