@@ -381,7 +381,7 @@ const en: Messages = {
     interval: 'Keyframe interval',
     firstKeyframe: 'First keyframe after',
     clock: 'Clock offset',
-    drift: 'Clock drift a day',
+    drift: 'drifts {drift} a day',
     noDate: 'reports tell no date',
     none: 'No session runs at present',
   },

@@ -379,7 +379,7 @@ const zhCN = {
     interval: '关键帧间隔',
     firstKeyframe: '首个关键帧用时',
     clock: '时钟偏差',
-    drift: '时钟每天漂移',
+    drift: '每天漂移 {drift}',
     noDate: '报告的时间不是日期',
     none: '当前没有取流会话',
   },
