@@ -1,11 +1,11 @@
 //! Judging pictures: the diagnosis with what people said, published for the pages, its baselines kept.
 
-use super::shelf::Shelf;
+use super::{recorder::Recorder, shelf::Shelf};
 use fleet::{CameraId, Now, Registry, Wall};
 use health::Failure;
-use picture::{Diagnosis, DiagnosisConfig, Features, Finding};
+use picture::{CameraSettings, Diagnosis, DiagnosisConfig, Features, Finding, Level};
 use std::{collections::HashMap, sync::Arc, time::Duration};
-use store::{BaselineChange, BaselineRecord, Store};
+use store::{BaselineChange, BaselineRecord, Fact, FaultLevel, FindingRecord, Store};
 use web::{Held, Judged, PictureOrder, Verdicts};
 
 /// Held by the owner of the fleet.
@@ -13,7 +13,17 @@ pub(super) struct Judge {
     diagnosis: Diagnosis,
     verdicts: Arc<Verdicts>,
     shelf: Shelf,
+    recorder: Recorder,
     kept: HashMap<CameraId, Kept>,
+}
+
+/// What a picture came to.
+pub(super) struct Outcome {
+    pub(super) fault: Option<Failure>,
+    /// When another picture would help.
+    pub(super) look_again: Option<Duration>,
+    /// A camera of which one of the same seconds would help.
+    pub(super) look_also_at: Option<CameraId>,
 }
 
 /// What is stored beside a baseline.
@@ -31,10 +41,19 @@ impl Judge {
         store: &dyn Store,
         registry: &Registry,
         verdicts: Arc<Verdicts>,
-        shelf: Shelf,
+        (shelf, recorder): (Shelf, Recorder),
         now: Wall,
     ) -> store::Result<Judge> {
-        let mut judge = Judge { diagnosis: Diagnosis::new(config), verdicts, shelf, kept: HashMap::new() };
+        store.end_findings().await?;
+        let mut judge = Judge { diagnosis: Diagnosis::new(config), verdicts, shelf, recorder, kept: HashMap::new() };
+        for setting in store.diagnosis_settings().await? {
+            let off = setting.classes.iter().filter(|c| c.off).map(|c| c.cause).collect();
+            let limits = setting.classes.iter().filter_map(|c| Some((c.cause, c.limit?))).collect();
+            if registry.camera(setting.camera).is_some() {
+                judge.diagnosis.set(setting.camera, CameraSettings { off, limits });
+                judge.publish(setting.camera, None);
+            }
+        }
         for BaselineRecord { camera, data, reference, accepted, .. } in store.baselines().await? {
             if registry.camera(camera).is_none() {
                 judge.shelf.keep(BaselineChange::Drop(camera));
@@ -60,17 +79,12 @@ impl Judge {
     }
 
     /// What the newest pictures of a camera say together, and when another would help.
-    pub(super) fn judge(
-        &mut self,
-        camera: CameraId,
-        features: &Features,
-        received: Now,
-    ) -> (Option<Failure>, Option<Duration>) {
+    pub(super) fn judge(&mut self, camera: CameraId, features: &Features, received: Now) -> Outcome {
         let verdict = self.diagnosis.judge(camera, features, received);
         let fault = verdict.fault().map(|(cause, detail)| Failure { cause, detail });
         self.keep_changed();
         self.publish(camera, Some((received.wall, verdict.findings, verdict.excepted)));
-        (fault, verdict.look_again)
+        Outcome { fault, look_again: verdict.look_again, look_also_at: verdict.look_also_at }
     }
 
     /// An archived snapshot of a camera whose picture is good becomes the one that shows its baseline, if none does.
@@ -99,6 +113,7 @@ impl Judge {
                 self.keep_now(camera, done);
             }
             PictureOrder::Except { cause, until, .. } => self.diagnosis.except(camera, cause, until),
+            PictureOrder::Set { settings, .. } => self.diagnosis.set(camera, settings),
         }
         self.publish(camera, None);
     }
@@ -146,8 +161,10 @@ impl Judge {
                     let since = earlier.filter(|h| h.finding.cause == finding.cause).map(|h| h.since).min();
                     Held { since: since.unwrap_or(at), finding }
                 };
-                let list = |findings: Vec<Finding>| findings.into_iter().map(held).collect();
-                (Some(at), list(findings), list(excepted))
+                let list = |findings: Vec<Finding>| findings.into_iter().map(held).collect::<Vec<Held>>();
+                let (findings, excepted) = (list(findings), list(excepted));
+                self.record(camera, &before.findings, &findings, at);
+                (Some(at), findings, excepted)
             }
         };
         let Kept { reference, accepted } = self.kept.get(&camera).cloned().unwrap_or_default();
@@ -159,9 +176,45 @@ impl Judge {
                 excepted,
                 measures: self.diagnosis.measures(camera),
                 learned: self.diagnosis.learned(camera),
+                settings: self.diagnosis.settings(camera).cloned().unwrap_or_default(),
                 reference,
                 accepted,
             },
         );
+    }
+
+    /// Records what began, became worse and ended; what merely goes on is in the store already.
+    fn record(&self, camera: CameraId, before: &[Held], now: &[Held], at: Wall) {
+        let same = |a: &Held, b: &Held| (a.finding.cause, a.since) == (b.finding.cause, b.since);
+        for held in now {
+            if !before.iter().any(|b| same(b, held) && b.finding.level >= held.finding.level) {
+                self.recorder.record(Fact::Finding(record_of(camera, held, None)));
+            }
+        }
+        for held in before.iter().filter(|b| !now.iter().any(|n| same(b, n))) {
+            let until = Wall(at.0.max(held.since.0 + 1));
+            self.recorder.record(Fact::Finding(record_of(camera, held, Some(until))));
+        }
+    }
+}
+
+fn record_of(camera: CameraId, held: &Held, until: Option<Wall>) -> FindingRecord {
+    let Finding { cause, level, confidence, measured, threshold, region, twin, ref detail } = held.finding;
+    let level = match level {
+        Level::Slight => FaultLevel::Slight,
+        Level::Severe => FaultLevel::Severe,
+    };
+    FindingRecord {
+        camera,
+        cause,
+        since: held.since,
+        until,
+        level,
+        confidence,
+        measured,
+        threshold,
+        region: region.to_bytes(),
+        twin,
+        detail: detail.clone(),
     }
 }

@@ -156,7 +156,7 @@ impl Node {
             store.as_ref(),
             &registry,
             Arc::clone(&verdicts),
-            shelf.clone(),
+            (shelf.clone(), recorder.clone()),
             now.wall,
         )
         .await

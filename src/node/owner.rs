@@ -208,10 +208,13 @@ impl Desk {
                 let verdict = match outcome {
                     Ok(picture) => {
                         let (received, assessment) = *picture;
-                        let (fault, pause) = self.owner.judge.judge(camera, &assessment.features, received);
+                        let judged = self.owner.judge.judge(camera, &assessment.features, received);
                         self.owner.shared.gallery.put(camera, assessment.thumbnail, received.wall);
-                        self.look_again(camera, pause);
-                        PictureVerdict { received: received.wall, fault }
+                        self.look_again(camera, judged.look_again);
+                        if let Some(other) = judged.look_also_at {
+                            self.look_again(other, judged.look_again);
+                        }
+                        PictureVerdict { received: received.wall, fault: judged.fault }
                     }
                     Err(failure) => PictureVerdict { received: Wall::read(), fault: Some(failure) },
                 };

@@ -130,6 +130,16 @@ impl Session {
         (response.status(), response.bytes().await.unwrap().to_vec())
     }
 
+    /// Takes a CSV file into the register.
+    pub async fn import(&self, csv: &str) {
+        let request = self.client.post(format!("{}/api/v1/import?dry_run=false", self.url));
+        let request = request.header("Origin", &self.url).header("Content-Type", "text/csv");
+        let response = request.body(csv.to_owned()).send().await.unwrap();
+        let status = response.status();
+        let text = response.text().await.unwrap();
+        assert!(status.is_success() && text.contains("\"applied\":true"), "import: {status} {text}");
+    }
+
     async fn send(&self, method: Method, path: &str, body: Option<Value>) -> Value {
         let mut request = self
             .client

@@ -34,6 +34,7 @@ pub use farm::Farm;
 pub use fault::Fault;
 pub use manner::Manner;
 pub(crate) use scene::Layout;
+pub use scene::{Scenery, scenery};
 
 /// Starts a county and serves it until the process is told to stop.
 ///

@@ -23,7 +23,7 @@ pub struct Assessment {
     pub features: Features,
 }
 
-/// What was measured on one picture. Luma is full range: 0 black to 255 white. About 4 KB.
+/// What was measured on one picture. Luma is full range: 0 black to 255 white. About 7 KB.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct Features {
     /// Mean luma.
@@ -60,6 +60,18 @@ pub struct Features {
     pub luma: Vec<u16>,
     /// Mean gradient ×16 of each cell, at most 255: where the edges are.
     pub edges: Vec<u8>,
+    /// Standard deviation of the Laplacian on half-size luma in each cell, in eighths of a luma step: 8 and less is flat.
+    pub detail: Vec<u8>,
+    /// Noise by Immerkær 1996 in each cell, in eighths of a luma step; texture counts too.
+    pub grain: Vec<u8>,
+    /// As [`blockiness`](Self::blockiness), of each cell, in eighths of a luma step.
+    pub blocks: Vec<u8>,
+    /// Mean of Cb and Cr of each cell about neutral.
+    pub tint: Vec<[i8; 2]>,
+    /// Strongest jump of a line right across the picture in each row of cells, in eighths of a luma step.
+    pub row_marks: Vec<u8>,
+    /// The same of each column of cells.
+    pub column_marks: Vec<u8>,
     /// Checksum of every cell's pixels at full size: equal if and only if (but for 1 in 2³²) the cell is bit-identical.
     pub checks: Vec<u32>,
 }

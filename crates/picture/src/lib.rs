@@ -26,7 +26,8 @@ mod worker;
 
 pub use config::{Config, SandboxPolicy};
 pub use diagnosis::{
-    Diagnosis, DiagnosisConfig, Finding, Learned, Level, Measure, MeasureKind, RecordError, Twins, Verdict,
+    Area, CLASSES, CameraSettings, Diagnosis, DiagnosisConfig, Finding, Learned, Level, Measure, MeasureKind,
+    RecordError, Region, Verdict, settable,
 };
 pub use error::{PictureError, PoolError};
 pub use features::{Assessment, Features, GRID_CELLS, GRID_COLUMNS, GRID_ROWS};

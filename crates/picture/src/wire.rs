@@ -3,7 +3,7 @@
 //! Neither side trusts the other's lengths. The parent treats every answer as hostile: a worker may have been
 //! taken over by the picture it decoded.
 
-use crate::{Features, GRID_CELLS, SandboxReport};
+use crate::{Features, GRID_CELLS, GRID_COLUMNS, GRID_ROWS, SandboxReport};
 use bytes::Bytes;
 use fleet::Codec;
 use std::time::Duration;
@@ -41,7 +41,7 @@ pub(crate) enum Answer {
     /// After `Setup`: confined and ready.
     Ready(SandboxReport),
     /// To `Assess`.
-    Assessed { cpu: Duration, width: u32, height: u32, thumbnail: Bytes, features: Features },
+    Assessed { cpu: Duration, measuring: Duration, width: u32, height: u32, thumbnail: Bytes, features: Box<Features> },
     /// To `Render`.
     Rendered { cpu: Duration, jpeg: Bytes },
     /// The keyframe does not decode, and why.
@@ -108,9 +108,10 @@ impl Answer {
                 out.push(1);
                 out.extend(serde_json::to_vec(report).expect("a report of plain strings serializes"));
             }
-            Answer::Assessed { cpu, width, height, thumbnail, features } => {
+            Answer::Assessed { cpu, measuring, width, height, thumbnail, features } => {
                 out.push(2);
                 out.extend(millionths(*cpu).to_le_bytes());
+                out.extend(millionths(*measuring).to_le_bytes());
                 out.extend(width.to_le_bytes());
                 out.extend(height.to_le_bytes());
                 features_out(features, &mut out);
@@ -139,9 +140,17 @@ impl Answer {
             1 => serde_json::from_slice(read.rest()).ok().map(Answer::Ready),
             2 => {
                 let cpu = Duration::from_micros(read.u64()?);
+                let measuring = Duration::from_micros(read.u64()?);
                 let (width, height) = (read.u32()?, read.u32()?);
-                let features = features_in(&mut read)?;
-                Some(Answer::Assessed { cpu, width, height, thumbnail: body.slice_ref(read.rest()), features })
+                let features = Box::new(features_in(&mut read)?);
+                Some(Answer::Assessed {
+                    cpu,
+                    measuring,
+                    width,
+                    height,
+                    thumbnail: body.slice_ref(read.rest()),
+                    features,
+                })
             }
             3 => {
                 let cpu = Duration::from_micros(read.u64()?);
@@ -205,7 +214,7 @@ fn figures(f: &Features) -> [f32; 15] {
 }
 
 fn features_out(f: &Features, out: &mut Vec<u8>) {
-    debug_assert!(f.luma.len() == GRID_CELLS && f.edges.len() == GRID_CELLS && f.checks.len() == GRID_CELLS);
+    debug_assert!(f.luma.len() == GRID_CELLS && f.tint.len() == GRID_CELLS && f.checks.len() == GRID_CELLS);
     for figure in figures(f) {
         out.extend(figure.to_le_bytes());
     }
@@ -214,7 +223,12 @@ fn features_out(f: &Features, out: &mut Vec<u8>) {
     for cell in &f.luma {
         out.extend(cell.to_le_bytes());
     }
-    out.extend(&f.edges);
+    for cells in [&f.edges, &f.detail, &f.grain, &f.blocks] {
+        out.extend(cells);
+    }
+    out.extend(f.tint.iter().flatten().map(|t| t.cast_unsigned()));
+    out.extend(&f.row_marks);
+    out.extend(&f.column_marks);
     for cell in &f.checks {
         out.extend(cell.to_le_bytes());
     }
@@ -263,6 +277,12 @@ fn features_in(read: &mut Reader<'_>) -> Option<Features> {
         hash: read.u64()?,
         luma: (0..GRID_CELLS).map(|_| read.array().map(u16::from_le_bytes)).collect::<Option<_>>()?,
         edges: read.take(GRID_CELLS)?.to_vec(),
+        detail: read.take(GRID_CELLS)?.to_vec(),
+        grain: read.take(GRID_CELLS)?.to_vec(),
+        blocks: read.take(GRID_CELLS)?.to_vec(),
+        tint: read.take(GRID_CELLS * 2)?.as_chunks::<2>().0.iter().map(|t| t.map(u8::cast_signed)).collect(),
+        row_marks: read.take(GRID_ROWS)?.to_vec(),
+        column_marks: read.take(GRID_COLUMNS)?.to_vec(),
         checks: (0..GRID_CELLS).map(|_| read.u32()).collect::<Option<_>>()?,
     })
 }
@@ -311,6 +331,12 @@ mod tests {
             hash: 0xfeed,
             luma: (0..GRID_CELLS as u16).collect(),
             edges: vec![7; GRID_CELLS],
+            detail: vec![8; GRID_CELLS],
+            grain: vec![9; GRID_CELLS],
+            blocks: vec![10; GRID_CELLS],
+            tint: vec![[-3, 4]; GRID_CELLS],
+            row_marks: vec![11; GRID_ROWS],
+            column_marks: vec![12; GRID_COLUMNS],
             checks: (0..GRID_CELLS as u32).collect(),
             ..Features::default()
         }
@@ -323,10 +349,11 @@ mod tests {
             Answer::Ready(SandboxReport::default()),
             Answer::Assessed {
                 cpu,
+                measuring: Duration::from_micros(99),
                 width: 640,
                 height: 360,
                 thumbnail: Bytes::from_static(b"jpeg"),
-                features: sample(),
+                features: Box::new(sample()),
             },
             Answer::Rendered { cpu, jpeg: Bytes::from_static(b"jpeg") },
             Answer::Refused { cpu, why: "no picture".to_owned() },
@@ -357,14 +384,21 @@ mod tests {
 
     #[test]
     fn figures_that_are_not_numbers_are_refused() {
-        let features = Features { mean: f32::NAN, ..sample() };
-        let answer = Answer::Assessed { cpu: Duration::ZERO, width: 1, height: 1, thumbnail: Bytes::new(), features };
+        let features = Box::new(Features { mean: f32::NAN, ..sample() });
+        let answer = Answer::Assessed {
+            cpu: Duration::ZERO,
+            measuring: Duration::ZERO,
+            width: 1,
+            height: 1,
+            thumbnail: Bytes::new(),
+            features,
+        };
         assert_eq!(Answer::parse(&Bytes::from(answer.encode()).slice(LENGTH_BYTES..)), None);
     }
 
     proptest! {
         #[test]
-        fn hostile_messages_are_parsed_or_refused(body in proptest::collection::vec(any::<u8>(), 0..6000), kind in 0u8..6) {
+        fn hostile_messages_are_parsed_or_refused(body in proptest::collection::vec(any::<u8>(), 0..9000), kind in 0u8..6) {
             let mut body = body;
             if let Some(first) = body.first_mut() { *first = kind; }
             let _ = Request::parse(&body);

@@ -57,8 +57,8 @@ fn serve(input: &impl AsFd, output: &impl AsFd) -> io::Result<()> {
         let answer = match Request::parse(&message) {
             Some(Request::Assess { codec, thumbnail_width, data }) => {
                 match coders.assess(codec, thumbnail_width, data) {
-                    Ok((width, height, thumbnail, features)) => {
-                        Answer::Assessed { cpu: spent(), width, height, thumbnail, features }
+                    Ok(Assessed { width, height, thumbnail, features, measuring }) => {
+                        Answer::Assessed { cpu: spent(), measuring, width, height, thumbnail, features }
                     }
                     Err(why) => Answer::Refused { cpu: spent(), why },
                 }
@@ -83,6 +83,16 @@ struct Coders {
     encoder: Encoder,
 }
 
+/// What a keyframe came to.
+struct Assessed {
+    width: u32,
+    height: u32,
+    thumbnail: Bytes,
+    features: Box<Features>,
+    /// CPU time of the measuring alone.
+    measuring: Duration,
+}
+
 impl Coders {
     fn new() -> Result<Coders, String> {
         Ok(Coders {
@@ -102,11 +112,13 @@ impl Coders {
         Ok((planes, &mut self.encoder))
     }
 
-    fn assess(&mut self, codec: Codec, width: u32, data: &[u8]) -> Result<(u32, u32, Bytes, Features), String> {
+    fn assess(&mut self, codec: Codec, width: u32, data: &[u8]) -> Result<Assessed, String> {
         let (planes, encoder) = self.decode(codec, data)?;
-        let features = measure::features(&planes);
-        let thumbnail = encoder.encode(&Canvas::new(&planes, width as usize), THUMBNAIL_QUALITY)?;
-        Ok((planes.width() as u32, planes.height() as u32, thumbnail.into(), features))
+        let begin = sys::cpu_time();
+        let features = Box::new(measure::features(&planes));
+        let measuring = sys::cpu_time().saturating_sub(begin);
+        let thumbnail = encoder.encode(&Canvas::new(&planes, width as usize), THUMBNAIL_QUALITY)?.into();
+        Ok(Assessed { width: planes.width() as u32, height: planes.height() as u32, thumbnail, features, measuring })
     }
 
     fn render(&mut self, codec: Codec, max_width: Option<u32>, data: &[u8]) -> Result<Bytes, String> {
@@ -155,50 +167,4 @@ fn write_all(output: &impl AsFd, mut data: &[u8]) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::{hint::black_box, process::Command};
-
-    /// Run by hand: `cargo test --release -p sharpeyes-picture cost -- --ignored --nocapture`.
-    #[test]
-    #[ignore = "measures, checks nothing"]
-    #[allow(clippy::print_stdout)]
-    fn cost_of_each_step_in_process() {
-        let mut coders = Coders::new().unwrap();
-        for (codec, coding) in
-            [(Codec::H264, "libx264 -f h264"), (Codec::H265, "libx265 -f hevc"), (Codec::Jpeg, "mjpeg -f mjpeg")]
-        {
-            let source = "testsrc2=size=1920x1080:rate=1";
-            let data = Command::new("ffmpeg")
-                .args(["-v", "quiet", "-f", "lavfi", "-i", source, "-frames:v", "1", "-pix_fmt", "yuv420p", "-c:v"])
-                .args(coding.split(' '))
-                .arg("-")
-                .output()
-                .unwrap()
-                .stdout;
-            let time = |what: &mut dyn FnMut()| {
-                let begin = sys::cpu_time();
-                (0..60).for_each(|_| what());
-                (sys::cpu_time().saturating_sub(begin)).as_secs_f64() * 1000.0 / 60.0
-            };
-            let decode = time(&mut || {
-                black_box(coders.decode(codec, &data).unwrap().0.luma.width);
-            });
-            let assess = time(&mut || drop(black_box(coders.assess(codec, 320, &data).unwrap())));
-            let render = time(&mut || drop(black_box(coders.render(codec, None, &data).unwrap())));
-            let (planes, encoder) = coders.decode(codec, &data).unwrap();
-            let features = time(&mut || drop(black_box(measure::features(&planes))));
-            let thumbnail =
-                time(&mut || drop(black_box(encoder.encode(&Canvas::new(&planes, 320), THUMBNAIL_QUALITY))));
-            println!(
-                "1080p {} of {} KB, ms of CPU: decode {decode:.2}, features {features:.2}, thumbnail {thumbnail:.2}, \
-                 assess {assess:.2}, render {render:.2}",
-                codec.code(),
-                data.len() / 1024
-            );
-        }
-    }
 }

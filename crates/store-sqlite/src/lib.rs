@@ -14,6 +14,7 @@ mod changes;
 mod cursor;
 mod error;
 mod exports;
+mod findings;
 mod folder;
 mod handovers;
 mod incidents;
@@ -281,6 +282,26 @@ impl store::Streams for SqliteStore {
     }
 }
 
+#[async_trait::async_trait]
+impl store::FindingStore for SqliteStore {
+    async fn findings_at(&self, camera: CameraId, at: Wall) -> Result<Vec<store::FindingRecord>> {
+        limited(findings::at(&self.reader, camera, at)).await
+    }
+
+    async fn end_findings(&self) -> Result<()> {
+        self.writer.write(move |tx| Box::pin(findings::end(tx))).await
+    }
+
+    async fn diagnosis_settings(&self) -> Result<Vec<store::DiagnosisSetting>> {
+        limited(findings::settings(&self.reader)).await
+    }
+
+    async fn set_diagnosis(&self, setting: &store::DiagnosisSetting) -> Result<()> {
+        let setting = setting.clone();
+        self.writer.write(move |tx| Box::pin(async move { findings::set(tx, &setting).await })).await
+    }
+}
+
 /// Facts in their order.
 async fn record(tx: &mut sqlx::SqliteConnection, facts: &[Fact]) -> std::result::Result<(), Fault> {
     for fact in facts {
@@ -288,6 +309,7 @@ async fn record(tx: &mut sqlx::SqliteConnection, facts: &[Fact]) -> std::result:
             Fact::Status(change) => status::append(tx, change).await?,
             Fact::Incident(incident) => incidents::put(tx, incident).await?,
             Fact::Format(change) => streams::note(tx, change).await?,
+            Fact::Finding(finding) => findings::put(tx, finding).await?,
             Fact::Alive(at) => resume::alive(tx, *at).await?,
         }
     }

@@ -8,6 +8,7 @@ mod changes;
 mod decided;
 mod exports;
 mod facts;
+mod findings;
 mod handovers;
 mod ledger;
 mod notices;
@@ -87,5 +88,7 @@ pub async fn run(make: impl AsyncFn() -> Arc<dyn Store>) {
         streams::formats_are_kept_when_they_change,
         streams::certificates_are_kept_and_forgotten,
         handovers::follow_each_other_and_are_taken_once,
+        findings::findings_last_until_they_end,
+        findings::settings_are_replaced,
     ];
 }

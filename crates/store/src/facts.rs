@@ -13,6 +13,8 @@ pub enum Fact {
     Incident(Incident),
     /// A stream was seen to be made of something; kept if it is not what it was before.
     Format(FormatChange),
+    /// What was found on a camera's picture, as it now is; replaces the record of that class and begin.
+    Finding(crate::FindingRecord),
     /// We were alive and judging at this instant (written every few seconds).
     Alive(Wall),
 }

@@ -7,6 +7,7 @@ pub mod conformance;
 mod error;
 mod exports;
 mod facts;
+mod findings;
 mod handovers;
 mod ledger;
 mod notices;
@@ -21,6 +22,7 @@ pub use accounts::{AccountStore, MachineToken, NewToken, Proof, SecondFactor, To
 pub use error::StoreError;
 pub use exports::{AuditLink, Export, ExportId, ExportQuery, ExportState, Exports};
 pub use facts::{Fact, HistoryQuery, IncidentQuery, Page, RegistryChange, StatusInterval, StatusSeconds};
+pub use findings::{ClassSetting, DiagnosisSetting, FaultLevel, FindingRecord, FindingStore};
 pub use handovers::{Handover, HandoverId, HandoverQuery, HandoverStore, NewHandover, Part, Signature};
 pub use ledger::{
     FREEZE_AFTER_DAYS, Frozen, FrozenPlace, HOURS_KEPT_DAYS, Ledger, LedgerHistory, LedgerLine, LedgerStore, RollUp,
@@ -53,6 +55,7 @@ pub trait Store:
     + NoticeStore
     + LedgerStore
     + Pictures
+    + FindingStore
     + Streams
     + Send
     + Sync

@@ -2,7 +2,7 @@
 
 use fleet::{CameraId, Cause, Registry, Wall};
 use parking_lot::RwLock;
-use picture::{Finding, Learned, Measure};
+use picture::{CameraSettings, Finding, Learned, Measure};
 use std::{collections::HashMap, sync::Arc};
 use tokio::sync::mpsc;
 
@@ -28,6 +28,8 @@ pub struct Judged {
     pub measures: Vec<Measure>,
     /// What the baselines rest on.
     pub learned: Learned,
+    /// What people set for this camera.
+    pub settings: CameraSettings,
     /// Archived snapshot that shows the baseline.
     pub reference: Option<String>,
     /// Who accepted the baseline and when, if a person did.
@@ -86,6 +88,13 @@ pub enum PictureOrder {
         /// Until when.
         until: Wall,
     },
+    /// Which classes are judged on one camera, and with which limits, in place of what was set before.
+    Set {
+        /// Whose.
+        camera: CameraId,
+        /// What differs from every other camera.
+        settings: CameraSettings,
+    },
 }
 
 impl PictureOrder {
@@ -95,7 +104,8 @@ impl PictureOrder {
         match self {
             PictureOrder::Accept { camera, .. }
             | PictureOrder::Reset { camera, .. }
-            | PictureOrder::Except { camera, .. } => *camera,
+            | PictureOrder::Except { camera, .. }
+            | PictureOrder::Set { camera, .. } => *camera,
         }
     }
 }

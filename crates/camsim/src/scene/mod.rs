@@ -181,6 +181,32 @@ impl Stage {
     }
 }
 
+/// A place by day without any text on it, 640×360, 4:2:0, BT.601 in limited range.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Scenery {
+    /// Luma, row by row.
+    pub y: Vec<u8>,
+    /// Cb, row by row, half the size.
+    pub u: Vec<u8>,
+    /// Cr, row by row, half the size.
+    pub v: Vec<u8>,
+}
+
+/// Draws place number `place` as cameras of the simulation see it by day; `moment` (0 to 99) is where in their loop
+/// people, vehicles and leaves are. For whoever measures pictures without a farm.
+#[must_use]
+pub fn scenery(place: u32, moment: u32) -> Scenery {
+    // Of five rows of five places the first, third and fifth are by day.
+    let id = SceneId(place / 15 * 25 + [0, 10, 20][place as usize / 5 % 3] + place % 5);
+    let layout = Layout::main(Size::Full);
+    let mut sky = Picture::new(layout.width as usize, (layout.line + layout.band) as usize, sky_top(id.light()));
+    sky::paint(&mut sky, id.light(), u64::from(place));
+    let scene = Stage::new(id, None, layout, 100).draw(moment);
+    let (sky, scene) = (sky.shrunk(3), scene.shrunk(3));
+    let joined = |above: Vec<u8>, below: Vec<u8>| [above, below].concat();
+    Scenery { y: joined(sky.y, scene.y), u: joined(sky.u, scene.u), v: joined(sky.v, scene.v) }
+}
+
 /// The colour in which every sky begins, under the clock.
 pub(crate) fn sky_top(light: Light) -> Yuv {
     light.on(match light {

@@ -16,7 +16,7 @@ use std::{
     net::IpAddr,
     rc::Rc,
     sync::Arc,
-    time::UNIX_EPOCH,
+    time::{SystemTime, UNIX_EPOCH},
 };
 use tokio::net::UdpSocket;
 
@@ -152,8 +152,11 @@ impl Stream {
         let show = self.make(fault).await?;
         let mut state = self.state.borrow_mut();
         let frames = show.clip.frames.len();
-        // The first picture is a keyframe; cameras of one scene are not in step.
-        let first = self.camera.spec.id as usize * GOP as usize % frames.max(1);
+        // The first picture is a keyframe; cameras of one scene are not in step, sessions of one camera are, to the
+        // keyframe: they show what it sees at this moment.
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
+        let keyframes = (now * u64::from(FPS) / u64::from(GOP)) as usize % frames.max(1);
+        let first = (self.camera.spec.id as usize + keyframes) * GOP as usize % frames.max(1);
         state.at = (first + frames).saturating_sub(1) % frames.max(1);
         state.show = Some(show);
         Ok(())

@@ -1,7 +1,7 @@
 //! What a camera usually shows, in colour (day) and in grey (infrared night) apart. Learned from pictures
 //! without a fault; adapts over days, so that a slow change of season is followed and a turned camera is not.
 
-use super::{DiagnosisConfig, classes::correlation};
+use super::{DiagnosisConfig, compare::correlation};
 use crate::{Features, GRID_CELLS};
 use fleet::Mono;
 use std::time::Duration;
@@ -35,6 +35,11 @@ pub(super) struct Baseline {
     pub(super) column_stripes: f32,
     /// Mean of the edge maps, ×256.
     pub(super) edges: Vec<u16>,
+    /// Means of the cells' luma, detail and blocks, as [`Features`] has them, luma in whole steps.
+    pub(super) luma: Vec<f32>,
+    pub(super) detail: Vec<f32>,
+    pub(super) blocks: Vec<f32>,
+    pub(super) tint: Vec<[f32; 2]>,
     pub(super) last: Option<Mono>,
 }
 
@@ -67,6 +72,14 @@ impl Baseline {
         self.edges.iter().map(|&e| (e >> 8) as u8).collect()
     }
 
+    /// By how much the mean luma of these cells usually differs from one to the other: standard deviation.
+    pub(super) fn shades(&self, cells: &[usize]) -> f32 {
+        let luma = |cell: &usize| self.luma.get(*cell).copied().unwrap_or_default();
+        let count = cells.len().max(1) as f32;
+        let mean = cells.iter().map(luma).sum::<f32>() / count;
+        (cells.iter().map(|cell| (luma(cell) - mean).powi(2)).sum::<f32>() / count).sqrt()
+    }
+
     fn learn(&mut self, f: &Features, at: Mono, config: &DiagnosisConfig) -> bool {
         if self.is_learned(config) && self.last.is_some_and(|last| at.since(last) < PACE) {
             return false;
@@ -92,6 +105,19 @@ impl Baseline {
             let mut value = f32::from(*old);
             follow(&mut value, f32::from(new) * 256.0);
             *old = value as u16;
+        }
+        let cells = |old: &mut Vec<f32>, new: &mut dyn Iterator<Item = f32>| {
+            old.resize(GRID_CELLS, 0.0);
+            old.iter_mut().zip(new).for_each(|(old, new)| follow(old, new));
+        };
+        cells(&mut self.luma, &mut f.luma.iter().map(|l| f32::from(*l) / 256.0));
+        cells(&mut self.detail, &mut f.detail.iter().map(|d| f32::from(*d)));
+        cells(&mut self.blocks, &mut f.blocks.iter().map(|b| f32::from(*b)));
+        self.tint.resize(GRID_CELLS, [0.0; 2]);
+        for (old, new) in self.tint.iter_mut().zip(&f.tint) {
+            for (old, new) in old.iter_mut().zip(new) {
+                follow(old, f32::from(*new));
+            }
         }
         true
     }

@@ -22,14 +22,20 @@ pub struct DiagnosisConfig {
     pub black_luma: f32,
     /// … and between its 5th and 95th percentile lies at most this much.
     pub black_spread: f32,
+    /// … and its cells differ from one to the other by less than this.
+    pub black_shades: f32,
     /// Too dark: mean luma below this (products publish 30; infrared nights in villages reach 25).
     pub dark_mean: f32,
     /// Too bright: mean luma above this (products publish 220), and hardly anything dark.
     pub bright_mean: f32,
-    /// Covered: share of cells without texture above this, in a picture that is dark or flat as a whole.
-    pub covered_flat: f32,
-    /// Covered: mean luma below this; fog and snow are brighter.
+    /// Covered: share of what usually has texture and now has none above this …
+    pub covered_share: f32,
+    /// … with a mean luma below this there: fog and snow are brighter …
     pub covered_luma: f32,
+    /// … and of one shade: its deviation there is below this, or below half the usual.
+    pub covered_shades: f32,
+    /// … and, if all of it lost its texture, the correlation of the cells' luma with the usual is below this.
+    pub covered_coarse: f32,
     /// Blurred: variance of the Laplacian (Pech-Pacheco et al. 2000) over variance of luma below this although
     /// the picture has contrast; sharp scenes have 0.1 to 1 …
     pub blur_acuity: f32,
@@ -37,18 +43,28 @@ pub struct DiagnosisConfig {
     pub blur_share: f32,
     /// Colour cast: distance of mean chroma from neutral beyond its spread (Gasparini and Schettini 2004).
     pub cast: f32,
-    /// Noise: sigma by Immerkær 1996, where the picture is smooth.
+    /// Noise: sigma by Immerkær 1996, where the picture is smooth, above this …
     pub noise_sigma: f32,
+    /// … or, once the usual is known, above this many times the usual …
+    pub noise_rise: f32,
+    /// … and so many luma steps.
+    pub noise_step: f32,
     /// Noise: or Laplacian variance over luma variance above this.
     pub noise_acuity: f32,
-    /// Noise: or both figures above this many times what the camera usually has by this light.
-    pub noise_rise: f32,
     /// Stripes: jump in luma steps that an eighth of the lines reach in most of their length.
     pub stripe_jump: f32,
-    /// Scene moved: correlation of edge maps with the baseline below this.
+    /// Stripes: or share of the picture in which blocks do not fit their neighbours …
+    pub torn_share: f32,
+    /// … by so many luma steps more than one and a half times the usual.
+    pub torn_step: f32,
+    /// Scene moved: correlation of edge maps with the baseline below this …
     pub moved_correlation: f32,
-    /// Scene moved: or by this much less than the camera's pictures usually agree.
-    pub moved_fall: f32,
+    /// … and that of the cells' luma below this.
+    pub moved_coarse: f32,
+    /// Scene moved: or edges agree this well once they are shifted …
+    pub moved_turned: f32,
+    /// … and by so much better than unshifted.
+    pub moved_gain: f32,
     /// Scene moved: pictures that make a baseline.
     pub baseline_pictures: u16,
     /// Frozen: pictures identical in every bit, the burned-in clock included …
@@ -69,19 +85,27 @@ impl Default for DiagnosisConfig {
             off: Vec::new(),
             black_luma: 32.0,
             black_spread: 8.0,
+            black_shades: 1.2,
             dark_mean: 24.0,
             bright_mean: 220.0,
-            covered_flat: 0.8,
-            covered_luma: 90.0,
+            covered_share: 0.35,
+            covered_luma: 165.0,
+            covered_shades: 14.0,
+            covered_coarse: 0.5,
             blur_acuity: 0.012,
             blur_share: 0.1,
             cast: 14.0,
             noise_sigma: 12.0,
-            noise_acuity: 3.0,
-            noise_rise: 3.0,
+            noise_rise: 2.0,
+            noise_step: 2.0,
+            noise_acuity: 5.0,
             stripe_jump: 8.0,
+            torn_share: 0.12,
+            torn_step: 4.0,
             moved_correlation: 0.35,
-            moved_fall: 0.3,
+            moved_coarse: 0.75,
+            moved_turned: 0.6,
+            moved_gain: 0.2,
             baseline_pictures: 5,
             frozen_pictures: 4,
             frozen_time: Duration::from_secs(30),
@@ -96,8 +120,8 @@ impl DiagnosisConfig {
     pub(super) fn needed(&self, cause: Cause) -> u8 {
         match cause {
             Cause::PictureBlack => self.agreement_black.max(1),
-            // Counts its own pictures.
-            Cause::PictureFrozen => 1,
+            // Count their own pictures.
+            Cause::PictureFrozen | Cause::SamePicture => 1,
             _ => self.agreement.max(1),
         }
     }

@@ -4,11 +4,8 @@
 //! the strips where the clock is burned in, which runs on: then a still scene under strong noise reduction
 //! must be ruled out, so it takes many pictures, at varying distances in time.
 
-use super::{
-    DiagnosisConfig, Level,
-    classes::{INNER_ROWS, Sign},
-};
-use crate::{Features, GRID_COLUMNS};
+use super::{DiagnosisConfig, Level, classes::Sign, compare::INNER, limits::Limits, region::Region};
+use crate::Features;
 use fleet::{Cause, Mono};
 use std::time::Duration;
 
@@ -78,8 +75,7 @@ impl Stillness {
     }
 
     fn inner_repeats(&self, features: &Features) -> bool {
-        let cells = INNER_ROWS.start * GRID_COLUMNS..INNER_ROWS.end * GRID_COLUMNS;
-        match (self.luma.get(cells.clone()), features.luma.get(cells)) {
+        match (self.luma.get(INNER), features.luma.get(INNER)) {
             (Some(first), Some(now)) => {
                 let sum: u32 = first.iter().zip(now).map(|(b, n)| u32::from(b.abs_diff(*n))).sum();
                 sum <= REPEAT * first.len() as u32
@@ -90,26 +86,31 @@ impl Stillness {
 }
 
 impl Still {
-    pub(super) fn sign(&self, features: &Features, config: &DiagnosisConfig) -> Option<Sign> {
+    pub(super) fn sign(&self, features: &Features, limits: Limits<'_>) -> Option<Sign> {
+        let config = limits.config;
         // Nothing to see, nothing to freeze: a blank picture has its own classes.
         if features.flat > 0.9 {
             return None;
         }
         let (pictures, time) = self.whole;
-        let (measured, threshold, time, what) = if pictures >= config.frozen_pictures && time >= config.frozen_time {
-            (pictures, config.frozen_pictures, time, "identical in every bit")
-        } else {
-            let (pictures, time) = self.inner;
-            if pictures < config.frozen_pictures_clock || time < config.frozen_time_clock || !self.varied {
-                return None;
-            }
-            (pictures, config.frozen_pictures_clock, time, "identical but for the strip with the clock")
-        };
+        let (measured, threshold, time, what, region) =
+            if pictures >= config.frozen_pictures && time >= limits.frozen_time() {
+                (pictures, config.frozen_pictures, time, "identical in every bit", Region::ALL)
+            } else {
+                let (pictures, time) = self.inner;
+                if pictures < config.frozen_pictures_clock || time < config.frozen_time_clock || !self.varied {
+                    return None;
+                }
+                let inner = Region::of(|cell| INNER.contains(&cell));
+                (pictures, config.frozen_pictures_clock, time, "identical but for the strip with the clock", inner)
+            };
         Some(Sign {
             cause: Cause::PictureFrozen,
             level: Level::Severe,
             measured: f32::from(measured),
             threshold: f32::from(threshold),
+            region,
+            twin: None,
             margin: (f32::from(measured - threshold) / 6.0).min(1.0),
             detail: format!("{measured} pictures over {} s are {what}", time.as_secs()),
         })

@@ -1,7 +1,8 @@
 //! The figures of a picture beside the limits they are held against: what a person sees of the verdict.
 
-use super::{DiagnosisConfig, baseline::Baseline, classes};
+use super::{baseline::Baseline, classes, limits::Limits};
 use crate::Features;
+use fleet::Cause;
 use serde::{Deserialize, Serialize};
 
 /// What a figure is of.
@@ -60,17 +61,24 @@ pub struct Measure {
     pub high: Option<f32>,
 }
 
-pub(super) fn measures(f: &Features, baseline: Option<&Baseline>, config: &DiagnosisConfig) -> Vec<Measure> {
+pub(super) fn measures(f: &Features, baseline: Option<&Baseline>, limits: Limits<'_>) -> Vec<Measure> {
+    let config = limits.config;
+    let of = |cause, usual| Some(limits.of(cause, usual));
     let between = |kind, value, low, high| Measure { kind, value, low, high };
-    let (_, stripes, stripe_limit) = classes::stripe_figures(f, baseline, config);
+    let (_, stripes, stripe_limit) = classes::stripe_figures(f, baseline, limits);
     let mut all = vec![
-        between(MeasureKind::Brightness, f.mean, Some(config.dark_mean), Some(config.bright_mean)),
-        between(MeasureKind::Sharpness, f.acuity(), Some(classes::blur_limit(baseline, config)), None),
-        between(MeasureKind::Noise, f.noise, None, Some(classes::noise_limit(baseline, config))),
+        between(
+            MeasureKind::Brightness,
+            f.mean,
+            of(Cause::PictureTooDark, config.dark_mean),
+            of(Cause::PictureTooBright, config.bright_mean),
+        ),
+        between(MeasureKind::Sharpness, f.acuity(), Some(classes::blur_limit(baseline, limits)), None),
+        between(MeasureKind::Noise, f.noise, None, Some(classes::noise_limit(baseline, limits))),
         between(MeasureKind::Stripes, stripes, None, Some(stripe_limit)),
-        between(MeasureKind::Plain, f.flat, None, Some(config.covered_flat)),
+        between(MeasureKind::Plain, f.flat, None, of(Cause::PictureCovered, config.covered_share.max(0.8))),
     ];
-    if let Some((correlation, limit)) = classes::scene_figures(f, baseline, config) {
+    if let Some((correlation, limit)) = classes::scene_figures(f, baseline, limits) {
         all.push(between(MeasureKind::Scene, correlation, Some(limit), None));
     }
     all

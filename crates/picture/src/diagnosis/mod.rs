@@ -3,14 +3,17 @@
 //! Each picture is held against the classes ([`classes`]), the camera's last pictures ([`frozen`]) and what the
 //! camera usually shows, by day and by night ([`baseline`], stored as a [`record`]). A fault is spoken of only after
 //! several pictures agree; a false alarm is worse than a miss. A person may call a class a false alarm for a while or
-//! accept what a camera shows now. One camera's state takes about 12 KB once both baselines are learned.
+//! accept what a camera shows now. One camera's state takes about 40 KB once both baselines are learned.
 
 mod baseline;
 mod classes;
+mod compare;
 mod config;
 mod frozen;
+mod limits;
 mod measure;
 mod record;
+mod region;
 mod twins;
 
 use crate::Features;
@@ -18,19 +21,24 @@ use baseline::Baselines;
 use classes::Sign;
 use fleet::{CameraId, Cause, Mono, Now, Wall};
 use frozen::Stillness;
+use limits::Limits;
 use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeSet, HashMap},
     time::Duration,
 };
+use twins::{Meeting, Twins};
 
 pub use config::DiagnosisConfig;
+pub use limits::{CLASSES, CameraSettings, settable};
 pub use measure::{Measure, MeasureKind};
 pub use record::RecordError;
-pub use twins::Twins;
+pub use region::{Area, Region};
 
 /// Pictures further apart than this do not confirm each other.
 const MEMORY: Duration = Duration::from_secs(3600);
+/// Two that may be the same are looked at again after this.
+const TOGETHER: Duration = Duration::from_secs(4);
 
 /// How bad a fault is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -75,6 +83,10 @@ pub struct Finding {
     pub measured: f32,
     /// What it was held against.
     pub threshold: f32,
+    /// Where on the picture it shows.
+    pub region: Region,
+    /// Of the same picture: the camera that shows it, too.
+    pub twin: Option<CameraId>,
     /// Evidence in plain words, with the figures.
     pub detail: String,
 }
@@ -89,6 +101,8 @@ pub struct Verdict {
     /// When another picture would help to decide: something is suspected on which too few agree yet. The
     /// lengths vary on purpose, so that a scene that repeats itself in step with the checks is not called frozen.
     pub look_again: Option<Duration>,
+    /// A camera of which a picture of the same seconds would help.
+    pub look_also_at: Option<CameraId>,
 }
 
 impl Verdict {
@@ -105,6 +119,8 @@ impl Verdict {
 pub struct Diagnosis {
     config: DiagnosisConfig,
     cameras: HashMap<CameraId, State>,
+    settings: HashMap<CameraId, CameraSettings>,
+    twins: Twins,
     changed: BTreeSet<CameraId>,
 }
 
@@ -132,21 +148,6 @@ pub struct Learned {
     pub needed: u16,
 }
 
-/// Every class, worst first. Frozen comes late: a picture that is also black or torn is named by what a person
-/// sees; that it stands still follows from it.
-const CLASSES: [Cause; 10] = [
-    Cause::PictureBlack,
-    Cause::PictureCovered,
-    Cause::PictureStripes,
-    Cause::PictureNoise,
-    Cause::PictureTooDark,
-    Cause::PictureTooBright,
-    Cause::PictureColourCast,
-    Cause::PictureBlurred,
-    Cause::SceneMoved,
-    Cause::PictureFrozen,
-];
-
 impl Diagnosis {
     /// No history yet.
     #[must_use]
@@ -157,6 +158,13 @@ impl Diagnosis {
     /// Takes in one picture of `camera`, received `at`, and says what the last ones agree on.
     pub fn judge(&mut self, camera: CameraId, features: &Features, at: Now) -> Verdict {
         let config = &self.config;
+        let limits = Limits::new(config, self.settings.get(&camera));
+        let meeting = if limits.wants(Cause::SamePicture) {
+            self.twins.meet(camera, features, at)
+        } else {
+            self.twins.forget(camera);
+            Meeting::default()
+        };
         let state = self.cameras.entry(camera).or_default();
         if state.last.is_some_and(|last| at.mono.since(last) > MEMORY) {
             state.agreed = [0; CLASSES.len()];
@@ -166,22 +174,27 @@ impl Diagnosis {
         state.newest = Some(Box::new(features.clone()));
         state.exceptions.retain(|(_, until)| *until > at.wall);
         let excepted = |cause: Cause| state.exceptions.iter().any(|(c, _)| *c == cause);
-        let wanted = |cause: Cause| !config.off.contains(&cause);
         let baseline = state.baselines.get(features);
         // A false alarm still explains what follows from it: a black picture is not told as a dark one instead.
-        let all = classes::signs(features, baseline, config, wanted);
+        let all = classes::signs(features, baseline, limits);
         let (mut others, mut signs): (Vec<Sign>, Vec<Sign>) = all.into_iter().partition(|s| excepted(s.cause));
         let still = state.stillness.take(features, at.mono);
-        let frozen = still.sign(features, config).filter(|_| wanted(Cause::PictureFrozen) && signs.is_empty());
+        let frozen = still.sign(features, limits).filter(|_| limits.wants(Cause::PictureFrozen) && signs.is_empty());
         match frozen {
+            Some(sign) if excepted(sign.cause) => others.push(sign),
+            Some(sign) => signs.push(sign),
+            None => {}
+        }
+        match meeting.twin.map(Sign::same_picture) {
             Some(sign) if excepted(sign.cause) => others.push(sign),
             Some(sign) => signs.push(sign),
             None => {}
         }
         // Whatever shows a fault of its own teaches nothing; a picture of an unmoved good scene does, and so does
         // one that a person says is good, unless there is nothing to see on it.
-        let taught = signs.iter().all(|sign| sign.cause == Cause::PictureFrozen)
-            && others.iter().all(|sign| sign.cause != Cause::PictureBlack);
+        let teaches = |cause| matches!(cause, Cause::PictureFrozen | Cause::SamePicture);
+        let taught =
+            signs.iter().all(|sign| teaches(sign.cause)) && others.iter().all(|sign| sign.cause != Cause::PictureBlack);
         let mut verdict = Verdict::default();
         let mut undecided = still.suspicious(config) && signs.is_empty() && !excepted(Cause::PictureFrozen);
         for (cause, agreed) in CLASSES.iter().zip(&mut state.agreed) {
@@ -209,7 +222,27 @@ impl Diagnosis {
             let pause = [5u64, 7, 11, 13][state.looked as usize % 4];
             verdict.look_again = Some(Duration::from_secs(pause));
         }
+        if meeting.suspect.is_some_and(|_| !excepted(Cause::SamePicture)) {
+            // So that both are taken at once; the pause keeps two suspects from following each other without end.
+            verdict.look_again = Some(TOGETHER);
+            verdict.look_also_at = meeting.suspect;
+        }
         verdict
+    }
+
+    /// What a person set for a camera, in place of what was set before.
+    pub fn set(&mut self, camera: CameraId, settings: CameraSettings) {
+        if settings.is_empty() {
+            self.settings.remove(&camera);
+        } else {
+            self.settings.insert(camera, settings);
+        }
+    }
+
+    /// What a person set for a camera.
+    #[must_use]
+    pub fn settings(&self, camera: CameraId) -> Option<&CameraSettings> {
+        self.settings.get(&camera)
     }
 
     /// What was measured on the newest picture of `camera`, with the limits it is held against.
@@ -217,7 +250,8 @@ impl Diagnosis {
     pub fn measures(&self, camera: CameraId) -> Vec<Measure> {
         let Some(state) = self.cameras.get(&camera) else { return Vec::new() };
         let Some(features) = &state.newest else { return Vec::new() };
-        measure::measures(features, state.baselines.get(features), &self.config)
+        let limits = Limits::new(&self.config, self.settings.get(&camera));
+        measure::measures(features, state.baselines.get(features), limits)
     }
 
     /// How much the baselines of `camera` rest on.
@@ -230,7 +264,7 @@ impl Diagnosis {
         Learned { colour, grey, needed: self.config.baseline_pictures }
     }
 
-    /// The baselines of `camera` to be stored, about 2.4 KB; `None` if there are none.
+    /// The baselines of `camera` to be stored, about 8 KB; `None` if there are none.
     #[must_use]
     pub fn record(&self, camera: CameraId) -> Option<Vec<u8>> {
         let state = self.cameras.get(&camera).filter(|state| !state.baselines.is_empty())?;
@@ -254,6 +288,8 @@ impl Diagnosis {
     /// Drops everything known of `camera`, its baselines too.
     pub fn forget(&mut self, camera: CameraId) {
         self.cameras.remove(&camera);
+        self.settings.remove(&camera);
+        self.twins.forget(camera);
         self.changed.remove(&camera);
     }
 
@@ -301,6 +337,8 @@ fn finding(sign: &Sign, beyond: u8) -> Finding {
         confidence: (0.6 + 0.3 * sign.margin + 0.1 * agreement).clamp(0.0, 1.0),
         measured: sign.measured,
         threshold: sign.threshold,
+        region: sign.region,
+        twin: sign.twin,
         detail: sign.detail.clone(),
     }
 }

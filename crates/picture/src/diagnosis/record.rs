@@ -2,20 +2,21 @@
 //!
 //! | bytes | what |
 //! |---|---|
-//! | 1 | version, 1 |
-//! | 1 + (0 or 1,190) | colour: 0 if there is none; else 1 and a baseline |
-//! | 1 + (0 or 1,190) | grey: the same |
+//! | 1 | version, 2 |
+//! | 1 + (0 or 4,070) | colour: 0 if there is none; else 1 and a baseline |
+//! | 1 + (0 or 4,070) | grey: the same |
 //! | 4 | CRC-32 of all before |
 //!
-//! A baseline: pictures (u16), nine figures (f32), the edge map (u16 each, row by row). All little endian. Hostile
-//! until read: what does not fit in every byte is refused, and the camera learns anew.
+//! A baseline: pictures (u16), nine figures (f32), then cell by cell, row by row: edges (u16), luma, detail, blocks (u8),
+//! Cb and Cr (i8). All little endian. Hostile until read: what does not fit in every byte is refused, and the camera
+//! learns anew.
 
 use super::baseline::{Baseline, Baselines};
 use crate::GRID_CELLS;
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 const FIGURES: usize = 9;
-const BASELINE_BYTES: usize = 2 + FIGURES * 4 + GRID_CELLS * 2;
+const BASELINE_BYTES: usize = 2 + FIGURES * 4 + GRID_CELLS * 7;
 
 /// Why a stored baseline cannot be used.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -53,6 +54,13 @@ pub(super) fn write(baselines: &Baselines) -> Vec<u8> {
         for cell in 0..GRID_CELLS {
             out.extend(b.edges.get(cell).copied().unwrap_or(0).to_le_bytes());
         }
+        for cells in [&b.luma, &b.detail, &b.blocks] {
+            out.extend((0..GRID_CELLS).map(|cell| cells.get(cell).copied().unwrap_or(0.0).round() as u8));
+        }
+        for cell in 0..GRID_CELLS {
+            let tint = b.tint.get(cell).copied().unwrap_or_default();
+            out.extend(tint.map(|t| (t.round() as i8).cast_unsigned()));
+        }
     }
     out.extend(crc32fast::hash(&out).to_le_bytes());
     out
@@ -80,7 +88,12 @@ fn one(rest: &mut &[u8]) -> Result<Option<Box<Baseline>>, RecordError> {
     }
     let bytes = rest.split_off(..BASELINE_BYTES).ok_or(RecordError::Damaged)?;
     let (count, bytes) = bytes.split_first_chunk::<2>().ok_or(RecordError::Damaged)?;
-    let (figures, edges) = bytes.split_at(FIGURES * 4);
+    let (figures, cells) = bytes.split_at(FIGURES * 4);
+    let (edges, cells) = cells.split_at(GRID_CELLS * 2);
+    let (luma, cells) = cells.split_at(GRID_CELLS);
+    let (detail, cells) = cells.split_at(GRID_CELLS);
+    let (blocks, tint) = cells.split_at(GRID_CELLS);
+    let floats = |cells: &[u8]| cells.iter().map(|c| f32::from(*c)).collect::<Vec<_>>();
     let mut values = [0.0f32; FIGURES];
     for (value, bytes) in values.iter_mut().zip(figures.as_chunks::<4>().0) {
         *value = f32::from_le_bytes(*bytes);
@@ -103,6 +116,10 @@ fn one(rest: &mut &[u8]) -> Result<Option<Box<Baseline>>, RecordError> {
         row_stripes,
         column_stripes,
         edges,
+        luma: floats(luma),
+        detail: floats(detail),
+        blocks: floats(blocks),
+        tint: tint.as_chunks::<2>().0.iter().map(|t| t.map(|c| f32::from(c.cast_signed()))).collect(),
         ..Baseline::default()
     })))
 }
@@ -133,9 +150,9 @@ mod tests {
     fn another_version_is_told_apart_from_damage() {
         let mut record = write(&baselines());
         record.truncate(record.len() - 4);
-        record[0] = 2;
+        record[0] = 1;
         record.extend(crc32fast::hash(&record).to_le_bytes());
-        assert_eq!(read(&record).unwrap_err(), RecordError::Version(2));
+        assert_eq!(read(&record).unwrap_err(), RecordError::Version(1));
         record[40] ^= 1;
         assert_eq!(read(&record).unwrap_err(), RecordError::Damaged);
     }
@@ -149,7 +166,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_are_read_or_refused(mut bytes in proptest::collection::vec(any::<u8>(), 0..3000), cut in 0usize..2400) {
+        fn any_bytes_are_read_or_refused(mut bytes in proptest::collection::vec(any::<u8>(), 0..9000), cut in 0usize..4100) {
             prop_assert!(read(&bytes).is_err());
             // With a right checksum, too.
             bytes.extend(crc32fast::hash(&bytes).to_le_bytes());

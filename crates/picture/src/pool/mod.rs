@@ -63,6 +63,8 @@ pub struct Stats {
     pub restarts: u64,
     /// CPU time that workers say they spent on pictures.
     pub cpu: Duration,
+    /// Of that, what measuring took, without decoding and thumbnail.
+    pub measuring: Duration,
     /// Why no worker can be started at the moment, if that is so.
     pub fault: Option<String>,
 }
@@ -124,7 +126,7 @@ impl Pool {
         let width = self.handle.shared.config.thumbnail_width;
         match self.submit(Some(camera), Work::Assess { thumbnail_width: width }, codec, data).await? {
             Answer::Assessed { width, height, thumbnail, features, .. } => {
-                Ok(Assessment { width, height, thumbnail, features })
+                Ok(Assessment { width, height, thumbnail, features: *features })
             }
             other => Err(out_of_place(&other)),
         }
@@ -274,6 +276,7 @@ struct Counters {
     restarts: AtomicU64,
     at_work: AtomicUsize,
     cpu_micros: AtomicU64,
+    measuring_micros: AtomicU64,
 }
 
 impl Shared {
@@ -403,6 +406,7 @@ impl Shared {
             parked_cameras: self.parking.lock().parked(Instant::now()),
             restarts: count(&self.counters.restarts),
             cpu: Duration::from_micros(count(&self.counters.cpu_micros)),
+            measuring: Duration::from_micros(count(&self.counters.measuring_micros)),
             fault: self.fault.lock().clone(),
         }
     }

@@ -149,8 +149,11 @@ fn count(shared: &Shared, answer: Answer) -> Result<Answer, PictureError> {
         Answer::Assessed { cpu, .. } | Answer::Rendered { cpu, .. } | Answer::Refused { cpu, .. } => *cpu,
         Answer::Ready(_) => Duration::ZERO,
     };
-    let micros = u64::try_from(cpu.min(shared.config.time_limit).as_micros()).unwrap_or(0);
-    counters.cpu_micros.fetch_add(micros, Relaxed);
+    let micros = |time: Duration| u64::try_from(time.min(shared.config.time_limit).as_micros()).unwrap_or(0);
+    counters.cpu_micros.fetch_add(micros(cpu), Relaxed);
+    if let Answer::Assessed { measuring, .. } = &answer {
+        counters.measuring_micros.fetch_add(micros(*measuring), Relaxed);
+    }
     match answer {
         Answer::Refused { why, .. } => {
             counters.undecodable.fetch_add(1, Relaxed);

@@ -2,7 +2,6 @@
 //! own `main` instead of the usual test harness.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
-mod cost;
 mod decoding;
 mod escapes;
 mod faults;
@@ -31,9 +30,7 @@ fn main() -> ExitCode {
         _ => {}
     }
     let wanted: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
-    // What only measures runs when it is asked for.
-    let measures = if wanted.iter().any(|w| w.contains("cost")) { cost::TESTS } else { &[] };
-    let tests: Vec<Test> = [measures, decoding::TESTS, survival::TESTS, hostile::TESTS, escapes::TESTS, faults::TESTS]
+    let tests: Vec<Test> = [decoding::TESTS, survival::TESTS, hostile::TESTS, escapes::TESTS, faults::TESTS]
         .concat()
         .into_iter()
         .filter(|(name, _)| wanted.is_empty() || wanted.iter().any(|w| name.contains(w.as_str())))
@@ -73,8 +70,12 @@ fn run(tests: Vec<Test>) -> ExitCode {
 
 /// Runs an asynchronous test; at most a minute.
 fn wait_for(test: impl Future<Output = ()>) {
+    wait_at_most(Duration::from_secs(60), test);
+}
+
+fn wait_at_most(limit: Duration, test: impl Future<Output = ()>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async { tokio::time::timeout(Duration::from_secs(60), test).await.unwrap() });
+    runtime.block_on(async { tokio::time::timeout(limit, test).await.unwrap() });
 }
 
 /// A pool of this program's own workers.

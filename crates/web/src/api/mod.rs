@@ -5,6 +5,7 @@ pub(crate) mod audit;
 pub(crate) mod cameras;
 pub(crate) mod channels;
 pub(crate) mod demo;
+mod diagnosis;
 pub(crate) mod exports;
 pub(crate) mod fleet;
 pub(crate) mod handovers;
@@ -83,6 +84,8 @@ pub(crate) fn router() -> OpenApiRouter<App> {
         .routes(routes!(picture::false_alarm))
         .routes(routes!(picture::end_exception))
         .routes(routes!(picture::baseline))
+        .routes(routes!(diagnosis::set_classes))
+        .routes(routes!(diagnosis::results))
         .routes(routes!(incidents::list))
         .routes(routes!(incidents::one))
         .routes(routes!(incidents::acknowledge))
@@ -106,6 +109,7 @@ pub(crate) fn router() -> OpenApiRouter<App> {
         .routes(routes!(snapshots::picture))
         .routes(routes!(snapshots::original))
         .routes(routes!(snapshots::proof))
+        .routes(routes!(diagnosis::found))
         .routes(routes!(snapshots::nearest))
         .routes(routes!(holds::list, holds::place))
         .routes(routes!(holds::release))

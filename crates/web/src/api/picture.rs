@@ -2,7 +2,7 @@
 //! end, the present picture accepted as the new normal.
 
 use crate::{
-    api::reason,
+    api::{diagnosis, reason},
     app::App,
     audit::{Action, Deed},
     caller::Caller,
@@ -16,6 +16,7 @@ use crate::{
 use archive::{Entry, Kind, SnapshotId, SnapshotQuery};
 use axum::{Json, extract::State, http::StatusCode};
 use fleet::{CameraId, Cause, Layer, Wall};
+use picture::Region;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use store::{Said, Word};
@@ -42,6 +43,8 @@ pub(crate) struct PictureView {
     findings: Vec<FindingView>,
     /// Figures of the newest picture beside their limits.
     measures: Vec<MeasureView>,
+    /// Every class, as it is judged on this camera.
+    classes: Vec<diagnosis::ClassRule>,
     baseline: BaselineView,
     /// The newest archived snapshot: what the camera shows now.
     present: Option<SnapshotName>,
@@ -60,11 +63,31 @@ struct FindingView {
     measured: f32,
     threshold: f32,
     detail: String,
+    /// Where on the picture it shows.
+    areas: Vec<AreaView>,
+    /// A camera that shows the same.
+    twin: Option<u32>,
     since: i64,
     /// A person called it a false alarm, and that still holds.
     excepted: bool,
     /// What was said of this very verdict.
     said: Option<SaidWord>,
+}
+
+/// A box on the picture: shares of its width and height, 0 to 1, from its upper left corner.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct AreaView {
+    left: f32,
+    top: f32,
+    width: f32,
+    height: f32,
+}
+
+impl AreaView {
+    pub(crate) fn of(region: Region) -> Vec<AreaView> {
+        let view = |a: picture::Area| AreaView { left: a.left, top: a.top, width: a.width, height: a.height };
+        region.areas().into_iter().map(view).collect()
+    }
 }
 
 #[derive(Serialize, ToSchema)]
@@ -94,9 +117,9 @@ struct BaselineView {
 }
 
 #[derive(Serialize, ToSchema)]
-struct SnapshotName {
+pub(crate) struct SnapshotName {
     id: String,
-    captured: i64,
+    pub(crate) captured: i64,
 }
 
 /// What a person said of a verdict.
@@ -143,6 +166,8 @@ pub(crate) async fn picture(State(app): State<App>, caller: Caller, Path(id): Pa
         measured: finite(held.finding.measured),
         threshold: finite(held.finding.threshold),
         detail: held.finding.detail.clone(),
+        areas: AreaView::of(held.finding.region),
+        twin: held.finding.twin.map(|t| t.0),
         since: held.since.0,
         excepted,
         said: words.iter().find(|w| w.cause == held.finding.cause && w.since == held.since).map(|w| w.said.into()),
@@ -164,6 +189,7 @@ pub(crate) async fn picture(State(app): State<App>, caller: Caller, Path(id): Pa
                 high: m.high.map(finite),
             })
             .collect(),
+        classes: diagnosis::rules(&app, &judged),
         baseline: BaselineView {
             colour: judged.learned.colour,
             grey: judged.learned.grey,
@@ -367,7 +393,7 @@ impl App {
     }
 
     /// The archived snapshot of a camera with this id, if it is there.
-    async fn archived(&self, camera: CameraId, id: &str) -> Result<Option<SnapshotName>> {
+    pub(crate) async fn archived(&self, camera: CameraId, id: &str) -> Result<Option<SnapshotName>> {
         let Ok(id) = id.parse::<SnapshotId>() else { return Ok(None) };
         if id.camera() != camera {
             return Ok(None);

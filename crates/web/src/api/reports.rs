@@ -396,7 +396,7 @@ fn dates(range: &Range<Wall>) -> String {
     if first == last { first.to_string() } else { format!("{first}_{last}") }
 }
 
-fn attachment(kind: &'static str, name: &str, body: Body) -> Response {
+pub(crate) fn attachment(kind: &'static str, name: &str, body: Body) -> Response {
     let disposition = format!("attachment; filename=\"{name}\"");
     let headers = [(header::CONTENT_TYPE, kind.to_owned()), (header::CONTENT_DISPOSITION, disposition)];
     (headers, body).into_response()

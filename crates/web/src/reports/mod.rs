@@ -15,5 +15,5 @@ pub(crate) use figures::Figures;
 pub(crate) use groups::{Group, GroupRow, Member, group};
 pub(crate) use intervals::{Place, heading as intervals_heading, rows as interval_rows};
 pub(crate) use period::{Period, Span};
-pub(crate) use table::{Language, Sheet, local};
+pub(crate) use table::{Cell, Language, Sheet, local};
 pub(crate) use xlsx::{XLSX, xlsx};

@@ -5,6 +5,7 @@ mod accounts;
 mod channels;
 mod credentials;
 mod desk;
+mod diagnosis;
 mod documented;
 mod exports;
 mod fleet_and_scope;

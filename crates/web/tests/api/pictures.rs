@@ -2,7 +2,7 @@
 
 use crate::support::{County, code};
 use fleet::{CameraId, Cause, Wall};
-use picture::{Finding, Learned, Level};
+use picture::{Finding, Learned, Level, Region};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -18,6 +18,8 @@ fn held(cause: Cause, since: i64) -> Held {
         confidence: 0.9,
         measured: 0.004,
         threshold: 0.012,
+        region: Region::of(|cell| cell % 32 < 16),
+        twin: None,
         detail: "sharpness 0.004 (limit 0.012)".into(),
     };
     Held { finding, since: Wall(since) }

@@ -38,6 +38,7 @@ export type Power =
   | 'handovers'
   | 'confirmVerdict'
   | 'judgePicture'
+  | 'setDiagnosis'
   | 'users'
   | 'channels'
   | 'certificate'
@@ -59,6 +60,7 @@ const POWERS: Record<Exclude<Power, 'demo'>, readonly RoleCode[]> = {
   handovers: ['operator', 'auditor', 'administrator'],
   confirmVerdict: ['technician', 'operator', 'administrator'],
   judgePicture: ['operator', 'administrator'],
+  setDiagnosis: ['administrator'],
   channels: ['administrator'],
   certificate: ['administrator'],
   users: ['administrator', 'security'],

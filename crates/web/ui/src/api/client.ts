@@ -17,6 +17,7 @@ import type {
   Overview,
   GroupCode,
   Page,
+  FoundFinding,
   PictureVerdict,
   Report,
   RoleCode,
@@ -89,6 +90,11 @@ export const falseAlarm = (id: number, cause: string, reason: string, until: num
   request<void>('POST', `/cameras/${id}/picture/false-alarm`, { json: { cause, reason, until } })
 export const endException = (id: number, cause: string) =>
   request<void>('DELETE', `/cameras/${id}/picture/exceptions/${cause}`)
+export const setClasses = (id: number, classes: { cause: string; on: boolean; limit: number | null }[], reason: string) =>
+  request<void>('PUT', `/cameras/${id}/picture/classes`, { json: { classes, reason } })
+export const snapshotFindings = (id: string) => request<FoundFinding[]>('GET', `/snapshots/${id}/findings`)
+export const diagnosisFile = (format: 'csv' | 'xlsx', language: string) =>
+  `/api/v1/diagnosis/results/file?${new URLSearchParams({ format, language })}`
 export const setBaseline = (id: number, action: 'accept' | 'reset', reason: string, seen: string | null) =>
   request<void>('POST', `/cameras/${id}/picture/baseline`, { json: { action, reason, seen } })
 

@@ -43,6 +43,7 @@ type Contract = {
   camera: Fits<Theirs['CameraPage'], Omit<Ours.CameraPage, 'incidents'> & { incidents: Incident[] }>
   ladder: Fits<Theirs['Ladder'], Ours.Ladder>
   history: Fits<Theirs['IntervalView'], Ours.StatusInterval>
+  found: Fits<Theirs['FoundView'], Ours.FoundFinding>
   picture: Fits<Theirs['PictureView'], Ours.PictureVerdict>
   verdicts: Fits<Theirs['VerdictsView'], NonNullable<Ours.SelfHealth['verdicts']>>
   incident: Fits<Theirs['IncidentView'], Incident>

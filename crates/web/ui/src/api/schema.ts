@@ -51,6 +51,17 @@ export interface components {
             /** @description ok, full or failed. */
             state: string;
         };
+        /** @description A box on the picture: shares of its width and height, 0 to 1, from its upper left corner. */
+        AreaView: {
+            /** Format: float */
+            height: number;
+            /** Format: float */
+            left: number;
+            /** Format: float */
+            top: number;
+            /** Format: float */
+            width: number;
+        };
         /** @description A technician to whom orders may be given. */
         AssignableView: {
             /** Format: int32 */
@@ -346,6 +357,41 @@ export interface components {
         Channels: {
             items: components["schemas"]["ChannelView"][];
         };
+        Class: {
+            cause: components["schemas"]["CauseWord"];
+            /**
+             * Format: float
+             * @description The limit that holds for this camera.
+             */
+            limit?: number | null;
+            /** @description Whether it is judged on this camera. */
+            on: boolean;
+        };
+        /** @description One class as it is judged on one camera. */
+        ClassRule: {
+            cause: components["schemas"]["CauseWord"];
+            /** Format: float */
+            highest?: number | null;
+            /**
+             * Format: float
+             * @description The limit set for this camera; null: it follows the configuration and what the camera usually shows.
+             */
+            limit?: number | null;
+            /**
+             * Format: float
+             * @description Limits that can be set.
+             */
+            lowest?: number | null;
+            /** @description Switched off for every camera in the configuration; it cannot be switched on here. */
+            off_for_all: boolean;
+            /** @description Judged on this camera. */
+            on: boolean;
+            /**
+             * Format: float
+             * @description The configuration's limit; null for a class without one.
+             */
+            usual?: number | null;
+        };
         ClassView: {
             cause: components["schemas"]["CauseWord"];
             /** Format: int64 */
@@ -355,6 +401,11 @@ export interface components {
         };
         /** @enum {string} */
         ClassWord: "routine" | "status_change" | "incident";
+        Classes: {
+            /** @description What differs from every other camera; whatever is not named is judged as everywhere. */
+            classes: components["schemas"]["Class"][];
+            reason: string;
+        };
         /** @enum {string} */
         CodecWord: "h264" | "h265" | "jpeg";
         /** @enum {string} */
@@ -726,6 +777,8 @@ export interface components {
             window_ms: number;
         };
         FindingView: {
+            /** @description Where on the picture it shows. */
+            areas: components["schemas"]["AreaView"][];
             cause: components["schemas"]["CauseWord"];
             /**
              * Format: float
@@ -743,6 +796,11 @@ export interface components {
             since: number;
             /** Format: float */
             threshold: number;
+            /**
+             * Format: int32
+             * @description A camera that shows the same.
+             */
+            twin?: number | null;
         };
         FirstCode: {
             /** @description The six digits the app shows. */
@@ -771,6 +829,31 @@ export interface components {
             stream: components["schemas"]["StreamWord"];
             /** Format: int32 */
             width: number;
+        };
+        /** @description What was found on a camera's picture when a snapshot was taken. */
+        FoundView: {
+            areas: components["schemas"]["AreaView"][];
+            cause: components["schemas"]["CauseWord"];
+            /** Format: float */
+            confidence: number;
+            detail: string;
+            level: components["schemas"]["LevelWord"];
+            /** Format: float */
+            measured: number;
+            /** Format: int64 */
+            since: number;
+            /** Format: float */
+            threshold: number;
+            /**
+             * Format: int32
+             * @description A camera that showed the same.
+             */
+            twin?: number | null;
+            /**
+             * Format: int64
+             * @description Null while it lasts.
+             */
+            until?: number | null;
         };
         FrozenView: {
             /** Format: int64 */
@@ -1600,6 +1683,8 @@ export interface components {
         /** @description The verdict on a camera's picture. */
         PictureView: {
             baseline: components["schemas"]["BaselineView"];
+            /** @description Every class, as it is judged on this camera. */
+            classes: components["schemas"]["ClassRule"][];
             /** @description Classes that are not told for this camera now. */
             exceptions: components["schemas"]["WordView"][];
             /** @description Faults, worst first; those that a person called false alarms come last and are not told. */

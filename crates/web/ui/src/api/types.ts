@@ -303,6 +303,36 @@ export interface CameraPage {
 export type LevelCode = 'slight' | 'severe'
 export type SaidCode = 'confirmed' | 'false_alarm'
 export type MeasureCode = 'brightness' | 'sharpness' | 'noise' | 'stripes' | 'plain' | 'scene'
+/** A box on a picture: shares of its width and height from the upper left corner. */
+export interface Area {
+  left: number
+  top: number
+  width: number
+  height: number
+}
+/** One class as it is judged on one camera. */
+export interface ClassRule {
+  cause: CauseCode
+  on: boolean
+  off_for_all: boolean
+  limit: number | null
+  usual: number | null
+  lowest: number | null
+  highest: number | null
+}
+/** What was found on a camera's picture when a snapshot was taken. */
+export interface FoundFinding {
+  cause: CauseCode
+  level: LevelCode
+  confidence: number
+  measured: number
+  threshold: number
+  detail: string
+  since: Millis
+  until: Millis | null
+  areas: Area[]
+  twin: number | null
+}
 export interface PictureFinding {
   cause: CauseCode
   level: LevelCode
@@ -310,6 +340,8 @@ export interface PictureFinding {
   measured: number
   threshold: number
   detail: string
+  areas: Area[]
+  twin: number | null
   since: Millis
   excepted: boolean
   said: SaidCode | null
@@ -334,6 +366,7 @@ export interface PictureVerdict {
   level: LevelCode | null
   findings: PictureFinding[]
   measures: { kind: MeasureCode; value: number; low: number | null; high: number | null }[]
+  classes: ClassRule[]
   baseline: {
     colour: number
     grey: number

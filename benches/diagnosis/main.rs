@@ -1,0 +1,185 @@
+//! How good the diagnosis is, and what it costs: `./task evaluate`, see the README.
+//!
+//! Every picture goes the whole way: coded as H.264, decoded in the sandboxed worker, measured, judged against what the
+//! camera learned. `--tune` shows the places on which thresholds may be tuned; without it only places that no threshold
+//! has seen are reported. Run by `cargo test` it is a short form on rendered places that fails when a class gets worse.
+#![allow(clippy::print_stdout)]
+
+mod camera;
+mod faults;
+mod frame;
+mod run;
+mod scenes;
+mod score;
+
+use faults::Severity;
+use run::Way;
+use scenes::{Place, Split};
+use score::Alarms;
+use std::{path::PathBuf, process::ExitCode};
+
+/// What was asked for.
+struct Asked {
+    split: Split,
+    /// Where the packages with photographs were unpacked.
+    photographs: Option<PathBuf>,
+    /// Pictures of one's own.
+    pictures: Option<PathBuf>,
+    /// Rendered places.
+    rendered: u32,
+    /// Camera-days of good footage.
+    days: u64,
+    wrong: bool,
+}
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if arguments.first().is_some_and(|a| a == "decode-worker") {
+        return picture::run_worker();
+    }
+    if arguments.iter().any(|a| a == "--list") {
+        println!("diagnosis: test");
+        return ExitCode::SUCCESS;
+    }
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+    if arguments.iter().any(|a| a == "--bench") {
+        return match asked(&arguments) {
+            Ok(asked) => runtime.block_on(evaluate(asked)),
+            Err(why) => {
+                eprintln!(
+                    "{why}\nusage: ./task evaluate [--tune] [--days N] [--rendered N] [--pictures DIR] [--wrong]"
+                );
+                ExitCode::from(2)
+            }
+        };
+    }
+    // A filter of the whole test run that names something else.
+    if arguments.iter().any(|a| !a.starts_with('-') && !"diagnosis".contains(a.as_str())) {
+        return ExitCode::SUCCESS;
+    }
+    runtime.block_on(short())
+}
+
+fn asked(arguments: &[String]) -> Result<Asked, String> {
+    let mut asked =
+        Asked { split: Split::Report, photographs: None, pictures: None, rendered: 12, days: 20, wrong: false };
+    let mut arguments = arguments.iter();
+    while let Some(argument) = arguments.next() {
+        let mut value = || arguments.next().ok_or_else(|| format!("{argument} needs a value"));
+        let number = |text: &String| text.parse().map_err(|_| format!("{argument}: {text} is no number"));
+        match argument.as_str() {
+            "--bench" => {}
+            "--tune" => asked.split = Split::Tune,
+            "--photographs" => asked.photographs = Some(value()?.into()),
+            "--pictures" => asked.pictures = Some(value()?.into()),
+            "--rendered" => asked.rendered = number(value()?)?,
+            "--days" => asked.days = number(value()?)?.into(),
+            "--wrong" => asked.wrong = true,
+            other => return Err(format!("{other}: unknown")),
+        }
+    }
+    Ok(asked)
+}
+
+fn pool() -> picture::Pool {
+    let config = picture::Config { workers: 2, queue: 1024, ..picture::Config::default() };
+    picture::Pool::start(config, std::env::current_exe().expect("this program has a path")).expect("the decoders start")
+}
+
+async fn evaluate(asked: Asked) -> ExitCode {
+    let mut places = scenes::rendered(asked.split, asked.rendered);
+    let mut missing = Vec::new();
+    if let Some(folder) = &asked.photographs {
+        let (found, not) = scenes::photographs(folder, asked.split);
+        places.extend(found);
+        missing.extend(not);
+    }
+    if let (Some(folder), Split::Report) = (&asked.pictures, asked.split) {
+        let (found, not) = scenes::own(folder);
+        places.extend(found);
+        missing.extend(not);
+    }
+    let side = if asked.split == Split::Tune { "tuned on" } else { "never tuned on" };
+    println!(
+        "{} places {side}, {} of them photographs or clips:",
+        places.len(),
+        places.iter().filter(|p| p.real).count()
+    );
+    for package in &scenes::PACKAGES {
+        println!("  {} ({}): {}", package.name, package.registry, package.licence);
+    }
+    for what in &missing {
+        println!("  not there: {what}");
+    }
+    let mut way = Way::new(pool());
+    let (mut cases, mut alarms) = (Vec::new(), Alarms::default());
+    for place in &places {
+        way.cases(place, &Severity::ALL, &mut cases).await;
+    }
+    println!();
+    let mut below = score::print(&cases);
+    score::print_confusion(&cases);
+    if asked.wrong {
+        score::print_wrong(&cases);
+    }
+    footage(&mut way, &places, asked.days, &mut alarms).await;
+    let rate = alarms.print();
+    if rate > 1.0 {
+        below.push(format!("{rate:.1} false alarms in 100 camera-days, aim 1"));
+    }
+    print_cost(&way);
+    if below.is_empty() {
+        println!("\nevery aim is reached");
+    } else {
+        println!("\nnot reached: {}", below.join("; "));
+    }
+    way.pool.shutdown().await;
+    ExitCode::SUCCESS
+}
+
+/// Days of good footage, shared out over the places.
+async fn footage(way: &mut Way, places: &[Place], days: u64, alarms: &mut Alarms) {
+    let minutes = days * 1440;
+    let each = minutes / (places.len() as u64).max(1);
+    for (index, place) in places.iter().enumerate() {
+        // Each begins at another hour.
+        let begin = index as u64 * 397 % 1440;
+        way.footage(place, begin..begin + each, alarms).await;
+    }
+}
+
+fn print_cost(way: &Way) {
+    let stats = way.pool.stats();
+    let pictures = stats.decoded.max(1) as f64;
+    println!(
+        "CPU for each picture of 640×360: {:.2} ms in the worker (decoding, measuring, thumbnail), {:.3} ms judging",
+        stats.cpu.as_secs_f64() * 1000.0 / pictures,
+        way.judging.as_secs_f64() * 1000.0 / way.judged.max(1) as f64
+    );
+}
+
+/// Four places, the middle severity, some hours of footage: a class that gets much worse fails.
+async fn short() -> ExitCode {
+    println!("\nrunning 1 test");
+    let places = scenes::rendered(Split::Tune, 4);
+    let mut way = Way::new(pool());
+    let (mut cases, mut alarms) = (Vec::new(), Alarms::default());
+    for place in &places {
+        way.cases(place, &[Severity::Middle], &mut cases).await;
+    }
+    score::print(&cases);
+    // Of so few cases one is much.
+    let far = |(cause, aim): &(fleet::Cause, f64)| score::of(&cases, *cause).f1 < aim - 0.15;
+    let below: Vec<&str> = score::CLASSES.iter().filter(|class| far(class)).map(|(cause, _)| cause.code()).collect();
+    footage(&mut way, &places, 1, &mut alarms).await;
+    alarms.print();
+    way.pool.shutdown().await;
+    if below.is_empty() && alarms.told.is_empty() {
+        println!("test diagnosis ... ok\n\ntest result: ok. 1 passed; 0 failed\n");
+        return ExitCode::SUCCESS;
+    }
+    score::print_wrong(&cases);
+    println!("test diagnosis ... FAILED: {below:?}, {} false alarms", alarms.told.len());
+    ExitCode::FAILURE
+}
