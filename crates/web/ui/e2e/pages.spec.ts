@@ -37,6 +37,7 @@ test('every page is usable by everybody, on the desk and on the phone', async ({
     `/live?cameras=${first.id}&split=4`,
     '/orders',
     '/windows',
+    '/handovers',
     '/reports',
     '/snapshots',
     '/exports',
