@@ -138,6 +138,7 @@ impl Session<'_> {
     async fn open(&self, transcript: &mut Transcript) -> Result<(Flow, Carriage), Failure> {
         let mut carriage = self.carriage.clone();
         let limit = self.config.limits.first_packet;
+        let mut fell_back = false;
         loop {
             // The session before may still be taking leave.
             let _ = tokio::time::timeout(self.config.teardown, self.leaving.wait()).await;
@@ -147,7 +148,9 @@ impl Session<'_> {
                 play(exchange, &video, self.target, &mut carriage, address.ip(), self.config, transcript).await?;
             match flow.run(flow.played() + limit, self).await {
                 Turn::Began => return Ok((flow, carriage)),
-                Turn::Time if carriage.transport == Transport::Udp && self.config.transport_fallback => {
+                // Once: a camera that answers TCP with UDP and then sends nothing would lead from one to the other for ever.
+                Turn::Time if carriage.transport == Transport::Udp && self.config.transport_fallback && !fell_back => {
+                    fell_back = true;
                     let why = format!("by UDP no packet of video came within {} s", limit.as_secs_f32());
                     transcript.note(&format!("({why}; TCP is tried)\n"));
                     carriage = Carriage { transport: Transport::Tcp, fallback: Some(why) };

@@ -192,8 +192,8 @@ fn rows() -> Vec<Row> {
             upon("SETUP", text(format!("{HEAD}Session: 1\r\nTransport: RTP/AVP/TCP;interleaved=999-1000\r\n\r\n"))),
         ),
         row(
-            "SETUP grants UDP",
-            &[Cause::SetupRefused],
+            "SETUP grants UDP, and nothing comes by it",
+            &[Cause::NoRtp],
             upon("SETUP", text(format!("{HEAD}Session: 1\r\nTransport: RTP/AVP;unicast;client_port=1-2\r\n\r\n"))),
         ),
         row(
