@@ -353,16 +353,25 @@ async fn ingest(run: Run) -> Measured {
     let (tell, mut events) = tokio::sync::mpsc::channel(8192);
     let ingest = ingest::Ingest::start(config, tell);
     ingest.set_registry(Arc::new(registry));
-    let mut open = 0;
+    // On a busy machine an answer may come too late: like the service, the bench asks again, but says so.
+    let mut opened = std::collections::HashSet::new();
+    let mut again = 0;
     for first in (0..run.cameras).step_by(50) {
-        for i in first..(first + 50).min(run.cameras) {
+        let so_far = (first + 50).min(run.cameras);
+        for i in first..so_far {
             ingest.open(CameraId(i + 1), StreamChoice::Main, false);
         }
-        while open < (first + 50).min(run.cameras) {
+        while opened.len() < so_far as usize {
             match events.recv().await.unwrap() {
-                (_, health::StreamEvent::Opened { .. }) => open += 1,
+                (camera, health::StreamEvent::Opened { .. }) => {
+                    opened.insert(camera);
+                }
                 (camera, health::StreamEvent::Ended(failure)) => {
-                    panic!("{camera}: {} {}", failure.cause, failure.detail)
+                    again += 1;
+                    assert!(again <= run.cameras / 20 + 1, "{camera}: {} {}", failure.cause, failure.detail);
+                    eprintln!("{camera} opened again: {} {}", failure.cause, failure.detail);
+                    opened.remove(&camera);
+                    ingest.open(camera, StreamChoice::Main, false);
                 }
                 _ => {}
             }
