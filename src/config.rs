@@ -59,6 +59,7 @@ pub(crate) struct Ingest {
     pub(crate) packet_gap: Span,
     pub(crate) first_keyframe: Span,
     pub(crate) keyframe_gap: Span,
+    pub(crate) reading_threads: usize,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -212,6 +213,7 @@ impl Default for Ingest {
             packet_gap: Span::secs(5),
             first_keyframe: Span::secs(10),
             keyframe_gap: Span::secs(30),
+            reading_threads: 0,
         }
     }
 }
@@ -338,6 +340,7 @@ impl Config {
             (self.ingest.packet_gap.within(500, 60_000), "ingest.packet_gap", "500ms to 60s"),
             (self.ingest.resolve.within(100, 60_000), "ingest.resolve", "100ms to 60s"),
             (self.ingest.keyframe_gap.within(1000, 300_000), "ingest.keyframe_gap", "1s to 5m"),
+            (self.ingest.reading_threads <= 64, "ingest.reading_threads", "0 (one for two processors) to 64"),
             (self.ingest.first_keyframe.within(1000, 120_000), "ingest.first_keyframe", "1s to 120s"),
             (health.snapshot_every.within(1000, 86_400_000), "health.snapshot_every", "1s to 24h"),
             (health.assess_every.within(1000, 86_400_000), "health.assess_every", "1s to 24h"),

@@ -58,10 +58,12 @@ async fn a_machine_without_time_for_us_blames_no_camera() {
     // Too little for it to answer us either: what it thought of all this is read afterwards.
     tokio::time::sleep(STARVED).await;
     drop(hogs);
+    // The first answer may still be what it published before it had no time: its own word is awaited before the fleet's.
+    let own = |i: &serde_json::Value| i["items"].as_array().unwrap().iter().any(|i| i["cause"] == "own_machine");
+    session.until("its own fault is told", "/incidents?limit=200", Duration::from_secs(120), own).await;
     session.until("all online again", "/states", Duration::from_secs(120), all_online).await;
     let told = session.get("/incidents?limit=200").await;
     let told: Vec<_> = told["items"].as_array().unwrap().iter().map(|i| (&i["scope"]["kind"], &i["cause"])).collect();
-    assert!(told.contains(&(&json!("own"), &json!("own_machine"))), "{told:?}");
     // What was read too slowly before the overload was certain may pass for a slow camera, never for a dead one.
     let slow = [json!("low_frame_rate"), json!("packet_loss")];
     let blamed = told.iter().filter(|(scope, cause)| *scope != "own" && !slow.contains(cause)).count();

@@ -309,6 +309,7 @@ pub(crate) fn ingest_config(config: &Config) -> Result<ingest::Config, Failure> 
     ingest.limits.keyframe_gap = config.ingest.keyframe_gap.0;
     ingest.allow_loopback = config.ingest.allow_loopback;
     ingest.transport_fallback = config.ingest.transport_fallback;
+    ingest.reading_threads = config.ingest.reading_threads;
     ingest.allow_networks = config
         .ingest
         .allow_networks

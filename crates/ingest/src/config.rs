@@ -26,6 +26,8 @@ pub struct Config {
     pub teardown: Duration,
     /// Largest keyframe that is assembled, in bytes.
     pub keyframe_bytes: usize,
+    /// Threads that read streams; 0: one for two processors.
+    pub reading_threads: usize,
     /// What we call ourselves in RTSP requests.
     pub user_agent: String,
 }
@@ -67,6 +69,7 @@ impl Default for Config {
             figures_every: Duration::from_secs(5),
             teardown: Duration::from_secs(1),
             keyframe_bytes: 4 << 20,
+            reading_threads: 0,
             user_agent: concat!("SharpEyes/", env!("CARGO_PKG_VERSION")).to_owned(),
         }
     }

@@ -5,6 +5,7 @@ use crate::{
     certificates::Certificates,
     failure::failure,
     live::{Viewers, Warm},
+    readers::{self, Readers},
     session::Session,
     tap::Tap,
     tls::Pin,
@@ -25,6 +26,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 #[derive(Clone)]
 pub struct Ingest {
     pub(crate) inner: Arc<Inner>,
+    /// Ends with the last handle, and not with `inner`, which running sessions hold too.
+    _readers: Arc<Readers>,
 }
 
 pub(crate) struct Inner {
@@ -35,7 +38,7 @@ pub(crate) struct Inner {
     pub(crate) counters: Counters,
     pub(crate) certificates: Certificates,
     pub(crate) tasks: TaskTracker,
-    pub(crate) runtime: Handle,
+    pub(crate) readers: Vec<Handle>,
     pub(crate) stop: CancellationToken,
 }
 
@@ -124,9 +127,10 @@ struct Request {
 }
 
 impl Ingest {
-    /// Starts with no session. Must be called within a tokio runtime.
+    /// Starts the threads that read, with no session. Must be called within a tokio runtime.
     #[must_use]
     pub fn start(config: Config, events: mpsc::Sender<(CameraId, StreamEvent)>) -> Ingest {
+        let readers = Readers::start(config.reading_threads);
         Ingest {
             inner: Arc::new(Inner {
                 config,
@@ -136,9 +140,10 @@ impl Ingest {
                 counters: Counters::default(),
                 certificates: Certificates::default(),
                 tasks: TaskTracker::new(),
-                runtime: Handle::current(),
+                readers: readers.handles(),
                 stop: CancellationToken::new(),
             }),
+            _readers: Arc::new(readers),
         }
     }
 
@@ -257,7 +262,8 @@ impl Inner {
         let viewers = Arc::new(Viewers::default());
         slot.running = Some(Running::new(cancel.clone(), tap.clone(), Arc::clone(&viewers), url));
         let inner = self.clone();
-        self.tasks.spawn_on(async move { inner.serve(request, cancel, tap, viewers).await }, &self.runtime);
+        let reader = readers::of(&self.readers, request.camera);
+        self.tasks.spawn_on(async move { inner.serve(request, cancel, tap, viewers).await }, reader);
     }
 
     /// One session from open to its last word, then the next one if somebody asked meanwhile.

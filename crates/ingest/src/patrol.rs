@@ -8,6 +8,7 @@ use crate::{
     failure::failure,
     ingest::{Inner, Running},
     live::Viewers,
+    readers,
     session::Session,
     tap::Tap,
     transcript::Transcript,
@@ -115,7 +116,7 @@ impl Inner {
                     slot.side = None;
                 }
             },
-            &inner.runtime,
+            readers::of(&inner.readers, id),
         );
         Ok(Some(tap))
     }

@@ -4,7 +4,9 @@
 //! that came in time are read too late. Load of the machine as a whole says nothing of this (other programs may give
 //! way to us), so the runtime's own threads are asked: `/proc/self/task/*/schedstat` has the nanoseconds that a thread
 //! ran and those that it was ready but waited for a processor (Linux, Documentation/scheduler/sched-stats.rst).
-//! A runtime with few streams may leave one thread asleep while the other starves: then its timers are late.
+//! The common runtime is out of time when none of its threads has any; of the threads that read streams each one
+//! matters, for a session stays on its thread.
+//! A runtime with little to do may leave one thread asleep while the other starves: then its timers are late.
 
 use std::{
     collections::HashMap,
@@ -23,8 +25,15 @@ const LATE: Duration = Duration::from_secs(2);
 /// How long it must be so before it is told, and otherwise before it is taken back.
 const HOLD: Duration = Duration::from_secs(5);
 
+/// What a thread is there for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Duty {
+    Common,
+    Streams,
+}
+
 /// Busy time of each runtime thread, by thread id.
-type Sample = HashMap<u64, Duration>;
+type Sample = HashMap<u64, (Duty, Duration)>;
 
 /// Watches over the samples.
 #[derive(Default)]
@@ -44,14 +53,19 @@ impl Strain {
     fn take(&mut self, now: Instant, sample: Sample) -> Option<String> {
         let (before, earlier) = self.last.replace((now, sample.clone()))?;
         let real = now.saturating_duration_since(before);
-        let share = |(thread, busy): (&u64, &Duration)| {
-            let spent = busy.saturating_sub(*earlier.get(thread)?);
-            Some(spent.as_secs_f64() / real.as_secs_f64().max(0.001))
+        let shares = |wanted: Duty| {
+            let of = |(thread, (duty, busy)): (&u64, &(Duty, Duration))| {
+                let spent = busy.saturating_sub(earlier.get(thread).filter(|_| *duty == wanted)?.1);
+                Some(spent.as_secs_f64() / real.as_secs_f64().max(0.001))
+            };
+            sample.iter().filter_map(of).collect::<Vec<f64>>()
         };
         // Where the kernel does not tell, only lateness does.
-        let least = sample.iter().filter_map(share).min_by(f64::total_cmp).unwrap_or(0.0);
-        let strained = least >= BUSY || real >= LATE;
-        let relaxed = least < RELAXED && real < LATE;
+        let common = shares(Duty::Common).into_iter().min_by(f64::total_cmp).unwrap_or(0.0);
+        let streams = shares(Duty::Streams).into_iter().max_by(f64::total_cmp).unwrap_or(0.0);
+        let most = common.max(streams);
+        let strained = most >= BUSY || real >= LATE;
+        let relaxed = most < RELAXED && real < LATE;
         if !(if self.told.is_none() { strained } else { relaxed }) {
             self.turning = None;
         } else if now.saturating_duration_since(*self.turning.get_or_insert(before)) >= HOLD {
@@ -71,12 +85,14 @@ fn sample() -> Sample {
         .flatten()
         .filter_map(|task| {
             let name = fs::read_to_string(task.path().join("comm")).ok()?;
-            if name.trim_end() != RUNTIME_THREADS {
-                return None;
-            }
+            let duty = match name.trim_end() {
+                RUNTIME_THREADS => Duty::Common,
+                ingest::READER_THREADS => Duty::Streams,
+                _ => return None,
+            };
             let thread = task.file_name().to_str()?.parse().ok()?;
             let stat = fs::read_to_string(task.path().join("schedstat")).ok()?;
-            Some((thread, busy(&stat)?))
+            Some((thread, (duty, busy(&stat)?)))
         })
         .collect()
 }
@@ -96,7 +112,8 @@ mod tests {
         (1..=seconds)
             .map(|s| {
                 let second = Duration::from_secs_f64(start as f64 + s as f64 * share);
-                let sample = Sample::from([(1, Duration::from_secs(start + s)), (2, second)]);
+                let first = Duration::from_secs(start + s);
+                let sample = Sample::from([(1, (Duty::Common, first)), (2, (Duty::Common, second))]);
                 strain.take(from + Duration::from_secs(s), sample).is_some()
             })
             .collect()
@@ -111,6 +128,18 @@ mod tests {
         // One thread with time is enough; it is taken back after a while.
         let later = run(&mut strain, began + Duration::from_secs(12), 12, 12, 0.5);
         assert!(later[0] && !later[11], "{later:?}");
+    }
+
+    #[test]
+    fn one_busy_thread_that_reads_streams_is_enough() {
+        let (mut strain, began) = (Strain::default(), Instant::now());
+        let told = (1..=8).map(|s| {
+            let of = |duty, share: f64| (duty, Duration::from_secs_f64(s as f64 * share));
+            let sample = [(1, of(Duty::Common, 0.1)), (2, of(Duty::Streams, 0.2)), (3, of(Duty::Streams, 1.0))];
+            strain.take(began + Duration::from_secs(s), Sample::from(sample)).is_some()
+        });
+        let told: Vec<bool> = told.collect();
+        assert_eq!(told.iter().position(|t| *t), Some(5), "{told:?}");
     }
 
     #[test]
@@ -134,7 +163,7 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
         // A thread gives itself its name a moment after it was started.
         let deadline = Instant::now() + Duration::from_secs(10);
-        while sample().len() < 2 {
+        while sample().values().filter(|(duty, _)| *duty == Duty::Common).count() < 2 {
             assert!(Instant::now() < deadline, "{:?}", sample());
             std::thread::yield_now();
         }

@@ -26,8 +26,11 @@ const STRIP_CELLS: usize = 3;
 const NEAR_LUMA: u16 = 3;
 /// Meetings in which two cameras must look the same before it is said.
 const MEETINGS: u8 = 4;
-/// Meetings of the same seconds in a row in which they differ before it is over.
-const PARTINGS: u8 = 2;
+/// Meetings of the same seconds in a row in which they differ before a suspicion is given up. One picture may be odd,
+/// of the turn of the minute, when more of the clock changes, or of a vehicle that passed; it is met twice.
+const DOUBTS: u8 = 3;
+/// And before two that are told to be the same no longer are.
+const PARTINGS: u8 = 5;
 /// A picture needs this much contrast to be told from others.
 const CONTRAST: f32 = 15.0;
 /// Suspects kept at most: a fleet of one picture must not fill the memory.
@@ -94,8 +97,10 @@ impl Twins {
             let pair = self.pairs.entry(key).or_default();
             match (same, apart <= AT_ONCE) {
                 (true, true) => {
+                    let told = pair.same >= MEETINGS;
                     *pair = Pair { same: pair.same.saturating_add(1), apart: 0, at: now, rest: None };
-                    if pair.same < MEETINGS {
+                    // The meeting that settles it looks once more too: the other one is told at its own picture.
+                    if !told {
                         meeting.suspect = Some(other);
                     }
                 }
@@ -106,9 +111,10 @@ impl Twins {
                 (false, true) => {
                     pair.apart += 1;
                     pair.at = now;
-                    if pair.same < MEETINGS || pair.apart >= PARTINGS {
+                    let enough = if pair.same < MEETINGS { DOUBTS } else { PARTINGS };
+                    if pair.apart >= enough {
                         *pair = Pair { at: now, rest: Some(now + REST), ..Pair::default() };
-                    } else {
+                    } else if pair.rest.is_none_or(|rest| now > rest) {
                         meeting.suspect = Some(other);
                     }
                 }
@@ -193,13 +199,31 @@ mod tests {
         for (camera, second, twin) in
             [(two, 400, None), (one, 402, None), (two, 408, None), (one, 410, None), (two, 416, Some(one))]
         {
-            assert_eq!(twins.meet(camera, &shows(1), at(second)).twin, twin, "second {second}");
+            let meeting = twins.meet(camera, &shows(1), at(second));
+            assert_eq!(meeting.twin, twin, "second {second}");
+            // Also at the one that settles it: the other camera is to be told as well, and soon.
+            assert!(meeting.suspect.is_some() || second == 400, "second {second}");
         }
         assert_eq!(twins.meet(one, &shows(1), at(440)).twin, Some(two), "both are told");
         assert_eq!(twins.meet(two, &shows(1), at(450)).twin, Some(one));
-        // Different pictures of the same seconds, twice, end it.
-        assert_eq!(twins.meet(one, &shows(5), at(452)).twin, Some(two));
-        assert_eq!(twins.meet(one, &shows(5), at(453)).twin, None);
+        // Different pictures of the same seconds, several in a row, end it.
+        for second in 452..456 {
+            assert_eq!(twins.meet(one, &shows(5), at(second)).twin, Some(two));
+        }
+        assert_eq!(twins.meet(one, &shows(5), at(456)).twin, None);
+    }
+
+    #[test]
+    fn one_difference_among_pictures_of_one_device_is_nothing() {
+        let (one, two) = (CameraId(1), CameraId(2));
+        let mut twins = Twins::default();
+        twins.meet(one, &shows(1), at(0));
+        let other = |round: u64| if round == 2 || round == 9 { 9 } else { 1 };
+        for round in 1..12 {
+            let meeting = twins.meet(two, &shows(other(round)), at(round * 6));
+            assert_eq!(meeting.twin.is_some(), round > 3, "round {round}");
+            twins.meet(one, &shows(1), at(round * 6 + 1));
+        }
     }
 
     #[test]
@@ -209,7 +233,9 @@ mod tests {
         twins.meet(one, &shows(1), at(0));
         assert_eq!(twins.meet(two, &shows(1), at(30)).suspect, Some(one));
         twins.meet(one, &shows(1), at(60));
-        assert_eq!(twins.meet(two, &shows(9), at(62)).suspect, None);
+        assert_eq!(twins.meet(two, &shows(9), at(62)).suspect, Some(one), "looked at once more");
+        assert_eq!(twins.meet(one, &shows(1), at(66)).suspect, Some(two));
+        assert_eq!(twins.meet(two, &shows(9), at(67)).suspect, None);
         twins.meet(two, &shows(1), at(100));
         assert_eq!(twins.meet(one, &shows(1), at(130)).suspect, None, "left alone for an hour");
         twins.meet(two, &shows(1), at(4000));
