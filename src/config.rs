@@ -3,6 +3,7 @@
 mod clock;
 mod diagnosis;
 mod error;
+mod retention;
 mod span;
 mod web;
 
@@ -120,6 +121,11 @@ pub(crate) struct Archive {
     pub(crate) most_gib: Option<u64>,
     pub(crate) high_water_percent: u8,
     pub(crate) verify_every_days: u32,
+    pub(crate) routine: retention::Limit,
+    pub(crate) status_change: retention::Limit,
+    pub(crate) incident: retention::Limit,
+    pub(crate) held: retention::Limit,
+    pub(crate) place: Vec<retention::Place>,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -263,6 +269,11 @@ impl Default for Archive {
             most_gib: None,
             high_water_percent: 90,
             verify_every_days: 30,
+            routine: retention::Limit::default(),
+            status_change: retention::Limit::default(),
+            incident: retention::Limit::default(),
+            held: retention::Limit::default(),
+            place: Vec::new(),
         }
     }
 }
@@ -370,6 +381,7 @@ impl Config {
         ];
         rules.iter().find(|(good, ..)| !good).map_or(Ok(()), |(_, key, expected)| Err((*key, *expected)))?;
         self.web.check()?;
+        self.archive.check_retention()?;
         self.diagnosis.check()
     }
 

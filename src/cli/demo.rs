@@ -70,7 +70,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
     let mut node = Node::open(config).await?;
     county::load(&mut node, args.cameras).await?;
     let scenes = args.scenes.clone().unwrap_or_else(|| args.data.join("scenes"));
-    let simulated = county::simulated(node.registry(), scenes, !args.no_script);
+    let simulated = county::simulated(&node.registry(), scenes, !args.no_script);
     let json = args.json;
     let control = tokio::select! {
         started = Control::start(&simulated, |done, of| progress(json, done, of)) => started?,

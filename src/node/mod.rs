@@ -39,7 +39,8 @@ pub(crate) struct Node {
     pool: picture::Pool,
     doors: web::Doors,
     address: SocketAddr,
-    registry: Arc<Registry>,
+    /// As last loaded; the archive asks it for the place of each camera.
+    registry: Arc<ArcSwap<Registry>>,
     breached: Option<Arc<web::Breached>>,
 }
 
@@ -73,20 +74,23 @@ impl Node {
         let doors = web::Doors { pages, tls, redirect, metrics };
         let breached = read_breached(&config)?;
         let store = open_store(&config).await?;
-        let archive = archive::Archive::open(&config.archive_folder(), archive_config(&config)?)
+        let registry = Arc::new(ArcSwap::from_pointee(store.registry().await.map_err(Failure::setup)?));
+        let known = Arc::clone(&registry);
+        let settings =
+            archive::Config { places: config.archive.places(move || known.load_full()), ..archive_config(&config)? };
+        let archive = archive::Archive::open(&config.archive_folder(), settings)
             .await
             .map_err(|e| Failure::setup(format!("archive {}: {e}", config.archive_folder().display())))?;
         let pool = picture::Pool::start(picture_config(&config), own_program()?)
             .map_err(|e| Failure::setup(format!("decoders: {e}")))?;
         // Both have sealed anew what a changed key left to them.
         config.key()?.forget_old().map_err(Failure::setup)?;
-        let registry = Arc::new(store.registry().await.map_err(Failure::setup)?);
         Ok(Node { config, store, archive, pool, doors, address, registry, breached })
     }
 
     /// The register as opened.
-    pub(crate) fn registry(&self) -> &Arc<Registry> {
-        &self.registry
+    pub(crate) fn registry(&self) -> Arc<Registry> {
+        self.registry.load_full()
     }
 
     /// Who administers what.
@@ -112,12 +116,13 @@ impl Node {
 
     /// Replaces the register before the node runs.
     pub(crate) fn set_registry(&mut self, registry: Registry) {
-        self.registry = Arc::new(registry);
+        self.registry.store(Arc::new(registry));
     }
 
     /// Runs until `stop` turns true, then ends sessions and flushes everything.
     pub(crate) async fn run(self, extras: Extras, mut stop: watch::Receiver<bool>) -> Result<(), Failure> {
-        let Node { config, store, archive, pool, doors, address, registry, breached } = self;
+        let Node { config, store, archive, pool, doors, address, registry: published, breached } = self;
+        let registry = published.load_full();
         let now = Now::read();
         let resumed = store.resume(now.wall).await.map_err(Failure::setup)?;
         let seed = rand::random();
@@ -136,7 +141,7 @@ impl Node {
         let (changes, _) = tokio::sync::broadcast::channel(4096);
         let shared = Arc::new(owner::Shared {
             board: Arc::new(ArcSwap::from_pointee(health::Board::default())),
-            registry: Arc::new(ArcSwap::new(Arc::clone(&registry))),
+            registry: published,
             changes,
             gallery: Arc::new(web::Gallery::default()),
             heartbeat: Arc::new(web::Heartbeat::new(now.mono)),
@@ -280,6 +285,7 @@ pub(crate) fn archive_config_with(config: &Config, ring: Option<vault::Keyring>)
         keep_days: config.archive.keep_days,
         max_bytes: config.archive.most_gib.map(|gib| gib << 30),
         high_water_percent: config.archive.high_water_percent,
+        retention: config.archive.retention(),
         node: config.node.name.clone(),
         ..archive::Config::default()
     })

@@ -1,8 +1,8 @@
 //! The handle that everyone else holds.
 
 use crate::{
-    ArchiveError, CheckReport, Config, Gap, Hold, LastCheck, NewHold, NewSnapshot, Page, Progress, RebuildReport,
-    Snapshot, SnapshotId, SnapshotQuery, SnapshotRef, Stats,
+    ArchiveError, CheckReport, Config, Gap, Hold, LastCheck, NewHold, NewSnapshot, Page, Progress, Purge,
+    RebuildReport, Retained, Snapshot, SnapshotId, SnapshotQuery, SnapshotRef, Stats,
     check::{self, Checked, SegmentRead},
     command::{Command, Index, Shared, Store},
     custody::AuditHead,
@@ -10,7 +10,7 @@ use crate::{
     holds,
     proof::{self, Proof},
     record::{self, About, PAYLOAD_MAX, SLOT_MAX, Taken},
-    remote,
+    remote, retained,
     row::Row,
     writer::Writer,
 };
@@ -193,6 +193,23 @@ impl Archive {
         self.shared.holds()
     }
 
+    /// What is kept how long, what that takes, and how long the room lasts.
+    ///
+    /// # Errors
+    /// [`ArchiveError::Slow`] if there was no answer in time.
+    pub async fn retained(&self) -> Result<Retained, ArchiveError> {
+        self.ask(Command::Retained).await
+    }
+
+    /// The newest of what retention dropped, newest first, at most so many.
+    ///
+    /// # Errors
+    /// [`ArchiveError::Io`] if the manifests cannot be read.
+    pub async fn purges(&self, most: usize) -> Result<Vec<Purge>, ArchiveError> {
+        let folder = self.shared.folder.clone();
+        blocking(move || retained::purges(&folder, most)).await?
+    }
+
     /// Names a record of the audit log in the day's signed manifest, by number and hash.
     ///
     /// # Errors
@@ -333,10 +350,15 @@ impl Archive {
         }
         let kib = u32::try_from(payload.len() / 1024 + 1).expect("at most 32 MiB");
         let sha256 = record::sha256(&payload);
+        let class = match &about {
+            About::Snapshot(taken) => Some(taken.class),
+            About::Gap(_) => None,
+        };
+        let shelf = self.shared.retention.shelf(class, self.shared.places.of(camera).as_deref());
         let asked = async {
             let permit = self.memory.clone().acquire_many_owned(kib).await.map_err(|_| ArchiveError::Closed)?;
             let (reply, answer) = oneshot::channel();
-            let store = Store { camera, slot, about, payload, sha256, detail, reply, permit };
+            let store = Store { camera, slot, shelf, about, payload, sha256, detail, reply, permit };
             self.commands.send(Command::Store(store)).await.map_err(|_| ArchiveError::Closed)?;
             Ok::<_, ArchiveError>(answer)
         };

@@ -1,10 +1,11 @@
 //! What callers and the writer share: the commands that go one way, and what is published the other way.
 
 use crate::{
-    ArchiveError, Hold, RemoteStats, Stats,
+    ArchiveError, Hold, Places, RemoteStats, Retained, Retention, Stats,
     custody::AuditHead,
     folder::Folder,
     holds,
+    policy::Shelf,
     reader::Reader,
     record::About,
     row::{Key, Row},
@@ -30,6 +31,8 @@ pub(crate) enum Command {
     Hold(holds::Change, oneshot::Sender<Result<Hold, ArchiveError>>),
     /// Name the head of the audit log in the day's manifest.
     Anchor(AuditHead, oneshot::Sender<Result<(), ArchiveError>>),
+    /// Tell what is kept how long.
+    Retained(oneshot::Sender<Result<Retained, ArchiveError>>),
     /// Sign with a new key from now on.
     ChangeKey(oneshot::Sender<Result<[[u8; 32]; 2], ArchiveError>>),
     Close(oneshot::Sender<()>),
@@ -39,6 +42,8 @@ pub(crate) enum Command {
 pub(crate) struct Store {
     pub(crate) camera: CameraId,
     pub(crate) slot: Wall,
+    /// Which segment it goes into.
+    pub(crate) shelf: Shelf,
     pub(crate) about: About,
     pub(crate) payload: Bytes,
     pub(crate) sha256: [u8; 32],
@@ -66,6 +71,10 @@ pub(crate) struct Shared {
     pub(crate) key: ed25519_dalek::SigningKey,
     /// This node's name.
     pub(crate) node: String,
+    /// What is kept how long.
+    pub(crate) retention: Retention,
+    /// Which camera belongs to which place of it.
+    pub(crate) places: Places,
 }
 
 impl Shared {

@@ -1,6 +1,6 @@
 //! Settings of one archive folder, and what they must not be.
 
-use crate::RemoteConfig;
+use crate::{Places, RemoteConfig, Retention};
 use std::time::Duration;
 
 /// How the archive cuts, commits and keeps. All of it may change between two starts.
@@ -16,8 +16,10 @@ pub struct Config {
     /// snapshots are refused ([`State::Full`](crate::State::Full)) and kept ones stay. (30 days: State Council
     /// order 799, article 17.)
     pub keep_days: u32,
-    /// Age in days at which a segment is dropped even though there is space; `None` keeps as long as space allows.
-    pub purge_after_days: Option<u32>,
+    /// What is kept how long, by class and place, beyond `keep_days`.
+    pub retention: Retention,
+    /// Which camera belongs to which place of `retention`.
+    pub places: Places,
     /// Most bytes the segments may take together; `None` for as much as the disk has.
     pub max_bytes: Option<u64>,
     /// Above this share of the disk in use, the oldest segments beyond `keep_days` are dropped.
@@ -39,7 +41,8 @@ impl Default for Config {
             commit_every: Duration::from_millis(500),
             commit_bytes: 8 << 20,
             keep_days: 30,
-            purge_after_days: None,
+            retention: Retention::default(),
+            places: Places::default(),
             max_bytes: None,
             high_water_percent: 90,
             reserve_bytes: 256 << 20,
@@ -70,7 +73,6 @@ impl Config {
             ((64 << 10..=16 << 30).contains(&self.segment_bytes), "segment_bytes", "64 KiB to 16 GiB"),
             (self.commit_every <= Duration::from_secs(1), "commit_every", "at most 1 s"),
             ((1..=256 << 20).contains(&self.commit_bytes), "commit_bytes", "1 byte to 256 MiB"),
-            (self.purge_after_days.is_none_or(|days| days >= self.keep_days), "purge_after_days", "at least keep_days"),
             ((1..=100).contains(&self.high_water_percent), "high_water_percent", "1 to 100"),
             ((1..=64).contains(&self.node.len()), "node", "1 to 64 bytes"),
             (!self.node.chars().any(char::is_control), "node", "free of control characters"),
@@ -82,7 +84,7 @@ impl Config {
         ];
         match rules.into_iter().find(|(holds, ..)| !holds) {
             Some((_, key, expected)) => Err(ConfigFault { key, expected }),
-            None => Ok(()),
+            None => self.retention.validate(self.keep_days),
         }
     }
 }

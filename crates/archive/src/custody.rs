@@ -17,6 +17,7 @@ use crate::{
 };
 use ed25519_dalek::{Signer as _, SigningKey, VerifyingKey};
 use fleet::Wall;
+use health::SnapshotClass;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::{collections::BTreeMap, fs};
@@ -79,6 +80,13 @@ pub(crate) struct Purged {
     pub(crate) oldest: Wall,
     pub(crate) newest: Wall,
     pub(crate) reason: String,
+    /// Since there are rules by class and place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) bytes: Option<u64>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) classes: Vec<SnapshotClass>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) place: Option<String>,
 }
 
 /// Why a manifest cannot be believed.

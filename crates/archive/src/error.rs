@@ -23,6 +23,9 @@ pub enum ArchiveError {
     /// The question or the record makes no sense.
     #[error("{0}")]
     Invalid(&'static str),
+    /// What holds may keep by the settings does not allow this one.
+    #[error("{0}")]
+    HoldLimit(String),
     /// The cursor is not one of ours, or belongs to another search.
     #[error(transparent)]
     Cursor(#[from] CursorError),

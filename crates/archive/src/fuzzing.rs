@@ -34,6 +34,7 @@ fn read(data: &[u8]) {
     fs::write(&path, data).expect("the folder for temporary files can be written");
     let checked = (|| {
         segment::opens_as(&path, NUMBER)?;
+        segment::shelf(&path, NUMBER)?;
         if let Found::Sealed(seal, footer) = segment::look(&path, NUMBER)? {
             assert_eq!(seal.file_length(), data.len() as u64);
             assert_eq!(footer.kept.len(), seal.records as usize);
@@ -79,6 +80,7 @@ fn mend(data: &mut [u8]) {
 mod tests {
     use super::*;
     use crate::{
+        policy::Shelf,
         record::About,
         seal::{Kept, opening},
         segment::OpenSegment,
@@ -91,7 +93,8 @@ mod tests {
     static SEEDS: LazyLock<[Vec<u8>; 2]> = LazyLock::new(|| {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.seg");
-        let mut open = OpenSegment::create(path.clone(), NUMBER, Wall(5), "node", 4096, (1024, 5)).unwrap();
+        let mut open =
+            OpenSegment::create(path.clone(), NUMBER, Wall(5), ("node", &Shelf::default()), 4096, (1024, 5)).unwrap();
         for n in 0..5_u32 {
             let payload = vec![n as u8; n as usize * 7];
             let header = Header {
@@ -111,7 +114,8 @@ mod tests {
         let tail = open.tail() as usize;
         open.seal(1, [0; 32], Wall(9)).unwrap();
         let sealed = fs::read(&path).unwrap();
-        let torn = [&opening(NUMBER, Wall(5), "node")[..], &sealed[OPENING..tail - 20], &[0; 64]].concat();
+        let torn =
+            [&opening(NUMBER, Wall(5), "node", &Shelf::default())[..], &sealed[OPENING..tail - 20], &[0; 64]].concat();
         [sealed, torn]
     });
 

@@ -3,7 +3,7 @@
 //!
 //! Segments are shared by all cameras and dropped whole, so a hold keeps every segment that touches its range.
 
-use crate::{ArchiveError, folder::replace_file, index::Catalogued};
+use crate::{ArchiveError, Limit, folder::replace_file, index::Catalogued};
 use fleet::{CameraId, Wall};
 use serde::{Deserialize, Serialize};
 use std::{fs, io, path::Path};
@@ -89,6 +89,36 @@ impl Hold {
 /// Whether some hold forbids dropping a segment.
 pub(crate) fn forbid(holds: &[Hold], segment: &Catalogued, now: Wall) -> bool {
     holds.iter().any(|hold| hold.holds(now) && hold.touches(segment))
+}
+
+/// Whether the settings allow a new hold: how long one may be placed for, and how much all in force may keep together.
+pub(crate) fn allow<'a>(
+    limit: Limit,
+    wanted: &NewHold,
+    holds: &[Hold],
+    segments: impl Iterator<Item = &'a Catalogued>,
+    now: Wall,
+) -> Result<(), ArchiveError> {
+    if let Some(days) = limit.days
+        && wanted.expires.is_none_or(|end| end.0 > now.0.saturating_add(i64::from(days) * 86_400_000))
+    {
+        return Err(ArchiveError::HoldLimit(format!(
+            "a hold must end by itself within {days} days (archive.held.days): give it an end"
+        )));
+    }
+    if let Some(most) = limit.bytes {
+        let new = Hold { id: 0, placed: now, what: wanted.clone(), released: None };
+        let kept = segments.filter(|c| new.touches(c) || forbid(holds, c, now)).map(|c| c.bytes).sum::<u64>();
+        if kept > most {
+            return Err(ArchiveError::HoldLimit(format!(
+                "with this hold {} MiB would be kept by holds, and {} MiB may be (archive.held.gib): choose a shorter \
+                 range, or end other holds",
+                kept >> 20,
+                most >> 20
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// The holds on record. A file that cannot be read is an error: dropping what is held cannot be undone.

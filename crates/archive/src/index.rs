@@ -16,6 +16,7 @@ use crate::{
     ArchiveError,
     folder::{Day, Folder},
     merkle::Hash,
+    policy::Shelf,
     row::{self, Key, Row, WIDTH},
     seal::Seal,
 };
@@ -31,7 +32,7 @@ use std::{
 };
 
 /// Version of the tables. A file of the version before lacks only ways in, and gets them when it is opened for writing.
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
 /// Rows of one statement: few enough for SQLite's limit of 32,766 values.
 const ROWS_AT_ONCE: usize = 32_766 / WIDTH / 4;
 /// Day files that the writer keeps open: today's, and those around midnight and of late records.
@@ -46,7 +47,8 @@ const DAY_TABLES: &str = "CREATE TABLE IF NOT EXISTS entry (
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS durable (segment INTEGER PRIMARY KEY) STRICT;
 -- Ways in other than by time: one camera, and what is rare. What is common needs none: by time a page soon is full.
-CREATE INDEX IF NOT EXISTS entry_camera ON entry (camera, slot);
+CREATE INDEX IF NOT EXISTS entry_camera_kind ON entry (camera, kind, slot);
+DROP INDEX IF EXISTS entry_camera;
 CREATE INDEX IF NOT EXISTS entry_gap ON entry (slot) WHERE kind = 2;
 CREATE INDEX IF NOT EXISTS entry_class ON entry (class, slot) WHERE class > 1;
 CREATE INDEX IF NOT EXISTS entry_status ON entry (status, slot) WHERE status > 1;
@@ -56,6 +58,10 @@ const CATALOG_TABLES: &str = "CREATE TABLE IF NOT EXISTS segment (
     number INTEGER PRIMARY KEY, file TEXT NOT NULL, bytes INTEGER NOT NULL, records INTEGER NOT NULL,
     oldest INTEGER NOT NULL, newest INTEGER NOT NULL, kept_from INTEGER NOT NULL, days TEXT NOT NULL,
     position INTEGER NOT NULL, root BLOB NOT NULL, seal BLOB NOT NULL
+) STRICT;
+-- Which records a segment may hold. One that lacks here is older than this and may hold anything.
+CREATE TABLE IF NOT EXISTS shelf (
+    number INTEGER PRIMARY KEY, classes INTEGER NOT NULL, place TEXT NOT NULL
 ) STRICT;";
 
 /// One sealed segment as the catalog knows it.
@@ -77,11 +83,13 @@ pub(crate) struct Catalogued {
     pub(crate) root: Hash,
     /// [`Seal::hash`].
     pub(crate) seal: Hash,
+    /// Which records it may hold: what it is kept by.
+    pub(crate) shelf: Shelf,
 }
 
 impl Catalogued {
     /// Describes a sealed segment by its rows.
-    pub(crate) fn new(file: String, seal: &Seal, rows: &[Row]) -> Catalogued {
+    pub(crate) fn new(file: String, seal: &Seal, rows: &[Row], shelf: Shelf) -> Catalogued {
         let slots = || rows.iter().map(|r| r.header.slot);
         let captured = rows.iter().filter_map(|r| match &r.header.about {
             crate::record::About::Snapshot(taken) => Some(taken.captured),
@@ -99,6 +107,7 @@ impl Catalogued {
             position: seal.position,
             root: seal.root,
             seal: seal.hash(),
+            shelf,
         }
     }
 }
@@ -256,7 +265,13 @@ impl Index {
             .bind(sealed.position.cast_signed())
             .bind(sealed.root.to_vec())
             .bind(sealed.seal.to_vec());
+        let shelf = sqlx::query("INSERT OR REPLACE INTO shelf VALUES (?, ?, ?)")
+            .bind(number)
+            .bind(i64::from(sealed.shelf.mask()))
+            .bind(sealed.shelf.place().to_owned());
         let mut catalog = self.take_catalog().await?;
+        // Before the segment: whoever finds that finds this.
+        shelf.execute(&mut catalog).await.map_err(|e| index_error(&self.folder.catalog(), &e))?;
         flushed(&mut catalog, insert).await.map_err(|e| index_error(&self.folder.catalog(), &e))?;
         self.catalog = Some(catalog);
         Ok(())
@@ -264,8 +279,9 @@ impl Index {
 
     /// All sealed segments that the day files cover.
     pub(crate) async fn catalog(&mut self) -> Result<Vec<Catalogued>, ArchiveError> {
-        let select = "SELECT number, file, bytes, records, oldest, newest, kept_from, days, position, root, seal \
-                      FROM segment ORDER BY number";
+        let select = "SELECT number, file, bytes, records, oldest, newest, kept_from, days, position, root, seal, \
+                      ifnull(classes, 0), ifnull(place, '') \
+                      FROM segment LEFT JOIN shelf USING (number) ORDER BY number";
         let mut catalog = self.take_catalog().await?;
         let rows = sqlx::query(select).fetch_all(&mut catalog).await;
         let rows = rows.map_err(|e| index_error(&self.folder.catalog(), &e))?;
@@ -284,6 +300,7 @@ impl Index {
                 position: number(8)?.cast_unsigned(),
                 root: row.try_get::<Vec<u8>, _>(9).ok()?.try_into().ok()?,
                 seal: row.try_get::<Vec<u8>, _>(10).ok()?.try_into().ok()?,
+                shelf: Shelf::stored(number(11)?.try_into().ok()?, &row.try_get::<String, _>(12).ok()?)?,
             })
         };
         Ok(rows.iter().filter_map(read).collect())
@@ -311,11 +328,10 @@ impl Index {
             }
         }
         let mut catalog = self.take_catalog().await?;
-        sqlx::query("DELETE FROM segment WHERE number = ?")
-            .bind(number)
-            .execute(&mut catalog)
-            .await
-            .map_err(|e| index_error(&self.folder.catalog(), &e))?;
+        for forget in ["DELETE FROM segment WHERE number = ?", "DELETE FROM shelf WHERE number = ?"] {
+            let done = sqlx::query(forget).bind(number).execute(&mut catalog).await;
+            done.map_err(|e| index_error(&self.folder.catalog(), &e))?;
+        }
         self.catalog = Some(catalog);
         Ok(gone)
     }
@@ -374,7 +390,7 @@ async fn open_database(path: &Path, tables: &'static str) -> Result<SqliteConnec
     let version: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut connection).await?;
     if (0..VERSION).contains(&version) {
         sqlx::raw_sql(tables).execute(&mut connection).await?;
-        sqlx::raw_sql("PRAGMA user_version = 2").execute(&mut connection).await?;
+        sqlx::raw_sql("PRAGMA user_version = 3").execute(&mut connection).await?;
     } else if version != VERSION {
         let _ = connection.close().await;
         return Err(sqlx::Error::Protocol(format!("tables of version {version}")));

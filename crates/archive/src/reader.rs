@@ -203,14 +203,9 @@ impl Reader {
         let first = query.from.map_or(Day(0), Day::of);
         let mut page = Page::default();
         for day in self.days(first, last) {
-            let mut select = select(query, cameras.as_deref());
             // One more than wanted tells whether there is a next page.
-            let room = wanted + 1 - page.entries.len();
-            // The plus keeps SQLite from walking the whole day in its order when the cameras lead to few rows.
-            let by = if few(query) { ["+slot", "+camera"] } else { ["slot", "camera"] };
-            select
-                .push(format!(" ORDER BY {} DESC, {} DESC LIMIT ", by[0], by[1]))
-                .push_bind(i64::try_from(room).unwrap_or(i64::MAX));
+            let room = i64::try_from(wanted + 1 - page.entries.len()).unwrap_or(i64::MAX);
+            let select = select(query, cameras.as_deref(), room);
             page.entries.extend(self.rows(day, select).await?.into_iter().map(Row::entry));
             if page.entries.len() > wanted {
                 page.entries.truncate(wanted);
@@ -384,17 +379,50 @@ fn distance(a: Wall, b: Wall) -> u64 {
     a.0.abs_diff(b.0)
 }
 
-/// Cameras whose rows of a day are few enough to be sorted.
+/// Cameras whose rows of a day are few enough to be looked up and sorted.
 const FEW_CAMERAS: usize = 16;
+/// Cameras whose rows of a day are few enough to be sorted, if that takes the index alone.
+const SOME_CAMERAS: usize = 100;
 
-/// Whether the cameras asked for lead to few rows of a day.
-fn few(query: &SnapshotQuery) -> bool {
-    query.cameras.as_ref().is_some_and(|list| list.len() <= FEW_CAMERAS)
+/// How a day's rows are reached.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// The index by camera and kind tells which rows; only those of the page are looked up.
+    Cameras,
+    /// The rows of a few cameras, or rare rows, are looked up, and sorted.
+    Few,
+    /// In the order of time, until the page is full.
+    Time,
 }
 
-fn select(query: &SnapshotQuery, cameras: Option<&str>) -> QueryBuilder<Sqlite> {
+fn way(query: &SnapshotQuery) -> Way {
+    let plain = query.class.is_none() && query.status.is_none() && query.cause.is_none();
+    match query.cameras.as_ref().map(Vec::len) {
+        Some(n) if n <= SOME_CAMERAS && plain => Way::Cameras,
+        Some(n) if n <= FEW_CAMERAS => Way::Few,
+        _ => Way::Time,
+    }
+}
+
+fn select(query: &SnapshotQuery, cameras: Option<&str>, most: i64) -> QueryBuilder<Sqlite> {
+    let way = way(query);
     let mut select = QueryBuilder::new("SELECT ");
-    select.push(row::COLUMNS).push(" FROM entry WHERE slot >= ");
+    select.push(row::COLUMNS).push(" FROM ");
+    if way == Way::Cameras {
+        select.push("(SELECT slot AS s, camera AS c FROM ");
+    }
+    select.push("entry WHERE slot >= ");
+    conditions(&mut select, query, cameras, way);
+    // The plus keeps SQLite from walking the whole day in its order when the cameras lead to few rows.
+    let by = if way == Way::Time { ["slot", "camera"] } else { ["+slot", "+camera"] };
+    select.push(format!(" ORDER BY {} DESC, {} DESC LIMIT ", by[0], by[1])).push_bind(most);
+    if way == Way::Cameras {
+        select.push(") CROSS JOIN entry ON entry.slot = s AND entry.camera = c ORDER BY s DESC, c DESC");
+    }
+    select
+}
+
+fn conditions(select: &mut QueryBuilder<Sqlite>, query: &SnapshotQuery, cameras: Option<&str>, way: Way) {
     select.push_bind(query.from.map_or(0, |f| f.0));
     if let Some(until) = query.until {
         select.push(" AND slot < ").push_bind(until.0);
@@ -403,10 +431,12 @@ fn select(query: &SnapshotQuery, cameras: Option<&str>) -> QueryBuilder<Sqlite> 
         select.push(" AND (slot, camera) < (").push_bind(after.slot).push(", ").push_bind(after.camera).push(")");
     }
     if let Some(cameras) = cameras {
-        select.push(if few(query) { " AND camera IN " } else { " AND +camera IN " });
+        select.push(if way == Way::Time { " AND +camera IN " } else { " AND camera IN " });
         select.push("(SELECT value FROM json_each(").push_bind(cameras.to_owned()).push("))");
     }
     match query.kind {
+        // The word of the index, so that it applies.
+        Kind::All if way == Way::Cameras => drop(select.push(" AND kind IN (1, 2)")),
         Kind::All => {}
         Kind::Snapshot => drop(select.push(" AND kind = 1")),
         Kind::Gap => drop(select.push(" AND kind = 2")),
@@ -427,7 +457,6 @@ fn select(query: &SnapshotQuery, cameras: Option<&str>) -> QueryBuilder<Sqlite> 
     if let Some(cause) = query.cause {
         select.push(" AND cause = ").push_bind(cause.code());
     }
-    select
 }
 
 /// Fills `bytes` if the page cache has all of it; says whether it has.

@@ -36,8 +36,9 @@ pub(crate) type HeaderBytes = [u8; HEADER];
 /// What a record says before its payload.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Header {
-    /// The segment it was written to. Segment and offset together are the order of writing on this node, whatever the
-    /// clocks did: segments are numbered upwards and written one at a time.
+    /// The segment it was written to. What is kept differently is written to several at once, but each start of the
+    /// service begins with new numbers, and offsets grow: so numbers order the runs, within a run
+    /// [`Taken::captured_mono`] orders what arrived, whatever the wall clock did.
     pub(crate) segment: u64,
     /// Where in that segment it begins.
     pub(crate) offset: u64,

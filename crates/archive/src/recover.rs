@@ -156,7 +156,8 @@ impl Recovery<'_> {
     async fn enter(&mut self, seal: &Seal, rows: Vec<Row>) -> Result<(), ArchiveError> {
         self.index.put(&rows).await?;
         let path = &self.found.files[&seal.number];
-        let catalogued = Catalogued::new(self.folder.relative(path), seal, &rows);
+        let shelf = segment::shelf(path, seal.number).map_err(ArchiveError::io("read", path))?;
+        let catalogued = Catalogued::new(self.folder.relative(path), seal, &rows, shelf);
         self.index.make_durable(&catalogued).await?;
         self.found.catalog.insert(seal.number, catalogued);
         Ok(())
@@ -189,7 +190,8 @@ impl Recovery<'_> {
                 footer_sha256: [0; 32],
                 previous: [0; 32],
             };
-            let mut catalogued = Catalogued::new(self.folder.relative(path), &seal, &rows);
+            let shelf = segment::shelf(path, number).map_err(ArchiveError::io("read", path))?;
+            let mut catalogued = Catalogued::new(self.folder.relative(path), &seal, &rows, shelf);
             (catalogued.seal, catalogued.bytes) = (sealed.seal, sealed.bytes);
             self.index.make_durable(&catalogued).await?;
             self.found.catalog.insert(number, catalogued);

@@ -1,22 +1,56 @@
 //! What is dropped when, and what is never dropped. Whole segments only.
 //!
-//! The policy: nothing younger than `keep_days` is dropped, whatever happens to the disk. Older segments go, oldest
-//! first, when `purge_after_days` says so, or when a new segment is due while the disk is above the high-water mark,
-//! `max_bytes` is reached, or there is no room. If there is still no room, new snapshots are refused and everything
-//! kept stays (so does what a hold protects, however old): the operator sees `Full` and decides. Each purge is on record in the signed manifest before it is done.
+//! The policy: nothing younger than `keep_days` is dropped, whatever happens to the disk. Older segments go when their
+//! [`Limit`](crate::Limit) says so, or when a new segment is due while the disk is above the high-water mark,
+//! `max_bytes` is reached, or there is no room: then first what has outlived the largest share of its days. If there is
+//! still no room, new snapshots are refused and everything kept stays (so does what a hold protects, however old): the
+//! operator sees `Full` and decides. Each purge is on record in the signed manifest before it is done.
 
 use crate::{
-    ArchiveError, custody::Purged, error::source_is_full, holds, index::Catalogued, recover::remove_segment,
+    ArchiveError,
+    custody::Purged,
+    error::source_is_full,
+    holds,
+    index::Catalogued,
+    policy::{Limit, Shelf},
+    recover::remove_segment,
     writer::Writer,
 };
 use fleet::Wall;
+use std::collections::BTreeMap;
 
 const DAY_MS: i64 = 86_400_000;
 
-/// Makes room for a new segment with at least `batch` bytes, or says why there is none.
-pub(crate) async fn make_room(writer: &mut Writer, now: Wall, batch: u64) -> Result<(), ArchiveError> {
+/// Why a segment is dropped, as manifests say it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Why {
+    /// Its days are over.
+    Days,
+    /// Its class has more bytes than it may.
+    ClassBytes,
+    /// The archive has as many bytes as it may.
+    MostBytes,
+    /// The disk is above its high-water mark.
+    HighWater,
+    /// No room for a new segment.
+    NoRoom,
+}
+
+impl Why {
+    fn code(self) -> &'static str {
+        match self {
+            Why::Days => "days",
+            Why::ClassBytes => "class_bytes",
+            Why::MostBytes => "most_bytes",
+            Why::HighWater => "high_water",
+            Why::NoRoom => "no_room",
+        }
+    }
+}
+
+/// Makes room for a new segment of so many bytes, or says why there is none.
+pub(crate) async fn make_room(writer: &mut Writer, now: Wall, wanted: u64) -> Result<(), ArchiveError> {
     loop {
-        let wanted = writer.config.segment_bytes.max(batch);
         let space = writer.folder.space()?;
         let no_room = space.free < wanted.saturating_add(writer.config.reserve_bytes);
         let too_many = writer.config.max_bytes.is_some_and(|most| writer.bytes().saturating_add(wanted) > most);
@@ -40,13 +74,13 @@ pub(crate) async fn make_room(writer: &mut Writer, now: Wall, batch: u64) -> Res
                 most >> 20
             )));
         }
-        if let Some(oldest) = oldest_beyond(writer, now, writer.config.keep_days) {
-            let reason = match (no_room, too_many) {
-                (true, _) => "no room for new segments",
-                (_, true) => "most bytes reached",
-                _ => "high-water mark of the disk",
+        if let Some(first) = most_outlived(writer, now) {
+            let why = match (no_room, too_many) {
+                (true, _) => Why::NoRoom,
+                (_, true) => Why::MostBytes,
+                _ => Why::HighWater,
             };
-            drop_segment(writer, &oldest, now, reason).await?;
+            drop_segment(writer, &first, now, why).await?;
             continue;
         }
         let days = writer.config.keep_days;
@@ -67,32 +101,85 @@ pub(crate) async fn make_room(writer: &mut Writer, now: Wall, batch: u64) -> Res
     }
 }
 
-/// Drops one segment that is older than `purge_after_days`, if there is one.
+/// Drops one segment whose days are over, and one of a class that has more bytes than it may, if there are such.
 pub(crate) async fn purge_due(writer: &mut Writer, now: Wall) -> Result<(), ArchiveError> {
-    let Some(days) = writer.config.purge_after_days else { return Ok(()) };
-    match oldest_beyond(writer, now, days.max(writer.config.keep_days)) {
-        Some(due) => drop_segment(writer, &due, now, "purge_after_days").await,
-        None => Ok(()),
+    let limits = limits(writer);
+    if limits.values().all(|limit| *limit == Limit::default()) {
+        return Ok(());
     }
+    let over = |c: &Catalogued| due(writer, &limits, c).is_some_and(|at| at <= now);
+    if let Some(due) = droppable(writer, now).filter(|c| over(c)).min_by_key(|c| c.kept_from).cloned() {
+        drop_segment(writer, &due, now, Why::Days).await?;
+    }
+    for (shelf, limit) in limits {
+        let Some(most) = limit.bytes else { continue };
+        let taken = |c: &&Catalogued| c.shelf == shelf;
+        if writer.catalog.values().filter(taken).map(|c| c.bytes).sum::<u64>() > most
+            && let Some(oldest) = droppable(writer, now).filter(taken).min_by_key(|c| c.kept_from).cloned()
+        {
+            drop_segment(writer, &oldest, now, Why::ClassBytes).await?;
+        }
+    }
+    Ok(())
 }
 
-fn oldest_beyond(writer: &Writer, now: Wall, days: u32) -> Option<Catalogued> {
-    let before = now.0.saturating_sub(i64::from(days) * DAY_MS);
+/// What holds for each shelf that has segments.
+fn limits(writer: &Writer) -> BTreeMap<Shelf, Limit> {
+    let mut limits = BTreeMap::new();
+    for sealed in writer.catalog.values() {
+        if !limits.contains_key(&sealed.shelf) {
+            limits.insert(sealed.shelf.clone(), writer.config.retention.limit(&sealed.shelf));
+        }
+    }
+    limits
+}
+
+fn due(writer: &Writer, limits: &BTreeMap<Shelf, Limit>, sealed: &Catalogued) -> Option<Wall> {
+    let days = limits.get(&sealed.shelf)?.days?.max(writer.config.keep_days);
+    Some(Wall(sealed.kept_from.0.saturating_add(i64::from(days) * DAY_MS)))
+}
+
+/// When a segment's days are over, if ever.
+pub(crate) fn due_at(writer: &Writer, sealed: &Catalogued) -> Option<Wall> {
+    let limits = BTreeMap::from([(sealed.shelf.clone(), writer.config.retention.limit(&sealed.shelf))]);
+    due(writer, &limits, sealed)
+}
+
+/// Segments that may be dropped: older than the legal minimum, and not held.
+fn droppable(writer: &Writer, now: Wall) -> impl Iterator<Item = &Catalogued> {
+    let before = now.0.saturating_sub(i64::from(writer.config.keep_days) * DAY_MS);
     let holds = writer.shared.holds();
-    let may_go = |c: &&Catalogued| c.kept_from.0 < before && !holds::forbid(&holds, c, now);
-    writer.catalog.values().filter(may_go).min_by_key(|c| c.kept_from).cloned()
+    writer.catalog.values().filter(move |c| c.kept_from.0 < before && !holds::forbid(&holds, c, now))
+}
+
+/// Of what may be dropped, what has outlived the largest share of its days; the oldest, if all are kept alike.
+fn most_outlived(writer: &Writer, now: Wall) -> Option<Catalogued> {
+    let mut terms: BTreeMap<&Shelf, u32> = BTreeMap::new();
+    for shelf in writer.catalog.values().map(|c| &c.shelf) {
+        terms.entry(shelf).or_insert_with(|| writer.config.retention.term(shelf, writer.config.keep_days));
+    }
+    let share = |c: &&Catalogued| {
+        let term = terms.get(&c.shelf).map_or(1, |days| i128::from(*days));
+        // In millionths, so that the order within one shelf is that of age.
+        i128::from(now.millis_since(c.kept_from)) * 1_000_000 / term
+    };
+    droppable(writer, now).max_by_key(share).cloned()
 }
 
 /// Puts the purge on record, unlinks the segment, then forgets its rows: whatever a crash leaves of this is finished
 /// at the next start.
-async fn drop_segment(writer: &mut Writer, old: &Catalogued, now: Wall, reason: &str) -> Result<(), ArchiveError> {
+async fn drop_segment(writer: &mut Writer, old: &Catalogued, now: Wall, why: Why) -> Result<(), ArchiveError> {
+    let reason = why.code();
     let purged = Purged {
         segment: old.number,
         at: now,
         records: old.records,
+        bytes: Some(old.bytes),
         oldest: old.oldest,
         newest: old.newest,
         reason: reason.to_owned(),
+        classes: old.shelf.classes(),
+        place: Some(old.shelf.place().to_owned()).filter(|place| !place.is_empty()),
     };
     let file = writer.shared.reader.segment(old.number).unwrap_or_else(|| writer.folder.root().join(&old.file));
     match writer.custody.purge(purged.clone()) {

@@ -10,6 +10,7 @@
 
 use crate::{
     merkle::{self, Hash},
+    policy::Shelf,
     record::{HEADER, HeaderBytes, array_at, i64_at, u32_at},
 };
 use fleet::Wall;
@@ -31,6 +32,8 @@ const VERSION: u16 = 1;
 /// SHA-256 with RFC 6962 prefixes. Other numbers are for algorithms to come (SM3 may be demanded one day).
 const SHA_256: u8 = 1;
 const ENTRY: usize = 8 + HEADER;
+/// Where in the opening the name of a place stands, after its length.
+const PLACE_AT: usize = 97;
 
 /// Length in bytes of footer and seal for so many records.
 pub(crate) fn ending_length(records: usize, skipped: usize) -> u64 {
@@ -38,15 +41,19 @@ pub(crate) fn ending_length(records: usize, skipped: usize) -> u64 {
 }
 
 /// The block that a segment begins with.
-pub(crate) fn opening(number: u64, created: Wall, node: &str) -> [u8; OPENING] {
+pub(crate) fn opening(number: u64, created: Wall, node: &str, shelf: &Shelf) -> [u8; OPENING] {
     let mut out = [0; OPENING];
     out[..8].copy_from_slice(&OPENING_MAGIC);
     out[8..10].copy_from_slice(&VERSION.to_le_bytes());
+    out[10] = shelf.mask();
     out[16..24].copy_from_slice(&number.to_le_bytes());
     out[24..32].copy_from_slice(&created.0.to_le_bytes());
     let node = &node.as_bytes()[..node.len().min(64)];
     out[32] = u8::try_from(node.len()).expect("at most 64");
     out[33..33 + node.len()].copy_from_slice(node);
+    let place = shelf.place().as_bytes();
+    out[PLACE_AT] = u8::try_from(place.len()).expect("at most 24");
+    out[PLACE_AT + 1..=PLACE_AT + place.len()].copy_from_slice(place);
     let crc = crc32c::crc32c(&out[..OPENING - 4]);
     out[OPENING - 4..].copy_from_slice(&crc.to_le_bytes());
     out
@@ -57,6 +64,14 @@ pub(crate) fn is_opening(bytes: &[u8; OPENING], number: u64) -> bool {
     bytes[..8] == OPENING_MAGIC
         && u32_at(bytes, OPENING - 4) == crc32c::crc32c(&bytes[..OPENING - 4])
         && bytes[16..24] == number.to_le_bytes()
+}
+
+/// Which records a segment may hold, as its opening says. One that cannot be read may hold anything.
+pub(crate) fn shelf(bytes: &[u8; OPENING], number: u64) -> Shelf {
+    let place = bytes[PLACE_AT + 1..].get(..usize::from(bytes[PLACE_AT]));
+    let place = place.and_then(|place| std::str::from_utf8(place).ok());
+    let said = place.filter(|_| is_opening(bytes, number)).and_then(|place| Shelf::stored(bytes[10], place));
+    said.unwrap_or_default()
 }
 
 /// One record in a footer: where it begins and its header.

@@ -10,6 +10,7 @@
 use crate::{
     folder::{make_folders, sync_folder},
     merkle,
+    policy::Shelf,
     record::{self, Fault, HEADER, Header},
     seal::{self, Footer, Kept, OPENING, RECORDS_MAX, SEAL, Seal},
 };
@@ -43,7 +44,7 @@ impl OpenSegment {
         path: PathBuf,
         number: u64,
         now: Wall,
-        node: &str,
+        (node, shelf): (&str, &Shelf),
         limit: u64,
         (batch, records): (u64, usize),
     ) -> io::Result<OpenSegment> {
@@ -52,7 +53,7 @@ impl OpenSegment {
         let file = File::options().read(true).write(true).create_new(true).open(&path)?;
         let limit = limit.max(OPENING as u64 + batch + seal::ending_length(records, 0));
         let ready = preallocate(&file, limit)
-            .and_then(|()| file.write_all_at(&seal::opening(number, now, node), 0))
+            .and_then(|()| file.write_all_at(&seal::opening(number, now, node, shelf), 0))
             .and_then(|()| sync_folder(parent));
         if let Err(error) = ready {
             let _ = fs::remove_file(&path);
@@ -204,6 +205,15 @@ pub(crate) fn opens_as(path: &Path, number: u64) -> io::Result<bool> {
     match File::open(path)?.read_exact_at(&mut bytes, 0) {
         Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
         read => read.map(|()| seal::is_opening(&bytes, number)),
+    }
+}
+
+/// Which records a segment may hold, as its opening says.
+pub(crate) fn shelf(path: &Path, number: u64) -> io::Result<Shelf> {
+    let mut bytes = [0; OPENING];
+    match File::open(path)?.read_exact_at(&mut bytes, 0) {
+        Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => Ok(Shelf::default()),
+        read => read.map(|()| seal::shelf(&bytes, number)),
     }
 }
 

@@ -45,7 +45,8 @@ pub struct Stats {
     pub appended_bytes: u64,
     /// Batches committed since start.
     pub commits: u64,
-    /// Days until the disk is full at the average rate of what is stored; `None` if there is not a day of it yet.
+    /// Days until old pictures must make room, as in [`Forecast`](crate::Forecast); reckoned once a minute. `None` in the
+    /// archive's first hour, and if that will not be.
     pub full_in_days: Option<u32>,
     /// The last time that everything was read again in the background.
     pub last_check: Option<LastCheck>,

@@ -13,11 +13,12 @@ use crate::{
     folder::{Folder, Lock, hour},
     index::{self, Catalogued},
     merkle::Hash,
+    policy::Shelf,
     reader::{Held, Known, Reader, SealedAs},
     record::{self, About, Header},
     recover::{Recovered, recover, remove_segment},
     remote::{Far, is_far, make_skeleton},
-    retention,
+    retained, retention,
     row::{Key, Row},
     seal::Kept,
     segment::{self, Found, OpenSegment},
@@ -38,6 +39,11 @@ use tokio::{
 const BATCH_RECORDS: usize = 4096;
 /// How often the writer looks after itself when nothing arrives.
 const TICK: Duration = Duration::from_millis(500);
+/// How often is reckoned how long the room lasts.
+const FORECAST: Duration = Duration::from_secs(60);
+/// Segments of what comes now and then are by so much smaller, and at least so many bytes.
+const RARE: u64 = 8;
+const SMALLEST: u64 = 64 << 10;
 /// After a failure, how long until the disk is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -51,7 +57,10 @@ pub(crate) struct Writer {
     pub(crate) catalog: BTreeMap<u64, Catalogued>,
     /// Sealed, but the catalog could not take it yet.
     uncatalogued: Vec<Catalogued>,
-    open: Option<OpenSegment>,
+    /// The segments that are being written, one for each shelf that has had records this hour.
+    open: BTreeMap<Shelf, OpenSegment>,
+    /// The shelf that could not be written to, while there is one.
+    failing: Option<Shelf>,
     next_number: u64,
     /// Position and hash of the last seal.
     head: (u64, Hash),
@@ -60,6 +69,7 @@ pub(crate) struct Writer {
     /// Until when nothing is tried after a failure.
     retry_at: Option<Instant>,
     next_tick: Instant,
+    next_forecast: Instant,
     buffer: Vec<u8>,
     _lock: Lock,
     #[cfg(test)]
@@ -106,6 +116,8 @@ impl Writer {
             holds: std::sync::RwLock::new(holds),
             key: custody.key(),
             node: config.node.clone(),
+            retention: config.retention.clone(),
+            places: config.places.clone(),
         });
         let mut writer = Writer {
             folder,
@@ -116,12 +128,14 @@ impl Writer {
             far,
             catalog,
             uncatalogued: Vec::new(),
-            open: None,
+            open: BTreeMap::new(),
+            failing: None,
             next_number,
             head,
             debt: Vec::new(),
             retry_at: None,
             next_tick: Instant::now(),
+            next_forecast: Instant::now(),
             buffer: Vec::new(),
             _lock: lock,
             #[cfg(test)]
@@ -166,6 +180,9 @@ impl Writer {
                 Command::Anchor(head, reply) => {
                     let _ = reply.send(self.custody.anchor(head, Wall::read()));
                 }
+                Command::Retained(reply) => {
+                    let _ = reply.send(Ok(retained::report(&self, Wall::read())));
+                }
                 Command::ChangeKey(reply) => {
                     let _ = reply.send(self.custody.change_key(Wall::read()));
                 }
@@ -203,18 +220,38 @@ impl Writer {
         (batch, None)
     }
 
-    /// Writes, flushes, indexes and acknowledges a batch.
+    /// Writes, flushes, indexes and acknowledges a batch, shelf by shelf.
     async fn commit(&mut self, batch: Vec<Store>) {
-        match self.new_among(batch).await {
-            Ok((batch, repeated)) if !batch.is_empty() => match self.store(&batch).await {
-                Ok(rows) => self.acknowledge(batch, rows, repeated),
-                Err(error) => {
-                    let error = Arc::new(error);
-                    self.refuse(batch.into_iter().chain(repeated), &error);
+        let (batch, repeated) = match self.new_among(batch).await {
+            Ok(new) => new,
+            Err((batch, error)) => return self.refuse(batch.into_iter(), &Arc::new(error)),
+        };
+        let mut shelves: BTreeMap<Shelf, Vec<Store>> = BTreeMap::new();
+        for store in batch {
+            shelves.entry(store.shelf.clone()).or_default().push(store);
+        }
+        let (mut firsts, mut failed) = (HashMap::new(), Vec::new());
+        for (shelf, batch) in shelves {
+            match self.store(&shelf, &batch).await {
+                Ok(rows) => {
+                    if !repeated.is_empty() {
+                        firsts.extend(rows.iter().map(|row| (row.key(), row.clone())));
+                    }
+                    self.acknowledge(batch, rows);
                 }
-            },
-            Ok(_) => {}
-            Err((batch, error)) => self.refuse(batch.into_iter(), &Arc::new(error)),
+                Err(error) => failed.push((shelf, batch, Arc::new(error))),
+            }
+        }
+        for store in repeated {
+            let first = firsts.get(&store.key()).cloned();
+            let refused = failed.iter().find(|(_, batch, _)| batch.iter().any(|s| s.key() == store.key()));
+            let answer = first.ok_or_else(|| refused.map_or(ArchiveError::NotFound, |(.., e)| same_again(e)));
+            let _ = store.reply.send(answer);
+        }
+        // Last, so that a shelf that could be written to does not hide one that could not.
+        for (shelf, batch, error) in failed {
+            self.failing = Some(shelf);
+            self.refuse(batch.into_iter(), &error);
         }
     }
 
@@ -264,11 +301,11 @@ impl Writer {
     }
 
     /// Makes records durable and findable. An error means that nobody may be told that they are stored.
-    async fn store(&mut self, batch: &[Store]) -> Result<Vec<Row>, ArchiveError> {
-        let rows = match self.write(batch).await {
+    async fn store(&mut self, shelf: &Shelf, batch: &[Store]) -> Result<Vec<Row>, ArchiveError> {
+        let rows = match self.write(shelf, batch).await {
             Err(ArchiveError::Io { path, source, .. }) if !source_is_full(&source) => {
                 tracing::error!(path = %path.display(), error = %source, "segment given up, the batch goes into a new one");
-                self.write(batch).await?
+                self.write(shelf, batch).await?
             }
             written => written?,
         };
@@ -281,11 +318,11 @@ impl Writer {
         Ok(rows)
     }
 
-    /// Writes a batch into the open segment and flushes it.
-    async fn write(&mut self, batch: &[Store]) -> Result<Vec<Row>, ArchiveError> {
+    /// Writes a batch into the open segment of its shelf and flushes it.
+    async fn write(&mut self, shelf: &Shelf, batch: &[Store]) -> Result<Vec<Row>, ArchiveError> {
         let length: u64 = batch.iter().map(|s| record::length(s.payload.len())).sum();
-        self.make_ready(length, batch.len()).await?;
-        let mut open = self.open.take().expect("make_ready opens a segment or fails");
+        self.make_ready(shelf, length, batch.len()).await?;
+        let mut open = self.open.remove(shelf).expect("make_ready opens a segment or fails");
         let (mut rows, mut kept) = (Vec::with_capacity(batch.len()), Vec::with_capacity(batch.len()));
         let mut buffer = std::mem::take(&mut self.buffer);
         buffer.clear();
@@ -313,7 +350,7 @@ impl Writer {
         self.buffer.shrink_to(self.config.commit_bytes.saturating_mul(2));
         match written {
             Ok(()) => {
-                self.open = Some(open);
+                self.open.insert(shelf.clone(), open);
                 Ok(rows)
             }
             Err(error) => {
@@ -330,31 +367,45 @@ impl Writer {
         }
     }
 
-    /// Sees to it that a segment is open with room for a batch.
-    async fn make_ready(&mut self, length: u64, records: usize) -> Result<(), ArchiveError> {
+    /// Sees to it that a segment of a shelf is open with room for a batch.
+    async fn make_ready(&mut self, shelf: &Shelf, length: u64, records: usize) -> Result<(), ArchiveError> {
         let now = Wall::read();
-        if self.open.as_ref().is_some_and(|open| hour(open.created) != hour(now) || !open.has_room(length, records)) {
-            self.seal(now).await?;
+        let unfit = |open: &OpenSegment| hour(open.created) != hour(now) || !open.has_room(length, records);
+        if self.open.get(shelf).is_some_and(unfit) {
+            self.seal_shelf(shelf, now).await?;
         }
-        if self.open.is_some() {
+        if self.open.contains_key(shelf) {
             return Ok(());
         }
-        retention::make_room(self, now, length).await?;
+        let limit =
+            if shelf.is_rare() { (self.config.segment_bytes / RARE).max(SMALLEST) } else { self.config.segment_bytes };
+        retention::make_room(self, now, limit.max(length)).await?;
         let number = self.next_number;
         let path = self.folder.new_segment(number, now);
-        let limit = self.config.segment_bytes;
-        let open = OpenSegment::create(path.clone(), number, now, &self.config.node, limit, (length, records));
+        let node = self.config.node.as_str();
+        let open = OpenSegment::create(path.clone(), number, now, (node, shelf), limit, (length, records));
         let open = open.map_err(|e| full_or_io(e, "create", &path))?;
         self.next_number += 1;
         self.shared.reader.moved(number, Some(Held { path, sealed: None }));
-        self.open = Some(open);
+        self.open.insert(shelf.clone(), open);
         Ok(())
     }
 
-    /// Seals the open segment, enters it into the catalog and puts it on record. If the seal cannot be written, the
-    /// segment stays as a crash would leave it, and the next start seals it.
+    /// Seals what is open, enters it into the catalog and puts it on record.
     pub(crate) async fn seal(&mut self, now: Wall) -> Result<(), ArchiveError> {
-        let Some(open) = self.open.take() else { return Ok(()) };
+        let shelves: Vec<Shelf> = self.open.keys().cloned().collect();
+        let mut done = Ok(());
+        for shelf in shelves {
+            // One that fails keeps none of the others open.
+            done = done.and(self.seal_shelf(&shelf, now).await);
+        }
+        done
+    }
+
+    /// Seals the open segment of a shelf. If the seal cannot be written, the segment stays as a crash would leave it,
+    /// and the next start seals it.
+    async fn seal_shelf(&mut self, shelf: &Shelf, now: Wall) -> Result<(), ArchiveError> {
+        let Some(open) = self.open.remove(shelf) else { return Ok(()) };
         let (number, path) = (open.number, open.path.clone());
         if open.is_empty() {
             drop(open);
@@ -371,7 +422,7 @@ impl Writer {
         };
         self.head = (seal.position, seal.hash());
         let rows: Vec<Row> = headers.into_iter().map(|header| Row { header, detail: String::new() }).collect();
-        let sealed = Catalogued::new(self.folder.relative(&path), &seal, &rows);
+        let sealed = Catalogued::new(self.folder.relative(&path), &seal, &rows, shelf.clone());
         self.uncatalogued.push(sealed);
         self.catalogue(now).await
     }
@@ -440,6 +491,10 @@ impl Writer {
     }
 
     fn change_holds(&mut self, change: crate::holds::Change, now: Wall) -> Result<crate::Hold, ArchiveError> {
+        if let crate::holds::Change::Place(wanted) = &change {
+            let (limit, holds) = (self.config.retention.held, self.shared.holds());
+            crate::holds::allow(limit, wanted, &holds, self.sealed(), now)?;
+        }
         let (holds, changed) = crate::holds::change(&self.folder.holds(), self.shared.holds(), change, now)?;
         *self.shared.holds.write().expect("no holder panics") = holds;
         Ok(changed)
@@ -456,9 +511,7 @@ impl Writer {
         Ok(())
     }
 
-    fn acknowledge(&mut self, batch: Vec<Store>, rows: Vec<Row>, repeated: Vec<Store>) {
-        let firsts: HashMap<Key, Row> =
-            if repeated.is_empty() { HashMap::new() } else { rows.iter().map(|r| (r.key(), r.clone())).collect() };
+    fn acknowledge(&mut self, batch: Vec<Store>, rows: Vec<Row>) {
         {
             let mut stats = self.shared.stats();
             stats.state = State::Ok;
@@ -477,10 +530,6 @@ impl Writer {
         for (store, row) in batch.into_iter().zip(rows) {
             drop(store.permit);
             let _ = store.reply.send(Ok(row));
-        }
-        for store in repeated {
-            let first = firsts.get(&store.key()).cloned().ok_or(ArchiveError::NotFound);
-            let _ = store.reply.send(first);
         }
     }
 
@@ -510,10 +559,12 @@ impl Writer {
     /// What is due without anyone asking: sealing at the full hour, retention, coming back after a failure.
     async fn tick(&mut self) {
         let now = Wall::read();
-        if self.open.as_ref().is_some_and(|open| hour(open.created) != hour(now))
-            && let Err(error) = self.seal(now).await
-        {
-            tracing::warn!(%error, "sealing is not complete yet");
+        let over = self.open.iter().filter(|(_, open)| hour(open.created) != hour(now));
+        let over: Vec<Shelf> = over.map(|(shelf, _)| shelf.clone()).collect();
+        for shelf in over {
+            if let Err(error) = self.seal_shelf(&shelf, now).await {
+                tracing::warn!(%error, "sealing is not complete yet");
+            }
         }
         if !self.uncatalogued.is_empty()
             && let Err(error) = self.catalogue(now).await
@@ -529,7 +580,7 @@ impl Writer {
         let ill = self.shared.stats().state != State::Ok;
         if ill && self.retry_at.is_none_or(|at| Instant::now() >= at) {
             let well = match self.pay_debt().await {
-                Ok(()) => self.make_ready(0, 1).await,
+                Ok(()) => self.make_ready(&self.failing.clone().unwrap_or_default(), 0, 1).await,
                 Err(error) => Err(error),
             };
             match well {
@@ -537,6 +588,7 @@ impl Writer {
                     tracing::info!("the archive takes snapshots again");
                     self.shared.stats().state = State::Ok;
                     self.retry_at = None;
+                    self.failing = None;
                 }
                 Err(error) => self.fail(&error),
             }
@@ -544,22 +596,40 @@ impl Writer {
         self.refresh_stats();
     }
 
-    /// Bytes of all segments, with what is set aside for the open one.
-    pub(crate) fn bytes(&self) -> u64 {
-        let sealed: u64 = self.catalog.values().chain(&self.uncatalogued).map(|c| c.bytes).sum();
-        sealed + self.open.as_ref().map_or(0, OpenSegment::reserved)
+    /// Every sealed segment.
+    pub(crate) fn sealed(&self) -> impl Iterator<Item = &Catalogued> {
+        self.catalog.values().chain(&self.uncatalogued)
     }
 
-    /// Bytes of segments on the local disk, with what is set aside for the open one.
+    /// Bytes written to the open segment of a shelf, if one is open.
+    pub(crate) fn open_bytes(&self, shelf: &Shelf) -> Option<u64> {
+        self.open.get(shelf).map(OpenSegment::tail)
+    }
+
+    /// When the segments that are open were begun.
+    pub(crate) fn began(&self) -> impl Iterator<Item = i64> {
+        self.open.values().map(|open| open.created.0)
+    }
+
+    /// Bytes of all segments, with what is set aside for the open ones.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.sealed().map(|c| c.bytes).sum::<u64>() + self.reserved()
+    }
+
+    fn reserved(&self) -> u64 {
+        self.open.values().map(OpenSegment::reserved).sum()
+    }
+
+    /// Bytes of segments on the local disk, with what is set aside for the open ones.
     pub(crate) fn local_bytes(&self) -> u64 {
-        let here = self.catalog.values().chain(&self.uncatalogued).filter(|c| !is_far(std::path::Path::new(&c.file)));
-        here.map(|c| c.bytes).sum::<u64>() + self.open.as_ref().map_or(0, OpenSegment::reserved)
+        let here = self.sealed().filter(|c| !is_far(std::path::Path::new(&c.file)));
+        here.map(|c| c.bytes).sum::<u64>() + self.reserved()
     }
 
     fn refresh_stats(&mut self) {
         if let Some(far) = self.far.clone() {
             let here = self.local_bytes();
-            let sealed = || self.catalog.values().chain(&self.uncatalogued);
+            let sealed = || self.sealed();
             let waiting: Vec<u64> = sealed().filter(|c| !far.has(c.number)).map(|c| c.bytes).collect();
             let away = sealed().filter(|c| is_far(std::path::Path::new(&c.file))).count() as u64;
             let stored = sealed().filter(|c| far.has(c.number)).count() as u64;
@@ -569,11 +639,13 @@ impl Writer {
                 (stats.waiting, stats.waiting_bytes) = (waiting.len() as u64, waiting.iter().sum());
             });
         }
+        let oldest = self.sealed().map(|c| c.oldest).min();
+        let (bytes, segments) = (self.bytes(), (self.sealed().count() + self.open.len()) as u64);
+        let ahead = (Instant::now() >= self.next_forecast).then(|| {
+            self.next_forecast = Instant::now() + FORECAST;
+            retained::ahead(self, Wall::read()).and_then(|ahead| ahead.pressed_in_days)
+        });
         let space = self.folder.space();
-        let all = || self.catalog.values().chain(&self.uncatalogued);
-        let oldest = all().map(|c| c.oldest).min();
-        let (bytes, segments) = (self.bytes(), all().count() as u64 + u64::from(self.open.is_some()));
-        let days = all().map(|c| c.newest).max().zip(oldest).map(|(n, o)| n.millis_since(o) / 86_400_000);
         let mut stats = self.shared.stats();
         (stats.bytes, stats.segments) = (bytes, segments);
         if let Some(oldest) = oldest {
@@ -581,14 +653,9 @@ impl Writer {
         }
         if let Ok(space) = space {
             stats.free_bytes = space.free;
-            stats.full_in_days = match days.and_then(|d| u64::try_from(d).ok()) {
-                // What the object store takes does not fill this disk.
-                Some(days @ 1..) if self.far.is_none() => {
-                    let left = space.free.saturating_sub(self.config.reserve_bytes);
-                    u32::try_from(left / (bytes / days).max(1)).ok()
-                }
-                _ => None,
-            };
+        }
+        if let Some(days) = ahead {
+            stats.full_in_days = days;
         }
     }
 

@@ -43,7 +43,7 @@ fn leave(folder: &Path) {
 }
 
 async fn until(archive: &Archive, wanted: &State) {
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + Duration::from_secs(180);
     while archive.stats().state != *wanted {
         assert!(Instant::now() < deadline, "the state stays {:?}", archive.stats().state);
         tokio::time::sleep(Duration::from_millis(20)).await;

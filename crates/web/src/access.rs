@@ -163,6 +163,7 @@ const TABLE: &[(Method, &str, Access)] = &[
     (Method::GET, "/api/v1/handovers/{id}", ARCHIVE),
     (Method::POST, "/api/v1/handovers/{id}/take", DESK),
     (Method::GET, "/api/v1/self", DESK),
+    (Method::GET, "/api/v1/retention", ADMIN),
     (Method::GET, "/api/v1/demo", ALL),
     (Method::POST, "/api/v1/demo/fault", DESK),
 ];

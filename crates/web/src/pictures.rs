@@ -115,6 +115,7 @@ pub(crate) fn archive_problem(error: ArchiveError) -> Problem {
     match error {
         ArchiveError::NotFound => Problem::not_found(),
         ArchiveError::Invalid(what) => Problem::invalid(what),
+        ArchiveError::HoldLimit(what) => Problem::new(StatusCode::CONFLICT, "hold_limit", what),
         ArchiveError::Cursor(error) => Problem::invalid(format!("cursor: {error}")),
         ArchiveError::Busy | ArchiveError::Slow(_) => Problem::busy("the archive is busy; try again"),
         ArchiveError::Damaged { .. } => {

@@ -11,7 +11,7 @@ const COUNTY: &str = include_str!("../../../config/demo/cameras.csv");
 /// Imports the first so many cameras of the sample county; those that are there already stay as they are.
 pub(super) async fn load(node: &mut Node, cameras: u32) -> Result<(), Failure> {
     let rows: String = COUNTY.split_inclusive('\n').take(cameras as usize + 1).collect();
-    let plan = import::plan(rows.as_bytes(), node.registry(), Wall::read()).map_err(Failure::work)?;
+    let plan = import::plan(rows.as_bytes(), &node.registry(), Wall::read()).map_err(Failure::work)?;
     let counts = plan.counts();
     if counts.rejected > 0 {
         return Err(Failure::work(format!("{} rows of the sample county cannot be imported", counts.rejected)));

@@ -32,6 +32,7 @@ fn store(camera: u32) -> (Store, oneshot::Receiver<Result<Row, ArchiveError>>) {
     let store = Store {
         camera: CameraId(camera),
         slot: Wall(1_000),
+        shelf: Shelf::default(),
         about: About::Snapshot(taken),
         sha256: record::sha256(&payload),
         payload,
@@ -107,7 +108,7 @@ async fn a_record_that_the_index_could_not_take_is_neither_acknowledged_nor_writ
         batch.push(store);
         answers.push(answer);
     }
-    let rows = writer.write(&batch).await.unwrap();
+    let rows = writer.write(&Shelf::default(), &batch).await.unwrap();
     writer.debt = rows.clone();
     // The debt is paid first: the same records, offered again, are answered with what is already on the medium.
     writer.commit(batch).await;

@@ -77,7 +77,7 @@ impl Weed {
         }
         command.stdout(Stdio::null()).stderr(log);
         self.child = Some(command.spawn().unwrap());
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_secs(180);
         while TcpStream::connect(SocketAddr::from(([127, 0, 0, 1], s3))).is_err() {
             let log = || fs::read_to_string(self.folder.join("log")).unwrap();
             assert!(Instant::now() < deadline, "SeaweedFS does not answer: {}", log());
@@ -87,7 +87,7 @@ impl Weed {
 
     /// As an administrator of the store does once.
     fn make_bucket(&self) {
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_secs(180);
         loop {
             let mut answer = String::new();
             if let Ok(mut filer) = TcpStream::connect(("127.0.0.1", self.ports[4])) {

@@ -27,8 +27,6 @@ use utoipa::{IntoParams, ToSchema};
 
 /// Snapshots that may be named one by one.
 const NAMED_MOST: usize = 500;
-/// An incident's pictures begin so long before it and end so long after it.
-const AROUND_INCIDENT: std::time::Duration = std::time::Duration::from_secs(600);
 
 /// An export as the pages see it.
 #[derive(Serialize, ToSchema)]
@@ -209,11 +207,10 @@ async fn asked(app: &App, caller: &Caller, body: &NewExport) -> Result<Asked> {
     }
     if let Some(id) = body.incident {
         let incident = super::incidents::find(app, caller, id).await?;
-        let (from, until) = (incident.opened, incident.resolved.unwrap_or_else(Wall::read));
-        let around = i64::try_from(AROUND_INCIDENT.as_millis()).expect("ten minutes");
+        let (from, until) = super::incidents::pictured(&incident);
         asked.cameras = Some(incident.members.iter().map(|m| m.camera.0).collect());
-        asked.from = Some(Wall(from.0.saturating_sub(around)));
-        asked.until = Some(Wall(until.0.saturating_add(around)));
+        asked.from = Some(from);
+        asked.until = Some(until.unwrap_or_else(Wall::read));
         asked.words = format!("事件 {id} · 摄像机 {} 台 · incident {id}, {0} cameras", incident.members.len());
         return Ok(asked);
     }

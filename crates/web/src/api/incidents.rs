@@ -13,7 +13,7 @@ use axum::{Json, extract::State, http::StatusCode};
 use fleet::{CameraId, Registry, Wall};
 use health::{Event, Incident};
 use serde::Deserialize;
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 use store::IncidentQuery;
 use utoipa::{IntoParams, ToSchema};
 
@@ -148,6 +148,16 @@ pub(crate) async fn acknowledge(
     let by = caller.user.name.clone();
     app.command(Command::Event(Event::Acknowledge { incident: incident.id, by, reason, until })).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// An incident's pictures begin so long before it and end so long after it.
+const AROUND: Duration = Duration::from_secs(600);
+
+/// When an incident's pictures were taken: from, and until where it is over.
+pub(crate) fn pictured(incident: &Incident) -> (Wall, Option<Wall>) {
+    let around = i64::try_from(AROUND.as_millis()).expect("ten minutes");
+    let until = incident.resolved.map(|at| Wall(at.0.saturating_add(around)));
+    (Wall(incident.opened.0.saturating_sub(around)), until)
 }
 
 /// An incident as far as it is in the caller's scope.

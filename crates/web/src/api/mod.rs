@@ -21,6 +21,7 @@ pub(crate) mod overview;
 pub(crate) mod picture;
 pub(crate) mod register;
 pub(crate) mod reports;
+pub(crate) mod retention;
 pub(crate) mod second_factor;
 pub(crate) mod session;
 pub(crate) mod sessions;
@@ -137,6 +138,7 @@ pub(crate) fn router() -> OpenApiRouter<App> {
         .routes(routes!(register::undo))
         .routes(routes!(register::file))
         .routes(routes!(node::own))
+        .routes(routes!(retention::retention))
         .routes(routes!(reports::report))
         .routes(routes!(reports::file))
         .routes(routes!(reports::intervals))

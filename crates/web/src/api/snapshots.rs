@@ -19,7 +19,8 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
-use fleet::{CameraId, Codec, SiteId, Status, TownId, Wall};
+use fleet::{CameraId, Codec, SiteId, Status, TownId, UplinkId, Wall};
+use health::Incident;
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 use std::time::Instant;
@@ -114,6 +115,10 @@ pub(crate) struct Filter {
     camera: Option<u32>,
     site: Option<u32>,
     town: Option<u32>,
+    /// Behind this uplink.
+    uplink: Option<u32>,
+    /// Of an incident's cameras, from ten minutes before it until ten minutes after it.
+    incident: Option<u64>,
     /// Slots at or after.
     from: Option<i64>,
     /// Slots before.
@@ -142,27 +147,19 @@ pub(crate) async fn search(
     headers: HeaderMap,
 ) -> Result<Json<Paged<SnapshotEntry>>> {
     let reason = entitle(&app, &caller, &headers)?;
-    let registry = app.services.registry.load_full();
-    let narrow = filter.camera.is_some() || filter.site.is_some() || filter.town.is_some();
-    let cameras = (narrow || !caller.scope.is_everything()).then(|| {
-        let mut cameras = caller.scope.cameras(&registry);
-        cameras.retain(|id| {
-            let camera = registry.camera(*id);
-            let town = camera.and_then(|c| registry.site(c.site)).map(|s| s.town);
-            filter.camera.is_none_or(|wanted| id.0 == wanted)
-                && filter.site.is_none_or(|wanted| camera.is_some_and(|c| c.site == SiteId(wanted)))
-                && filter.town.is_none_or(|wanted| town == Some(TownId(wanted)))
-        });
-        cameras.into_iter().collect::<Vec<CameraId>>()
-    });
-    if narrow && cameras.as_ref().is_some_and(Vec::is_empty) {
-        return Err(Problem::not_found());
-    }
+    let incident = match filter.incident {
+        Some(id) => Some(super::incidents::find(&app, &caller, id).await?),
+        None => None,
+    };
+    let cameras = wanted(&app, &caller, &filter, incident.as_ref())?;
+    let during = incident.as_ref().map(super::incidents::pictured);
+    let later = |a: Option<Wall>, b: Option<Wall>| a.into_iter().chain(b).max();
+    let sooner = |a: Option<Wall>, b: Option<Wall>| a.into_iter().chain(b).min();
     let first_page = filter.cursor.is_none();
     let query = SnapshotQuery {
         cameras,
-        from: filter.from.map(Wall),
-        until: filter.until.map(Wall),
+        from: later(filter.from.map(Wall), during.map(|(from, _)| from)),
+        until: sooner(filter.until.map(Wall), during.and_then(|(_, until)| until)),
         kind: word(filter.kind.as_deref(), "kind")?.unwrap_or_default(),
         class: word(filter.class.as_deref(), "class")?,
         status: word::<Status>(filter.status.as_deref(), "status")?,
@@ -182,6 +179,33 @@ pub(crate) async fn search(
         items: page.entries.iter().map(Into::into).collect(),
         next: page.next.map(|cursor| cursor.to_string()),
     }))
+}
+
+/// The cameras that the places of a filter, an incident and the caller's scope have in common; `None` for all.
+fn wanted(app: &App, caller: &Caller, filter: &Filter, incident: Option<&Incident>) -> Result<Option<Vec<CameraId>>> {
+    let registry = app.services.registry.load_full();
+    let places = [filter.camera, filter.site, filter.town, filter.uplink];
+    let narrow = places.iter().any(Option::is_some);
+    if !narrow && incident.is_none() && caller.scope.is_everything() {
+        return Ok(None);
+    }
+    // Of an incident only what is in scope was handed out; some of its cameras may have left the register.
+    let mut cameras = match incident {
+        Some(incident) => incident.members.iter().map(|m| m.camera).collect(),
+        None => caller.scope.cameras(&registry),
+    };
+    cameras.retain(|id| {
+        let camera = registry.camera(*id);
+        let town = camera.and_then(|c| registry.site(c.site)).map(|s| s.town);
+        filter.camera.is_none_or(|wanted| id.0 == wanted)
+            && filter.site.is_none_or(|wanted| camera.is_some_and(|c| c.site == SiteId(wanted)))
+            && filter.town.is_none_or(|wanted| town == Some(TownId(wanted)))
+            && filter.uplink.is_none_or(|wanted| camera.is_some_and(|c| c.uplink == Some(UplinkId(wanted))))
+    });
+    if narrow && cameras.is_empty() {
+        return Err(Problem::not_found());
+    }
+    Ok(Some(cameras.into_iter().collect()))
 }
 
 pub(crate) fn word<T: serde::de::DeserializeOwned>(text: Option<&str>, field: &str) -> Result<Option<T>> {

@@ -134,6 +134,7 @@ async fn answers_are_what_the_document_says() {
         ("/api/v1/users", "/api/v1/users"),
         ("/api/v1/audit", "/api/v1/audit"),
         ("/api/v1/self", "/api/v1/self"),
+        ("/api/v1/retention", "/api/v1/retention"),
     ] {
         let schema = &document["paths"][documented]["get"]["responses"]["200"]["content"]["application/json"]["schema"];
         assert!(schema.is_object(), "{documented} has no schema");

@@ -84,3 +84,45 @@ async fn the_log_is_anchored_in_the_signed_manifests() {
     let seen = auditor.json(path).await;
     assert_eq!(seen["anchors_wrong"].as_array().unwrap().len(), 1, "{seen}");
 }
+
+#[tokio::test]
+async fn retention_tells_the_rules_what_they_take_and_what_was_dropped() {
+    use archive::{Limit, Limits, PlaceRule, Retention};
+    let folder = tempfile::tempdir().unwrap();
+    let limit = |days| Limit { days: Some(days), bytes: Some(5 << 30) };
+    let rule = |name: &str| PlaceRule {
+        covers: vec![name.to_owned(), "不在册的村".to_owned()],
+        limits: Limits { routine: limit(180), ..Limits::default() },
+    };
+    let mut retention = Retention::days(40);
+    retention.classes.incident = limit(365);
+    retention.held = Limit { days: Some(90), bytes: None };
+    let plain = County::start().await;
+    let site = plain.services.registry.load().sites().next().unwrap().name.clone();
+    retention.places.insert("水库".to_owned(), rule(&site));
+    let settings = archive::Config { retention, ..archive::Config::default() };
+    let archive = archive::Archive::open(folder.path(), settings).await.unwrap();
+    let county = County::with(|s| s.archive = archive).await;
+    let admin = county.signed_in(Role::Administrator).await;
+    // Fifty days old: its time is over at once.
+    store_one(&county, 1, Wall::read().0 - 50 * 86_400_000).await;
+    county.services.archive.seal().await.unwrap();
+    until("the purge", || async { !admin.json("/api/v1/retention").await["purges"].as_array().unwrap().is_empty() })
+        .await;
+    let told = admin.json("/api/v1/retention").await;
+    assert_eq!((&told["keep_days"], &told["purges"][0]["reason"]), (&json!(30), &json!("days")), "{told}");
+    assert_eq!(told["purges"][0]["classes"], json!(["routine", "status_change"]));
+    let kept = told["kept"].as_array().unwrap();
+    let of = |classes: Value, place: Value| {
+        kept.iter().find(|k| k["classes"] == classes && k["place"] == place).unwrap_or_else(|| panic!("{told}"))
+    };
+    assert_eq!(of(json!(["routine", "status_change"]), Value::Null)["days"], 40);
+    assert_eq!(of(json!(["incident"]), Value::Null)["most_bytes"], 5u64 << 30);
+    assert_eq!(of(json!(["routine"]), json!("水库"))["days"], 180);
+    assert_eq!(told["places"], json!([{ "name": "水库", "covers": [site, "不在册的村"], "unknown": ["不在册的村"] }]));
+    // A hold beyond what the settings allow is refused in words.
+    let now = Wall::read().0;
+    let body =
+        json!({ "kind": "legal", "site": 1, "from": now - 1000, "until": now, "reason": "案件核查", "document": "3" });
+    assert_eq!(code(admin.post("/api/v1/holds", &body).await).await, (409, "hold_limit".into()));
+}

@@ -113,6 +113,7 @@ const MAY: &[(&str, &[Role])] = &[
     ("GET /api/v1/handovers/{id}", &[Operator, Auditor, Administrator]),
     ("POST /api/v1/handovers/{id}/take", &[Operator, Administrator]),
     ("GET /api/v1/self", &[Operator, Administrator]),
+    ("GET /api/v1/retention", &[Administrator]),
     ("GET /api/v1/demo", ALL),
     ("POST /api/v1/demo/fault", &[Operator, Administrator]),
 ];

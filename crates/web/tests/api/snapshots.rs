@@ -191,3 +191,50 @@ async fn snapshots_outside_the_scope_do_not_exist() {
         assert_eq!(shen.get(&path).await.status(), StatusCode::NOT_FOUND, "{id}");
     }
 }
+
+#[tokio::test]
+async fn snapshots_are_found_by_uplink_and_by_incident_within_the_scope() {
+    let county = County::start().await;
+    let slot = recent();
+    // Long before the incident, shortly before it, and of a camera that has no part in it.
+    store_one(&county, 1, slot - 3_600_000).await;
+    let before = store_one(&county, 1, slot).await;
+    let other = store_one(&county, 3, slot).await;
+    let behind = store_one(&county, 4, slot).await;
+    county.publish_with(&[], vec![crate::incidents::outage(7, &[1, 2])]);
+    let auditor = county.signed_in(Role::Auditor).await;
+    let ids = |found: &Value| -> Vec<String> {
+        found["items"].as_array().unwrap().iter().map(|i| i["id"].as_str().unwrap().to_owned()).collect()
+    };
+    for (query, expected) in [
+        ("?incident=7", vec![&before]),
+        ("?incident=7&camera=1", vec![&before]),
+        ("?uplink=2", vec![&behind]),
+        ("?town=1&uplink=1&incident=7", vec![&before]),
+        ("?site=2", vec![&other]),
+    ] {
+        let found: Value = search(&auditor, query).await.json().await.unwrap();
+        let expected: Vec<String> = expected.iter().map(|s| s.id.to_string()).collect();
+        assert_eq!(ids(&found), expected, "{query}");
+    }
+    // The second page of an incident that lasts belongs to the same search.
+    store_one(&county, 2, slot).await;
+    let first: Value = search(&auditor, "?incident=7&limit=1").await.json().await.unwrap();
+    let next = first["next"].as_str().unwrap();
+    let second: Value = search(&auditor, &format!("?incident=7&limit=1&cursor={next}")).await.json().await.unwrap();
+    assert_eq!(ids(&second), [before.id.to_string()]);
+    for (query, expected) in [
+        ("?incident=99", (404, "not_found")),
+        ("?uplink=99", (404, "not_found")),
+        ("?incident=7&camera=3", (404, "not_found")),
+        ("?incident=x", (400, "invalid")),
+    ] {
+        assert_eq!(code(search(&auditor, query).await).await, (expected.0, expected.1.to_owned()), "{query}");
+    }
+    // What is not in scope does not exist.
+    county.user("xi", Role::Auditor, &[2], &[]).await;
+    let elsewhere = county.browser("xi").await;
+    for query in ["?incident=7", "?uplink=1"] {
+        assert_eq!(code(search(&elsewhere, query).await).await, (404, "not_found".into()), "{query}");
+    }
+}

@@ -38,6 +38,7 @@ const routes: RouteRecordRaw[] = [
   { path: '/register', name: 'register', component: () => import('@/pages/Register.vue'), meta: { title: 'nav.register', power: 'import' } },
   { path: '/import', name: 'import', component: () => import('@/pages/Import.vue'), meta: { title: 'nav.import', power: 'import' } },
   { path: '/self', name: 'self', component: () => import('@/pages/SelfHealth.vue'), meta: { title: 'nav.self', power: 'self' } },
+  { path: '/retention', name: 'retention', component: () => import('@/pages/Retention.vue'), meta: { title: 'nav.retention', power: 'retention' } },
   { path: '/demo', name: 'demo', component: () => import('@/pages/Demo.vue'), meta: { title: 'nav.demo', power: 'demo' } },
   { path: '/more', name: 'more', component: () => import('@/pages/More.vue'), meta: { title: 'nav.more' } },
   { path: '/:rest(.*)*', name: 'lost', component: () => import('@/pages/Lost.vue'), meta: { title: 'lost.title' } },

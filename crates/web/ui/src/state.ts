@@ -45,6 +45,7 @@ export type Power =
   | 'audit'
   | 'import'
   | 'self'
+  | 'retention'
   | 'demo'
 
 const POWERS: Record<Exclude<Power, 'demo'>, readonly RoleCode[]> = {
@@ -67,6 +68,7 @@ const POWERS: Record<Exclude<Power, 'demo'>, readonly RoleCode[]> = {
   audit: ['auditor', 'administrator'],
   import: ['administrator'],
   self: ['administrator', 'operator'],
+  retention: ['administrator'],
 }
 
 export function may(power: Power): boolean {

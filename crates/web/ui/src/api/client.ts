@@ -20,6 +20,7 @@ import type {
   FoundFinding,
   PictureVerdict,
   Report,
+  Retention,
   RoleCode,
   SecondFactor,
   SelfHealth,
@@ -116,6 +117,8 @@ export interface SnapshotFilter {
   camera?: number | null
   site?: number | null
   town?: number | null
+  uplink?: number | null
+  incident?: number | null
   from?: number | null
   until?: number | null
   kind?: 'all' | 'snapshot' | 'gap'
@@ -250,6 +253,7 @@ export const reportFile = (question: ReportQuestion, format: 'csv' | 'xlsx', lan
 export const reportIntervals = (question: ReportQuestion, language: string) =>
   `/api/v1/reports/intervals${asked(question, { language })}`
 
+export const retention = () => request<Retention>('GET', '/retention')
 export const selfHealth = () => request<SelfHealth>('GET', '/self')
 export const demo = () => request<DemoState>('GET', '/demo')
 export const demoFault = (target: DemoTarget, fault: string, on: boolean) =>

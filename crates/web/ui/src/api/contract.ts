@@ -53,6 +53,7 @@ type Contract = {
   export: Fits<Theirs['ExportView'], Ours.EvidenceExport>
   nearest: Fits<Theirs['SnapshotView'], Nearest>
   holds: Fits<Theirs['Holds'], { items: Hold[] }>
+  retention: Fits<Theirs['RetentionView'], Ours.Retention>
   auditVerification: Fits<Theirs['AuditVerification'], Ours.AuditVerification>
   sessions: Fits<Theirs['SignedIn'], Ours.SignedIn>
   secondFactor: Fits<Theirs['SecondFactor'], Ours.SecondFactor>

@@ -812,6 +812,23 @@ export interface components {
             towns: components["schemas"]["TownView"][];
             uplinks: components["schemas"]["UplinkView"][];
         };
+        ForecastView: {
+            /**
+             * Format: int32
+             * @description Days until pictures older than the legal minimum go sooner than their time; null: not within ten years.
+             */
+            pressed_in_days?: number | null;
+            /**
+             * Format: int32
+             * @description Days until new snapshots are refused; null: not within ten years.
+             */
+            refused_in_days?: number | null;
+            /**
+             * Format: int64
+             * @description Bytes in the end, if everything kept has an end.
+             */
+            settled_bytes?: number | null;
+        };
         Forget: {
             reason: string;
         };
@@ -918,6 +935,27 @@ export interface components {
             taken?: null | components["schemas"]["SignatureView"];
             /** Format: int64 */
             until: number;
+        };
+        /** @description What holds keep. */
+        HeldView: {
+            /** Format: int64 */
+            bytes: number;
+            /**
+             * Format: int32
+             * @description Longest time for a new hold.
+             */
+            days?: number | null;
+            /** Format: int64 */
+            holds: number;
+            /** Format: int64 */
+            most_bytes?: number | null;
+            /**
+             * Format: int64
+             * @description Of those, bytes whose time is over but for the hold.
+             */
+            overdue_bytes: number;
+            /** Format: int64 */
+            segments: number;
         };
         /** @enum {string} */
         HoldReasonWord: "power_cut" | "road_works" | "demolition" | "carrier_fibre" | "parts" | "weather" | "no_access";
@@ -1029,6 +1067,39 @@ export interface components {
              * @description Null while it lasts.
              */
             until?: number | null;
+        };
+        /** @description What is kept alike: some classes, of one place or of everywhere else. */
+        KeptView: {
+            /** Format: int64 */
+            bytes: number;
+            classes: components["schemas"]["ClassWord"][];
+            /**
+             * Format: int64
+             * @description Null in the archive's first hour.
+             */
+            daily_bytes?: number | null;
+            /**
+             * Format: int32
+             * @description Age in days at which it is dropped; null for as long as there is room.
+             */
+            days?: number | null;
+            /** Format: int64 */
+            most_bytes?: number | null;
+            /**
+             * Format: int64
+             * @description When its oldest segment is dropped for its age, unless it is held or room runs out before.
+             */
+            next_purge?: number | null;
+            /** Format: int64 */
+            oldest?: number | null;
+            /** @description More than it may be, because the legal minimum or a hold wants it kept. */
+            over: boolean;
+            /** @description Name of the rule for a place. */
+            place?: string | null;
+            /** Format: int64 */
+            records: number;
+            /** Format: int64 */
+            segments: number;
         };
         /** @description A climb of the ladder. */
         Ladder: {
@@ -1708,6 +1779,14 @@ export interface components {
             /** @description camera, uplink, site, olt, town or county. */
             kind: string;
         };
+        /** @description A rule for some places. */
+        PlaceRuleView: {
+            /** @description Towns and sites as the config names them. */
+            covers: string[];
+            name: string;
+            /** @description Of those, names that the register does not have. */
+            unknown: string[];
+        };
         PlaceView: {
             address?: string | null;
             code?: string | null;
@@ -1745,6 +1824,25 @@ export interface components {
             title: string;
             /** @description A URN made of the code. */
             type: string;
+        };
+        /** @description A segment that was dropped. */
+        PurgeView: {
+            /** Format: int64 */
+            at: number;
+            /** Format: int64 */
+            bytes?: number | null;
+            classes: components["schemas"]["ClassWord"][];
+            /** Format: int64 */
+            newest: number;
+            /** Format: int64 */
+            oldest: number;
+            place?: string | null;
+            /** @description days, class_bytes, most_bytes, high_water or no_room. */
+            reason: string;
+            /** Format: int64 */
+            records: number;
+            /** Format: int64 */
+            segment: number;
         };
         /** @description A camera's record as the cells of the import's table. Never a password. */
         Record: {
@@ -1800,6 +1898,33 @@ export interface components {
             trend_step: components["schemas"]["TrendStep"];
             /** Format: int64 */
             until: number;
+        };
+        RetentionView: {
+            /** Format: int64 */
+            bytes: number;
+            forecast?: null | components["schemas"]["ForecastView"];
+            /** Format: int64 */
+            free_bytes: number;
+            held: components["schemas"]["HeldView"];
+            /**
+             * Format: int32
+             * @description Share of the disk in use from which old pictures make room.
+             */
+            high_water_percent: number;
+            /**
+             * Format: int32
+             * @description The legal minimum in days: nothing younger is dropped.
+             */
+            keep_days: number;
+            kept: components["schemas"]["KeptView"][];
+            /**
+             * Format: int64
+             * @description Most bytes of the whole archive.
+             */
+            most_bytes?: number | null;
+            places: components["schemas"]["PlaceRuleView"][];
+            /** @description The newest 50, newest first. */
+            purges: components["schemas"]["PurgeView"][];
         };
         /** @enum {string} */
         RoleWord: "operator" | "technician" | "auditor" | "administrator" | "security";

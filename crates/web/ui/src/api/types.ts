@@ -569,6 +569,51 @@ export interface SelfHealth {
   } | null
 }
 
+/** What is kept alike: some classes, of one place or of everywhere else. */
+export interface Kept {
+  classes: string[]
+  place: string | null
+  days: number | null
+  most_bytes: number | null
+  bytes: number
+  segments: number
+  records: number
+  daily_bytes: number | null
+  oldest: Millis | null
+  next_purge: Millis | null
+  over: boolean
+}
+export interface Purge {
+  segment: number
+  at: Millis
+  records: number
+  bytes: number | null
+  oldest: Millis
+  newest: Millis
+  reason: string
+  classes: string[]
+  place: string | null
+}
+export interface Retention {
+  keep_days: number
+  most_bytes: number | null
+  high_water_percent: number
+  bytes: number
+  free_bytes: number
+  kept: Kept[]
+  held: {
+    days: number | null
+    most_bytes: number | null
+    holds: number
+    segments: number
+    bytes: number
+    overdue_bytes: number
+  }
+  places: { name: string; covers: string[]; unknown: string[] }[]
+  forecast: { pressed_in_days: number | null; refused_in_days: number | null; settled_bytes: number | null } | null
+  purges: Purge[]
+}
+
 export interface DemoTarget {
   kind: 'camera' | 'site' | 'uplink' | 'all'
   id?: number | null

@@ -22,6 +22,7 @@ export {
   Switch,
   SwitchButton,
   Tickets,
+  Timer,
   TrendCharts,
   Upload,
   User,

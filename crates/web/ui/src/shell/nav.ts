@@ -15,6 +15,7 @@ import {
   Odometer,
   Switch,
   Tickets,
+  Timer,
   TrendCharts,
   Upload,
   Key,
@@ -53,6 +54,7 @@ const PLACES: readonly Place[] = [
   { name: 'channels', title: 'nav.channels', icon: Message, power: 'channels', group: 'manage' },
   { name: 'tokens', title: 'nav.tokens', icon: Key, power: 'users', group: 'manage' },
   { name: 'audit', title: 'nav.audit', icon: Files, power: 'audit', group: 'manage' },
+  { name: 'retention', title: 'nav.retention', icon: Timer, power: 'retention', group: 'manage' },
   { name: 'self', title: 'nav.self', icon: DataLine, power: 'self', group: 'manage' },
   { name: 'demo', title: 'nav.demo', icon: Magic, power: 'demo', group: 'manage' },
 ]
