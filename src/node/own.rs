@@ -30,6 +30,7 @@ pub(super) enum Reach {
 pub(super) fn watch(
     archive: archive::Archive,
     pool: picture::Pool,
+    ingest: ingest::Ingest,
     database: watch::Receiver<Option<String>>,
     reach: Reach,
     clock_is_kept: bool,
@@ -52,7 +53,7 @@ pub(super) fn watch(
             let network = if reach == Reach::Network { link::fault() } else { None };
             let parts = [
                 (OwnPart::Network, network),
-                (OwnPart::Machine, strain.look()),
+                (OwnPart::Machine, strain.look(ingest.late())),
                 (OwnPart::Disk, disk),
                 (OwnPart::Database, database.borrow().clone()),
                 (OwnPart::Decoder, decoders),

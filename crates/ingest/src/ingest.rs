@@ -27,7 +27,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 pub struct Ingest {
     pub(crate) inner: Arc<Inner>,
     /// Ends with the last handle, and not with `inner`, which running sessions hold too.
-    _readers: Arc<Readers>,
+    readers: Arc<Readers>,
 }
 
 pub(crate) struct Inner {
@@ -143,7 +143,7 @@ impl Ingest {
                 readers: readers.handles(),
                 stop: CancellationToken::new(),
             }),
-            _readers: Arc::new(readers),
+            readers: Arc::new(readers),
         }
     }
 
@@ -218,6 +218,13 @@ impl Ingest {
     #[must_use]
     pub fn transcript(&self, camera: CameraId) -> Option<String> {
         self.inner.state().slots.get(&camera).and_then(|s| s.transcript.clone())
+    }
+
+    /// By how much the threads that read streams are late: more than a moment means that they get too little processor
+    /// time, and that what cameras sent may be read too late.
+    #[must_use]
+    pub fn late(&self) -> Duration {
+        self.readers.late()
     }
 
     /// Counts over all sessions since start.

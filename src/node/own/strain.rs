@@ -5,7 +5,8 @@
 //! way to us), so the runtime's own threads are asked: `/proc/self/task/*/schedstat` has the nanoseconds that a thread
 //! ran and those that it was ready but waited for a processor (Linux, Documentation/scheduler/sched-stats.rst).
 //! The common runtime is out of time when none of its threads has any; of the threads that read streams each one
-//! matters, for a session stays on its thread.
+//! matters, for a session stays on its thread. A wait is booked only when it is over, so these also say themselves how
+//! late they are.
 //! A runtime with little to do may leave one thread asleep while the other starves: then its timers are late.
 
 use std::{
@@ -22,6 +23,8 @@ const BUSY: f64 = 0.97;
 const RELAXED: f64 = 0.85;
 /// A look that comes later than this after the one before (they are a second apart) found the timers late.
 const LATE: Duration = Duration::from_secs(2);
+/// The same of a thread that reads streams, which looks twice a second.
+const READ_LATE: Duration = Duration::from_secs(1);
 /// How long it must be so before it is told, and otherwise before it is taken back.
 const HOLD: Duration = Duration::from_secs(5);
 
@@ -32,7 +35,7 @@ enum Duty {
     Streams,
 }
 
-/// Busy time of each runtime thread, by thread id.
+/// How long each of our threads was busy, by thread id.
 type Sample = HashMap<u64, (Duty, Duration)>;
 
 /// Watches over the samples.
@@ -46,11 +49,12 @@ pub(super) struct Strain {
 
 impl Strain {
     /// Takes a sample and says whether the runtime has no time left. `None` as well where the kernel does not tell.
-    pub(super) fn look(&mut self) -> Option<String> {
-        self.take(Instant::now(), sample())
+    /// `late`: by how much the threads that read streams are late.
+    pub(super) fn look(&mut self, late: Duration) -> Option<String> {
+        self.take(Instant::now(), sample(), late)
     }
 
-    fn take(&mut self, now: Instant, sample: Sample) -> Option<String> {
+    fn take(&mut self, now: Instant, sample: Sample, late: Duration) -> Option<String> {
         let (before, earlier) = self.last.replace((now, sample.clone()))?;
         let real = now.saturating_duration_since(before);
         let shares = |wanted: Duty| {
@@ -64,8 +68,8 @@ impl Strain {
         let common = shares(Duty::Common).into_iter().min_by(f64::total_cmp).unwrap_or(0.0);
         let streams = shares(Duty::Streams).into_iter().max_by(f64::total_cmp).unwrap_or(0.0);
         let most = common.max(streams);
-        let strained = most >= BUSY || real >= LATE;
-        let relaxed = most < RELAXED && real < LATE;
+        let strained = most >= BUSY || real >= LATE || late >= READ_LATE;
+        let relaxed = most < RELAXED && real < LATE && late < READ_LATE;
         if !(if self.told.is_none() { strained } else { relaxed }) {
             self.turning = None;
         } else if now.saturating_duration_since(*self.turning.get_or_insert(before)) >= HOLD {
@@ -114,7 +118,7 @@ mod tests {
                 let second = Duration::from_secs_f64(start as f64 + s as f64 * share);
                 let first = Duration::from_secs(start + s);
                 let sample = Sample::from([(1, (Duty::Common, first)), (2, (Duty::Common, second))]);
-                strain.take(from + Duration::from_secs(s), sample).is_some()
+                strain.take(from + Duration::from_secs(s), sample, Duration::ZERO).is_some()
             })
             .collect()
     }
@@ -136,16 +140,30 @@ mod tests {
         let told = (1..=8).map(|s| {
             let of = |duty, share: f64| (duty, Duration::from_secs_f64(s as f64 * share));
             let sample = [(1, of(Duty::Common, 0.1)), (2, of(Duty::Streams, 0.2)), (3, of(Duty::Streams, 1.0))];
-            strain.take(began + Duration::from_secs(s), Sample::from(sample)).is_some()
+            strain.take(began + Duration::from_secs(s), Sample::from(sample), Duration::ZERO).is_some()
         });
         let told: Vec<bool> = told.collect();
         assert_eq!(told.iter().position(|t| *t), Some(5), "{told:?}");
     }
 
     #[test]
+    fn late_readers_are_told_though_nothing_is_booked_yet() {
+        for (late, wanted) in [(1200, Some(5)), (400, None)] {
+            let (mut strain, began) = (Strain::default(), Instant::now());
+            let told = (1..=8).map(|s| {
+                let streams = Sample::from([(1, (Duty::Streams, Duration::ZERO))]);
+                strain.take(began + Duration::from_secs(s), streams, Duration::from_millis(late)).is_some()
+            });
+            let told: Vec<bool> = told.collect();
+            assert_eq!(told.iter().position(|t| *t), wanted, "{told:?}");
+        }
+    }
+
+    #[test]
     fn late_timers_are_told_whatever_the_threads_do() {
         let (mut strain, began) = (Strain::default(), Instant::now());
-        let mut told = (0..5).map(|i| strain.take(began + Duration::from_secs(3 * i), Sample::new()).is_some());
+        let mut told =
+            (0..5).map(|i| strain.take(began + Duration::from_secs(3 * i), Sample::new(), Duration::ZERO).is_some());
         assert_eq!(told.position(|t| t), Some(2));
     }
 
@@ -163,7 +181,7 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
         // A thread gives itself its name a moment after it was started.
         let deadline = Instant::now() + Duration::from_secs(10);
-        while sample().values().filter(|(duty, _)| *duty == Duty::Common).count() < 2 {
+        while sample().values().filter(|thread| thread.0 == Duty::Common).count() < 2 {
             assert!(Instant::now() < deadline, "{:?}", sample());
             std::thread::yield_now();
         }
