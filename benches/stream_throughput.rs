@@ -106,12 +106,13 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let number = |name: &str| value(name).map(|v| v.parse::<u32>().unwrap());
-    let seconds = number("--seconds").map_or(10, u64::from);
+    // Sessions tell their bytes every five seconds: of another time too few or too many would be counted.
+    let seconds = number("--seconds").map_or(10, u64::from).div_ceil(5) * 5;
     let rounds = number("--rounds").unwrap_or(3).max(1);
     let run = |cameras, kbps| Run { cameras, kbps, seconds, rounds };
     let runs = match (number("--cameras"), args.iter().any(|a| a == "--short")) {
         (Some(cameras), _) => vec![run(cameras, number("--kbps").unwrap_or(2000))],
-        (None, true) => vec![Run { seconds: seconds.min(3), rounds: 1, ..run(80, 2000) }],
+        (None, true) => vec![Run { seconds: seconds.min(5), rounds: 1, ..run(80, 2000) }],
         (None, false) => vec![run(80, 2000), run(800, 2000), run(80, 256), run(800, 256), run(4000, 256)],
     };
     println!(
