@@ -206,3 +206,94 @@ async fn orders_and_messages_on_their_way_outlive_a_kill() {
         incidents["items"].as_array().unwrap().iter().filter(|i| i["scope"] == json!({"kind": "camera", "id": 3}));
     assert_eq!(about.count(), 1, "{incidents:#}");
 }
+
+/// A camera's whole history, oldest first: from, until, status, cause.
+async fn intervals(session: &Session, camera: u32) -> Vec<(i64, i64, String, String)> {
+    let page = session.get(&format!("/cameras/{camera}/history?limit=1000")).await;
+    let word = |v: &Value| v.as_str().unwrap_or_default().to_owned();
+    let mut all: Vec<_> = page["items"].as_array().unwrap().iter().collect();
+    all.reverse();
+    all.into_iter()
+        .map(|i| {
+            let until = i["until"].as_i64().unwrap_or(i64::MAX);
+            (i["from"].as_i64().unwrap(), until, word(&i["status"]), word(&i["cause"]))
+        })
+        .collect()
+}
+
+/// Milliseconds between two instants that are on record as anything but unknown.
+fn claimed(history: &[(i64, i64, String, String)], from: i64, until: i64) -> i64 {
+    let known = history.iter().filter(|(_, _, status, _)| status != "unknown");
+    known.map(|(a, b, ..)| (b.min(&until) - a.max(&from)).max(0)).sum()
+}
+
+fn wall() -> i64 {
+    i64::try_from(std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis()).unwrap()
+}
+
+fn signal(demo: &Demo, name: &str) {
+    assert!(Command::new("kill").args([name, &demo.pid().to_string()]).status().unwrap().success());
+}
+
+/// A stopped process, a database that takes nothing and then `kill -9`: what nobody saw, or nobody could write down, is
+/// `unknown` in history and figures, and no camera is blamed for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_saw_is_on_record_as_unknown() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    std::fs::create_dir(&data).unwrap();
+    let mut demo = Demo::start(&data, CAMERAS, &[]);
+    let session = Session::administrator(&demo).await;
+    let well = |s: &Value| s["counts"]["online"] == CAMERAS && s["own_faults"] == json!([]);
+    session.until("all online", "/states", Duration::from_secs(120), well).await;
+
+    let stopped = wall();
+    signal(&demo, "-STOP");
+    tokio::time::sleep(Duration::from_secs(50)).await;
+    let continued = wall();
+    signal(&demo, "-CONT");
+    // Over connections of its own: those of before have been given up meanwhile.
+    demo.first_password = None;
+    let session = Session::administrator(&demo).await;
+    let noticed = |page: &Value| page["items"].as_array().unwrap().iter().any(|i| i["cause"] == "own_machine");
+    session.until("an incident of our own", "/incidents?limit=100", Duration::from_secs(60), noticed).await;
+    session.until("all online again", "/states", Duration::from_secs(120), well).await;
+
+    // Another program holds the database: everything goes on, and what happens waits.
+    let locker = sqlx::sqlite::SqliteConnectOptions::new().filename(data.join("store").join("sharpeyes.db"));
+    let mut lock = sqlx::ConnectOptions::connect(&locker).await.unwrap();
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut lock).await.unwrap();
+    let locked = wall();
+    let away = |s: &Value| s["own_faults"].to_string().contains("database") && s["counts"]["online"] == CAMERAS;
+    session.until("the database's fault", "/states", Duration::from_secs(120), away).await;
+    demo.kill();
+    let killed = wall();
+    drop(demo);
+    sqlx::query("ROLLBACK").execute(&mut lock).await.unwrap();
+    sqlx::Connection::close(lock).await.unwrap();
+
+    let demo = Demo::start(&data, CAMERAS, &[]);
+    let session = Session::administrator(&demo).await;
+    let started = wall();
+    session.until("all online in the end", "/states", Duration::from_secs(120), well).await;
+    for camera in 1..=CAMERAS {
+        let history = intervals(&session, camera).await;
+        assert!(history.windows(2).all(|w| w[0].1 == w[1].0 && w[0].0 < w[0].1), "{history:#?}");
+        assert!(history.iter().all(|i| i.2 != "offline"), "camera {camera} is blamed: {history:#?}");
+        // A turn of the loop may have been under way when it was stopped.
+        assert_eq!(claimed(&history, stopped + 1_000, continued), 0, "camera {camera}: {history:#?}");
+        assert!(history.iter().any(|i| i.3 == "own_machine"), "camera {camera}: {history:#?}");
+        assert_eq!(claimed(&history, locked, killed), 0, "camera {camera}: {history:#?}");
+        assert!(claimed(&history, continued, locked) > 0, "camera {camera}: {history:#?}");
+    }
+    // The figures: everything that was seen was online, and what was not seen is told beside it.
+    let path = format!("/reports?period=range&from={stopped}&until={}&group=camera", wall());
+    let counted = |report: &Value| report["as_of"].as_i64().is_some_and(|as_of| as_of > started);
+    let report = session.until("figures", &path, Duration::from_secs(180), counted).await;
+    let total = &report["total"];
+    assert_eq!(total["online_by_duration"], json!(1.0), "{total:#}");
+    assert_eq!(total["outages"], json!(0), "{total:#}");
+    let unknown = total["unknown"].as_f64().unwrap()
+        * (report["as_of"].as_i64().unwrap() - report["from"].as_i64().unwrap()) as f64;
+    assert!(unknown >= (continued - stopped - 1_000) as f64 * 0.9, "{total:#}");
+}

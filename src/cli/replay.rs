@@ -97,6 +97,11 @@ fn play(path: &Path, tell: bool) -> Result<Outcome, Failure> {
                 }
                 Effect::Open { .. } | Effect::Close { .. } | Effect::Assess { .. } => {}
                 Effect::Snapshot { .. } | Effect::Gap { .. } | Effect::Format(_) => {}
+                Effect::Unobserved(gap) if tell => {
+                    let from = jiff::Timestamp::from_millisecond(gap.from.0).unwrap_or_default();
+                    output::line(format_args!("{at} nobody looked since {from}: {}", gap.detail));
+                }
+                Effect::Unobserved(_) => {}
             }
         }
         played.map_err(|e| Failure::work(format!("{}: {e}", path.display())))?;

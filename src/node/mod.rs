@@ -4,8 +4,10 @@
 //! store through the [`recorder`], what cameras usually show ([`judge`]) through the [`shelf`]; pictures and snapshots
 //! are taken by short tasks ([`takes`]), our own machine is watched by [`own`]. Everybody else reads the published board.
 
+mod backlog;
 mod certificates;
 mod field_log;
+mod gaps;
 mod judge;
 mod keeper;
 mod ledger;

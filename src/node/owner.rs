@@ -156,6 +156,10 @@ impl Desk {
             }
             Effect::Gap { camera, slot, failure } => owner.takes.gap(camera, slot, failure),
             Effect::Format(change) => owner.recorder.record(Fact::Format(change)),
+            Effect::Unobserved(gap) => {
+                tracing::warn!(from = gap.from.0, until = gap.until.0, why = %gap.detail, "no camera was looked at");
+                owner.recorder.record(Fact::Unobserved(gap));
+            }
             Effect::Status(change) => {
                 let camera = change.camera;
                 tracing::info!(
@@ -238,6 +242,7 @@ impl Desk {
         let now = Now::read();
         let shared = &self.owner.shared;
         shared.heartbeat.beat(now.mono);
+        self.owner.recorder.alive(now.wall);
         if !self.dirty || self.published.is_some_and(|at| now.mono.since(at) < PUBLISH_EVERY) {
             return;
         }

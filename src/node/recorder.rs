@@ -1,16 +1,17 @@
 //! Facts on their way to the store: in order, in batches, kept in memory while the database is away.
 //!
 //! The owner of the fleet must never wait for a disk, so it hands facts over and goes on. A batch that fails is
-//! tried again with a pause; meanwhile facts queue up to a limit. Incidents replace their older version in the
-//! store, and repeating a batch changes nothing there, so a retry after an unclear failure is safe.
+//! tried again with a pause; meanwhile facts queue up to a limit (see [`Backlog`]). Incidents replace their older version
+//! in the store, and repeating a batch changes nothing there, so a retry after an unclear failure is safe.
 
+use super::backlog::Backlog;
 use fleet::Wall;
 use parking_lot::Mutex;
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 use store::{Fact, Store};
 use tokio::sync::{Notify, watch};
 
-/// Facts kept while the database is away: days of an ordinary county.
+/// Facts kept in full while the database is away: days of an ordinary county.
 const MOST_WAITING: usize = 200_000;
 const BATCH: usize = 512;
 const RETRY: Duration = Duration::from_secs(1);
@@ -28,16 +29,18 @@ struct Inner {
     idle: watch::Sender<bool>,
 }
 
-#[derive(Default)]
 struct Waiting {
-    facts: VecDeque<Fact>,
+    backlog: Backlog,
+    /// Not everything could be kept in full; told once.
+    overfull: bool,
     closing: bool,
 }
 
 impl Recorder {
     pub(super) fn start(store: Arc<dyn Store>) -> Recorder {
+        let waiting = Waiting { backlog: Backlog::new(MOST_WAITING), overfull: false, closing: false };
         let inner = Arc::new(Inner {
-            waiting: Mutex::default(),
+            waiting: Mutex::new(waiting),
             wake: Notify::new(),
             fault: watch::channel(None).0,
             idle: watch::channel(false).0,
@@ -49,14 +52,20 @@ impl Recorder {
     /// Queues a fact. Never waits.
     pub(super) fn record(&self, fact: Fact) {
         let mut waiting = self.0.waiting.lock();
-        if waiting.facts.len() >= MOST_WAITING {
-            // Keep what happened first: the newest state is told again when the core resumes.
-            tracing::error!("the database has been away too long: a fact is lost");
-            return;
+        let kept = waiting.backlog.push(fact);
+        if kept == waiting.overfull {
+            waiting.overfull = !kept;
+            if !kept {
+                tracing::error!("the database has been away too long: what happens now will be on record as unknown");
+            }
         }
-        waiting.facts.push_back(fact);
         drop(waiting);
         self.0.wake.notify_one();
+    }
+
+    /// Everything that was judged until now has been handed over.
+    pub(super) fn alive(&self, now: Wall) {
+        self.0.waiting.lock().backlog.alive(now);
     }
 
     /// The database's fault, while it has one.
@@ -74,31 +83,34 @@ impl Recorder {
 
 async fn write(inner: Arc<Inner>, store: Arc<dyn Store>) {
     let mut alive = tokio::time::interval(ALIVE_EVERY);
+    let mut due = false;
     loop {
-        let mut batch: Vec<Fact> = Vec::new();
-        let closing = {
-            let waiting = inner.waiting.lock();
-            batch.extend(waiting.facts.iter().take(BATCH).cloned());
-            waiting.closing
+        let (batch, closing) = {
+            let mut waiting = inner.waiting.lock();
+            let closing = waiting.closing;
+            (waiting.backlog.batch(BATCH, due || closing), closing)
         };
-        if batch.is_empty() && !closing {
+        if batch.facts.is_empty() && !closing {
             tokio::select! {
-                () = inner.wake.notified() => continue,
-                _ = alive.tick() => batch.push(Fact::Alive(Wall::read())),
+                () = inner.wake.notified() => {}
+                _ = alive.tick() => due = true,
             }
+            continue;
         }
-        let taken = batch.iter().filter(|f| !matches!(f, Fact::Alive(_))).count();
-        if closing && taken == 0 {
-            let _ = store.record(&[Fact::Alive(Wall::read())]).await;
-            break;
-        }
-        match store.record(&batch).await {
+        match store.record(&batch.facts).await {
             Ok(()) => {
-                inner.waiting.lock().facts.drain(..taken);
+                let mut waiting = inner.waiting.lock();
+                waiting.backlog.written(&batch);
+                let empty = waiting.backlog.len() == 0;
+                drop(waiting);
+                due &= !batch.facts.iter().any(|f| matches!(f, Fact::Alive(_)));
                 inner.fault.send_if_modified(|fault| fault.take().is_some());
+                if closing && empty {
+                    break;
+                }
             }
             Err(error) => {
-                tracing::error!(%error, waiting = taken, "cannot record facts; trying again");
+                tracing::error!(%error, waiting = batch.facts.len(), "cannot record facts; trying again");
                 inner.fault.send_replace(Some(error.to_string()));
                 if closing {
                     break;

@@ -1,6 +1,6 @@
 //! Taking the next keyframe of a camera, to judge it or to archive it.
 
-use crate::node::owner::Taken;
+use crate::node::{gaps::Gaps, owner::Taken};
 use fleet::{CameraId, Cause, Status, StreamChoice, Wall};
 use health::{Failure, SnapshotClass, SnapshotOutcome};
 use std::{sync::Arc, time::Duration};
@@ -19,6 +19,7 @@ pub(super) struct Takes {
     ingest: ingest::Ingest,
     pool: picture::Pool,
     archive: archive::Archive,
+    gaps: Gaps,
     decoding: Arc<Semaphore>,
 }
 
@@ -34,7 +35,8 @@ pub(super) struct Wanted {
 
 impl Takes {
     pub(super) fn new(ingest: ingest::Ingest, pool: picture::Pool, archive: archive::Archive) -> Takes {
-        Takes { ingest, pool, archive, decoding: Arc::new(Semaphore::new(DECODING_AT_ONCE)) }
+        let gaps = Gaps::start(archive.clone());
+        Takes { ingest, pool, archive, gaps, decoding: Arc::new(Semaphore::new(DECODING_AT_ONCE)) }
     }
 
     /// Decodes the first keyframe of the camera after a pause.
@@ -71,15 +73,9 @@ impl Takes {
         });
     }
 
-    /// Records that a snapshot could not be taken. The archive keeps its own account of failures.
+    /// Records that a snapshot could not be taken.
     pub(super) fn gap(&self, camera: CameraId, slot: Wall, failure: Failure) {
-        let archive = self.archive.clone();
-        tokio::spawn(async move {
-            let gap = archive::Gap { camera, slot, cause: failure.cause, detail: failure.detail };
-            if let Err(error) = archive.record_gap(gap).await {
-                tracing::warn!(%camera, %error, "cannot record a gap");
-            }
-        });
+        self.gaps.record(archive::Gap { camera, slot, cause: failure.cause, detail: failure.detail });
     }
 }
 

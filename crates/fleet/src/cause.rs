@@ -278,9 +278,9 @@ causes! {
     OwnClock, "own_clock", Clock, Unknown, "本机时钟异常", "our own clock is at fault",
         "检查本机校时",
         "Check this machine's time source";
-    OwnMachine, "own_machine", Flow, Unknown, "本机过载", "our own machine is overloaded",
-        "减少本机其他负载，或换用更快的机器",
-        "Take other load off this machine, or use a faster one";
+    OwnMachine, "own_machine", Flow, Unknown, "本机过载或停顿", "our own machine is overloaded, or stood still",
+        "减少本机其他负载，或换用更快的机器；不要让本机休眠",
+        "Take other load off this machine, or use a faster one; never let it sleep";
     ImplausibleChange, "implausible_change", Network, Unknown, "大面积同时变化，待核实", "implausible change of many cameras at once",
         "先查本机与核心交换机，再逐条处理",
         "Look at this machine and the core switch first";

@@ -123,6 +123,10 @@ pub(crate) struct Camera {
     /// Bucket of its clock's error in the fleet's histogram.
     pub(crate) clock_bucket: Option<i64>,
     pub(crate) last_picture: Option<Wall>,
+    /// When a picture of it was last judged, good or not.
+    pub(crate) judged: Mono,
+    /// It is `unknown` because that was too long ago.
+    pub(crate) blind: bool,
     /// The registered address has delivered its video.
     pub(crate) delivered: bool,
 
@@ -183,6 +187,8 @@ impl Camera {
             format: None,
             clock_bucket: None,
             last_picture: None,
+            judged: Mono(0),
+            blind: false,
             delivered: false,
             last_snapshot: None,
             photographed: false,

@@ -51,6 +51,8 @@ pub enum Effect {
     Format(FormatChange),
     /// A camera's status changed: record it and tell everyone.
     Status(StatusChange),
+    /// Nothing was looked at for a while: what is on record as going on is `unknown` for that time, and goes on after it.
+    Unobserved(Unobserved),
     /// An incident was opened, changed or resolved: record it (by its id, the newest wins) and tell everyone.
     Incident(Incident),
 }
@@ -78,6 +80,20 @@ pub struct FormatChange {
     pub at: Wall,
     /// Codec, profile, size.
     pub format: StreamFormat,
+}
+
+/// Time in which nothing of ours looked at any camera: a suspended machine, a stopped process, hours that a step of the
+/// wall clock left out. It changes no verdict, but nobody may claim to know what was in it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Unobserved {
+    /// From (inclusive).
+    pub from: Wall,
+    /// Until (exclusive).
+    pub until: Wall,
+    /// Which part of ours it was.
+    pub cause: Cause,
+    /// What that rests on.
+    pub detail: String,
 }
 
 /// The end of one status interval and the beginning of the next.

@@ -105,6 +105,7 @@ impl Fleet {
         self.run_due();
         self.take_in(event);
         self.open_who_may();
+        self.feel_pulse();
         self.book.tell(&mut self.effects);
         if self.book.has_news() && self.schedule.due(Key::Flush).is_none() {
             self.schedule.set(Key::Flush, self.now.mono + Duration::from_secs(1));
@@ -190,8 +191,9 @@ impl Fleet {
         let ran = mono.since(self.now.mono);
         let wall_ran = now.wall.millis_since(self.now.wall);
         self.slept = self.schedule.next().is_some_and(|due| mono.since(due) > Duration::from_secs(10));
-        self.now = Now { mono, wall: now.wall };
+        let before = std::mem::replace(&mut self.now, Now { mono, wall: now.wall });
         let stepped = wall_ran.saturating_sub(i64::try_from(ran.as_millis()).unwrap_or(i64::MAX));
+        self.note_unobserved(before, stepped);
         if stepped.abs() > 2_000 {
             self.wall_stepped();
             self.windows_follow();
@@ -203,7 +205,7 @@ impl Fleet {
     }
 
     /// What failed around a time in which we did not run says nothing: every suspicion begins anew.
-    fn wake(&mut self) {
+    pub(crate) fn wake(&mut self) {
         for ix in self.watched() {
             let camera = &mut self.cameras[ix.at()];
             if camera.status != Status::Offline && !camera.parked {
@@ -217,7 +219,7 @@ impl Fleet {
     fn run_due(&mut self) {
         while let Some((key, at)) = self.schedule.pop(self.now.mono) {
             match key {
-                Key::Ramp => {}
+                Key::Ramp | Key::Pulse => {}
                 Key::Camera(ix, timer) => self.due(ix, timer, at),
                 Key::Group(group) => self.decide(group),
                 Key::Incident(id) => self.look_after_return(IncidentId(id)),

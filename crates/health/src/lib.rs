@@ -33,12 +33,13 @@ mod rules;
 mod schedule;
 mod session;
 mod slots;
+mod unobserved;
 mod verdict;
 
 pub use board::{Board, CameraRow, Counts};
 pub use config::Config;
 pub use desk::{NewWindow, Window, WindowFault, WindowId};
-pub use effect::{Effect, FormatChange, SnapshotClass, StatusChange};
+pub use effect::{Effect, FormatChange, SnapshotClass, StatusChange, Unobserved};
 pub use event::{
     Carriage, Drift, Event, Failure, OwnPart, PictureVerdict, Profile, SnapshotOutcome, StreamEvent, StreamFigures,
     StreamFormat,

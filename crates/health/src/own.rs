@@ -1,7 +1,16 @@
 //! Faults of our own machine, and clocks that were set.
 //!
-//! While we are at fault no camera goes offline: what loses its video becomes `unknown`, one incident of our
-//! own says why, and when the fault is over everything is checked again.
+//! One incident of our own says what is wrong, and what rests on the part at fault is `unknown` until it works again:
+//!
+//! | part | what rests on it | while it is at fault |
+//! |---|---|---|
+//! | network, machine | that a session failed | who loses its video, or is tried in vain, is `unknown` |
+//! | decoder | that the picture is good, or is not | `unknown` once the last judged picture is too old |
+//! | clock | that a camera's clock is wrong | such faults are neither found nor cleared |
+//! | disk | the pictures | each due one is a gap of ours; the stream is judged as ever |
+//! | database | the record | kept here, and written later with its true times; what is lost is `unknown` there |
+//!
+//! When the fault is over everything `unknown` because of it is checked again.
 
 use crate::{
     Fleet, IncidentId, OwnPart, Scope, Severity,
@@ -30,6 +39,8 @@ pub(crate) struct Own {
     /// Cameras watched, the base of every share.
     pub(crate) in_use: u32,
     pub(crate) losses: Losses,
+    /// Cameras whose pictures nobody could judge for too long.
+    pub(crate) blind: u32,
     pub(crate) doubt: Option<Doubt>,
     /// How many cameras' clocks err by how much, in steps of twice the tolerance.
     clocks: BTreeMap<i64, u32>,
@@ -44,9 +55,10 @@ impl Own {
         self.faults.iter().map(|(part, detail)| (*part, detail.as_str()))
     }
 
-    /// Why no failure of a camera may be believed now.
+    /// Why no failure of a camera may be believed now. Sessions rest on our network and on a machine that keeps up, and
+    /// on nothing else of ours: while decoders, disk or database are at fault, a lost session is a lost session.
     pub(crate) fn distrust(&self) -> Option<(Cause, String)> {
-        [OwnPart::Network, OwnPart::Machine, OwnPart::Decoder]
+        [OwnPart::Network, OwnPart::Machine]
             .into_iter()
             .find_map(|part| self.faults.get(&part).map(|detail| (cause_of(part), detail.clone())))
     }
@@ -118,7 +130,7 @@ impl Fleet {
                 if let Some(id) = self.book.find(&Scope::Own, cause_of(part)) {
                     self.book.resolve(id, None, self.now);
                 }
-                if self.own.distrust().is_none() {
+                if part == OwnPart::Decoder || self.own.distrust().is_none() {
                     self.check_again();
                 }
             }
@@ -143,6 +155,19 @@ impl Fleet {
         let draft =
             Draft { scope: Scope::Own, opened, severity: Severity::Critical, cause, conclusion: conclude(&facts) };
         self.book.start(draft, self.now)
+    }
+
+    /// A camera that was `unknown` because nobody judged its pictures is not any more; with the last the fault is over.
+    pub(crate) fn regain_sight(&mut self, ix: CameraIx) {
+        if std::mem::take(&mut self.cameras[ix.at()].blind) {
+            self.own.blind -= 1;
+            if self.own.blind == 0
+                && !self.own.decoder_at_fault()
+                && let Some(id) = self.book.find(&Scope::Own, Cause::OwnDecoder)
+            {
+                self.book.resolve(id, None, self.now);
+            }
+        }
     }
 
     /// We did not hear well: what went offline just before it was noticed went offline because of it.

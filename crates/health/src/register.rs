@@ -153,6 +153,7 @@ impl Fleet {
         self.drop_slots(ix, Cause::OutOfUse, "taken out of the register");
         self.schedule.clear_camera(ix);
         self.own.forget_camera(ix, self.cameras[ix.at()].clock_bucket.take());
+        self.regain_sight(ix);
         let camera = &self.cameras[ix.at()];
         let (status, group, paused) = (camera.status, camera.group, camera.paused);
         *self.count(status) -= 1;

@@ -54,6 +54,8 @@ pub(crate) enum Key {
     Windows,
     /// An acknowledgement runs out.
     Acknowledgements,
+    /// Nothing is due, but that we run is to be seen.
+    Pulse,
 }
 
 /// The heap and, per key, the time that counts.
@@ -63,7 +65,7 @@ pub(crate) struct Schedule {
     cameras: Vec<[Mono; TIMERS]>,
     groups: Vec<Mono>,
     incidents: BTreeMap<u64, Mono>,
-    single: [Option<Mono>; 5],
+    single: [Option<Mono>; 6],
     live: usize,
 }
 
@@ -99,6 +101,7 @@ impl Schedule {
             Key::Ramp => self.single[0],
             Key::Doubt => self.single[1],
             Key::Flush => self.single[2],
+            Key::Pulse => self.single[5],
             Key::Windows => self.single[3],
             Key::Acknowledgements => self.single[4],
         }
@@ -161,6 +164,7 @@ impl Schedule {
             Key::Ramp => self.single[0] = at,
             Key::Doubt => self.single[1] = at,
             Key::Flush => self.single[2] = at,
+            Key::Pulse => self.single[5] = at,
             Key::Windows => self.single[3] = at,
             Key::Acknowledgements => self.single[4] = at,
         }

@@ -169,7 +169,7 @@ impl Fleet {
             }
             // A restart came between the verdict and its incident.
             (Status::Offline, None) if !camera.is_told() => self.incidents_follow(ix, Status::Offline),
-            (Status::Offline, _) => {}
+            (Status::Offline, None) => {}
             (_, Some((cause, detail))) => self.set_verdict(ix, Status::Unknown, Some(cause), detail),
             (_, None) if doubted => self.doubt_camera(ix),
             (_, None) if confirmed => {

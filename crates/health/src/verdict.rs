@@ -1,7 +1,7 @@
 //! What judged pictures say, and the one place where a camera's status changes.
 
 use crate::{
-    Effect, Failure, Fleet, PictureVerdict, StatusChange,
+    Effect, Failure, Fleet, PictureVerdict, Scope, StatusChange,
     camera::Link,
     index::CameraIx,
     schedule::{Key, Timer, next_in_phase, phase},
@@ -13,6 +13,8 @@ use std::{sync::Arc, time::Duration};
 const VERDICT_WITHIN: Duration = Duration::from_secs(30);
 /// How often pictures are judged while a fault of theirs is suspected, confirmed or being cleared.
 const ASSESS_CLOSELY: Duration = Duration::from_secs(10);
+/// A judged picture is believed for so many times the interval in which pictures are judged.
+const PICTURE_HOLDS: u32 = 3;
 /// Shifts the phases of pictures against those of snapshots.
 const ASSESS_SHIFT: u64 = 1 << 62;
 
@@ -24,25 +26,33 @@ impl Fleet {
             return;
         }
         let distrusted = self.own.decoder_at_fault();
+        let now = self.now.mono;
         match verdict.fault {
             None => {
                 camera.last_picture = Some(verdict.received);
+                camera.judged = now;
                 camera.delivered = true;
                 camera.faults.decoded(None);
                 self.seen(ix);
             }
-            Some(fault) if fault.cause.status() == Status::Unknown => self.could_not_judge(ix, fault),
+            Some(fault) if fault.cause.status() == Status::Unknown => {
+                self.video_came(ix);
+                self.could_not_judge(ix, fault);
+            }
             Some(fault) if distrusted => {
                 let detail = fault.detail;
+                self.video_came(ix);
                 self.could_not_judge(ix, Failure { cause: Cause::OwnDecoder, detail });
             }
             Some(fault) if fault.cause.layer() == Layer::Decode => {
+                camera.judged = now;
                 camera.faults.undecodable(fault);
                 if camera.faults.decode_failed() {
                     self.seen(ix);
                 }
             }
             Some(fault) => {
+                camera.judged = now;
                 camera.faults.decoded(Some(fault));
                 self.seen(ix);
             }
@@ -50,14 +60,19 @@ impl Fleet {
         self.schedule_assess(ix);
     }
 
-    /// A keyframe of the running session was judged: video arrives.
-    fn seen(&mut self, ix: CameraIx) {
+    /// A keyframe arrived: whatever failed before, the next failure is the first again.
+    fn video_came(&mut self, ix: CameraIx) {
         let camera = &mut self.cameras[ix.at()];
-        camera.link = Link::Running { judged: true };
         camera.failures = 0;
         camera.failure = None;
         camera.lost = None;
         self.own.losses.found(ix);
+    }
+
+    /// A keyframe of the running session was judged: video arrives.
+    fn seen(&mut self, ix: CameraIx) {
+        self.video_came(ix);
+        self.cameras[ix.at()].link = Link::Running { judged: true };
         self.settle(ix);
         let camera = &self.cameras[ix.at()];
         if camera.shared.is_some() || camera.own.is_some() && camera.status == Status::Online && !camera.flapping {
@@ -68,10 +83,36 @@ impl Fleet {
         self.first_snapshot(ix);
     }
 
-    /// We have video but no judge: nothing is known anew.
+    /// We have video but no judge: nothing is known anew, and after a while nothing is known any more.
     fn could_not_judge(&mut self, ix: CameraIx, fault: Failure) {
-        if matches!(self.cameras[ix.at()].status, Status::Offline | Status::Unknown) {
-            self.set_verdict(ix, Status::Unknown, Some(fault.cause), fault.detail);
+        let camera = &self.cameras[ix.at()];
+        let rests_on_pictures = camera.cause.is_none_or(|c| matches!(c.layer(), Layer::Decode | Layer::Picture));
+        match camera.status {
+            Status::Offline | Status::Unknown => {
+                self.set_verdict(ix, Status::Unknown, Some(fault.cause), fault.detail);
+            }
+            Status::Online | Status::Impaired if rests_on_pictures && self.picture_is_old(ix) => {
+                self.lose_sight(ix, fault);
+            }
+            _ => {}
+        }
+    }
+
+    /// The last judged picture says nothing of now.
+    fn picture_is_old(&self, ix: CameraIx) -> bool {
+        self.now.mono.since(self.cameras[ix.at()].judged) >= self.config.assess_every * PICTURE_HOLDS
+    }
+
+    /// Video arrives, and for too long nobody could say what it shows.
+    fn lose_sight(&mut self, ix: CameraIx, fault: Failure) {
+        let camera = &mut self.cameras[ix.at()];
+        // Figures alone do not make it online again.
+        camera.link = Link::Running { judged: false };
+        let first = !std::mem::replace(&mut camera.blind, true);
+        self.own.blind += u32::from(first);
+        self.set_verdict(ix, Status::Unknown, Some(fault.cause), fault.detail);
+        if self.book.find(&Scope::Own, Cause::OwnDecoder).is_none() {
+            self.start_own(Cause::OwnDecoder, 0, Duration::ZERO);
         }
     }
 
@@ -88,6 +129,11 @@ impl Fleet {
                 self.set_verdict(ix, Status::Impaired, Some(cause), detail);
             }
             None if camera.status == Status::Online => {}
+            // What was wrong with the stream is over; whether the picture is good nobody can tell.
+            None if self.own.decoder_at_fault() && self.picture_is_old(ix) => {
+                let detail = "pictures cannot be judged at present".to_owned();
+                self.lose_sight(ix, Failure { cause: Cause::OwnDecoder, detail });
+            }
             None => {
                 let detail = match &camera.figures {
                     Some(f) => format!("picture decoded, {}x{} at {:.1} fps", f.width, f.height, f.fps),
@@ -132,7 +178,9 @@ impl Fleet {
         if !self.cameras[ix.at()].is_running() {
             return;
         }
-        if !self.slept {
+        let known = matches!(self.cameras[ix.at()].status, Status::Online | Status::Impaired);
+        // No keyframe may have come: what is known stays known, unless it is known that nobody could judge one.
+        if !self.slept && (!known || self.own.decoder_at_fault()) {
             let detail = "no verdict on a picture within 30 s".to_owned();
             self.could_not_judge(ix, Failure { cause: Cause::OwnDecoder, detail });
         }
@@ -180,6 +228,9 @@ impl Fleet {
         }));
         *self.count(from) -= 1;
         *self.count(status) += 1;
+        if status != Status::Unknown {
+            self.regain_sight(ix);
+        }
         self.flap_check(ix);
         self.slots_follow(ix, from);
         if video_back {

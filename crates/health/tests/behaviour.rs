@@ -462,18 +462,82 @@ mod ourselves {
     }
 
     #[test]
-    fn a_failing_decoder_leaves_online_cameras_alone() {
+    fn without_a_decoder_a_picture_holds_for_three_minutes_and_a_lost_session_is_a_lost_session() {
         let mut w = running(County::of(&[3, 3]));
+        w.act(Act::Camera(4, Fault::Loss, true));
+        w.pass(60 * S);
         w.act(Act::OwnDecoder(true));
-        w.pass(300 * S);
-        assert_eq!(w.counts()[0], 6);
+        w.pass(100 * S);
+        assert_eq!(w.counts(), [5, 1, 0, 0, 0], "what was judged a moment ago is known");
         w.act(Act::Camera(0, Fault::PowerOff, true));
-        w.pass(60 * S);
-        assert_eq!(w.status(0), (Status::Unknown, Some(Cause::OwnDecoder)));
+        w.pass(200 * S);
+        assert_eq!(w.status(0), (Status::Offline, Some(Cause::NoAnswer)), "no decoder is needed to see that");
+        assert_eq!(w.status(4), (Status::Impaired, Some(Cause::PacketLoss)), "nor that packets are lost");
+        assert_eq!(w.counts(), [0, 1, 1, 4, 0]);
+        assert_eq!(w.status(1), (Status::Unknown, Some(Cause::OwnDecoder)));
+        let open: Vec<Scope> = w.incidents().into_iter().filter(health::Incident::is_open).map(|i| i.scope).collect();
+        assert_eq!(open.iter().filter(|s| **s == Scope::Own).count(), 1, "{open:?}");
+        assert_eq!(open.len(), 3, "our own, the dark one's and the lossy one's: {open:?}");
+        // It is back, and whether its picture is good nobody can tell.
+        w.act(Act::Camera(0, Fault::PowerOff, false));
+        w.act(Act::Camera(4, Fault::Loss, false));
+        w.pass(90 * S);
+        assert_eq!(w.counts(), [0, 0, 0, 6, 0]);
         w.act(Act::OwnDecoder(false));
-        w.pass(60 * S);
-        assert_eq!(w.status(0), (Status::Offline, Some(Cause::NoAnswer)));
+        w.pass(30 * S);
+        assert_eq!(w.counts()[0], 6);
+        assert!(w.incidents().iter().all(|i| !i.is_open()));
         w.assert_sound();
+    }
+
+    #[test]
+    fn an_offline_camera_is_unknown_while_our_network_is_at_fault_and_keeps_its_incident() {
+        let mut w = running(County::of(&[3, 3]));
+        w.act(Act::Camera(0, Fault::PowerOff, true));
+        w.pass(120 * S);
+        w.act(Act::OwnNetwork(true));
+        w.act(Act::Own(OwnPart::Network, true));
+        w.pass(90 * S);
+        assert_eq!(w.counts(), [0, 0, 0, 6, 0], "whether it came back nobody can tell");
+        w.act(Act::OwnNetwork(false));
+        w.act(Act::Own(OwnPart::Network, false));
+        w.pass(60 * S);
+        assert_eq!(w.counts(), [5, 0, 1, 0, 0]);
+        let mut scopes = w.scopes();
+        scopes.sort();
+        assert_eq!(scopes, [camera(0), Scope::Own]);
+        w.assert_sound();
+    }
+
+    #[test]
+    fn while_the_database_is_away_everything_is_known_and_what_is_lost_with_the_process_is_unknown_on_record() {
+        let mut w = running(County::of(&[3, 3]));
+        w.act(Act::OwnDatabase(true));
+        w.act(Act::Camera(0, Fault::PowerOff, true));
+        w.pass(300 * S);
+        assert_eq!(w.counts(), [5, 0, 1, 0, 0], "the record is not the verdict");
+        assert_eq!(w.books.statuses[0].last().unwrap().status, Status::Online, "nothing can be written");
+        w.act(Act::OwnDatabase(false));
+        w.pass(S);
+        let told = w.told(0, Status::Offline, 0).unwrap();
+        assert_eq!(w.books.statuses[0].last().unwrap().at, w.wall_of(told), "late, and with its true time");
+        w.act(Act::Camera(0, Fault::PowerOff, false));
+        w.pass(120 * S);
+        assert!(w.incidents().iter().all(|i| !i.is_open()));
+
+        w.act(Act::OwnDatabase(true));
+        let (from, dark) = (w.t, w.t + 60 * S);
+        w.pass(60 * S);
+        w.act(Act::Link(0, true));
+        w.pass(240 * S);
+        w.act(Act::Restart { crash: true });
+        let until = w.t;
+        assert!(from < dark && (0..6).all(|c| w.claimed(c, from, until) == 0), "{:#?}", w.books.statuses);
+        w.act(Act::OwnDatabase(false));
+        w.pass(60 * S);
+        assert_eq!(w.counts(), [3, 0, 3, 0, 0]);
+        assert_eq!(w.top_level().iter().filter(|i| i.scope == link(0)).count(), 1);
+        w.fleet.check_invariants();
     }
 
     #[test]
@@ -516,6 +580,49 @@ mod ourselves {
         assert!((0..6).all(|c| w.told(c, Status::Offline, 0).is_none()));
         assert!(w.log.slots[0].values().filter(|(_, _, gaps)| *gaps == 1).count() >= 3);
         w.assert_sound();
+    }
+
+    #[test]
+    fn time_in_which_nobody_looked_is_unknown_on_record_and_changes_no_verdict() {
+        let mut w = running(County::of(&[3, 3]));
+        w.act(Act::Camera(0, Fault::PowerOff, true));
+        w.pass(120 * S);
+        let from = w.t;
+        w.act(Act::Sleep(1200 * S));
+        w.pass(1200 * S);
+        assert_eq!(w.counts(), [5, 0, 1, 0, 0], "what was known goes on until something else is seen");
+        let own: Vec<_> = w.incidents().into_iter().filter(|i| i.scope == Scope::Own).collect();
+        assert_eq!(own.iter().map(|i| (i.cause, i.is_open())).collect::<Vec<_>>(), [(Cause::OwnMachine, false)]);
+        w.pass(120 * S);
+        for i in 0..6 {
+            assert_eq!(w.claimed(i, from, from + 1200 * S), 0, "camera {i}");
+            let tally = w.books.tally(i, w.wall_of(from - 20 * S), w.wall_of(w.t));
+            assert!(tally.of(health::ledger::Kind::Unknown) <= 1_230_000, "camera {i}: {tally:?}");
+            assert_eq!(tally.began, 0, "camera {i}: an outage that goes on is no second one");
+        }
+        // Shorter than what a check leaves open anyway.
+        let changes = w.books.statuses[1].len();
+        w.act(Act::Sleep(15 * S));
+        w.pass(120 * S);
+        assert_eq!(w.books.statuses[1].len(), changes);
+        w.assert_sound();
+    }
+
+    #[test]
+    fn hours_that_a_step_of_the_clock_left_out_are_unknown_on_record() {
+        for step in [3_600_000, 86_400_000] {
+            let mut w = running(County::of(&[3]));
+            w.pass(600 * S);
+            w.act(Act::WallStep(step));
+            w.pass(600 * S);
+            for i in 0..3 {
+                let tally = w.books.tally(i, w.wall_of(0), w.now().wall);
+                let unknown = tally.of(health::ledger::Kind::Unknown);
+                assert!((step..step + 30_000).contains(&unknown), "camera {i}: {tally:?}");
+                assert!(tally.judged() <= 1_260_000, "camera {i}: {tally:?}");
+            }
+            w.assert_sound();
+        }
     }
 }
 

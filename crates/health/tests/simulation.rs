@@ -169,6 +169,11 @@ fn thousands_of_counties() {
     );
     println!("ledger against truth: {} outages, off by at most {:.1} s", f.books, secs(f.books_worst));
     println!(
+        "times in which nobody looked {}: of them the ledger claims to know at most {:.1} s",
+        f.unseen,
+        secs(f.claimed_worst)
+    );
+    println!(
         "maintenance windows kept {}; nights of borrowed power {}, known as such {}",
         f.windows, f.nights, f.nights_known
     );

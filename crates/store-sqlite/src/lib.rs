@@ -310,6 +310,7 @@ async fn record(tx: &mut sqlx::SqliteConnection, facts: &[Fact]) -> std::result:
             Fact::Incident(incident) => incidents::put(tx, incident).await?,
             Fact::Format(change) => streams::note(tx, change).await?,
             Fact::Finding(finding) => findings::put(tx, finding).await?,
+            Fact::Unobserved(gap) => status::unobserved(tx, gap).await?,
             Fact::Alive(at) => resume::alive(tx, *at).await?,
         }
     }

@@ -73,17 +73,18 @@ async fn watched(tx: &mut SqliteConnection) -> Result<Vec<CameraId>, Fault> {
     cameras.into_iter().map(|c| number(c).map(CameraId)).collect()
 }
 
-/// Cameras that refused their password when they were last judged, however often we stopped since.
+/// Cameras that refused their password when they were last judged, however often we stopped or they were paused since.
 async fn refused(tx: &mut SqliteConnection) -> Result<Vec<(CameraId, Wall, String)>, Fault> {
-    let (unknown, cause) = (Status::Unknown.code(), Cause::PasswordRefused.code());
+    let (unknown, paused, cause) = (Status::Unknown.code(), Status::Paused.code(), Cause::PasswordRefused.code());
     let rows = sqlx::query!(
         r#"SELECT judged.camera AS "camera!: i64", judged.from_ms AS "from_ms!: i64", judged.detail AS "detail!: String"
            FROM status_interval AS now
            JOIN status_interval AS judged ON judged.camera = now.camera AND judged.from_ms = (
-               SELECT max(from_ms) FROM status_interval WHERE camera = now.camera AND status <> ?
+               SELECT max(from_ms) FROM status_interval WHERE camera = now.camera AND status <> ? AND status <> ?
            )
            WHERE now.until_ms IS NULL AND judged.cause = ?"#,
         unknown,
+        paused,
         cause
     )
     .fetch_all(tx)

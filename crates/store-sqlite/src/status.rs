@@ -11,7 +11,7 @@ use crate::{
     ledger,
 };
 use fleet::{CameraId, Cause, Layer, Status, Wall};
-use health::StatusChange;
+use health::{StatusChange, Unobserved};
 use sqlx::{SqliteConnection, SqlitePool};
 use std::{collections::BTreeMap, ops::Range};
 use store::{HistoryQuery, Page, StatusInterval, StatusSeconds};
@@ -68,6 +68,37 @@ pub(crate) async fn append(tx: &mut SqliteConnection, change: &StatusChange) -> 
     )
     .execute(tx)
     .await?;
+    Ok(())
+}
+
+/// Puts `unknown` where nobody looked into what goes on. Repeating it changes nothing.
+pub(crate) async fn unobserved(tx: &mut SqliteConnection, gap: &Unobserved) -> Result<(), Fault> {
+    let (unknown, paused) = (Status::Unknown.code(), Status::Paused.code());
+    let rows = sqlx::query_as!(
+        Row,
+        "SELECT from_ms, camera, until_ms, status, layer, cause, detail FROM status_interval
+         WHERE until_ms IS NULL AND status <> ? AND status <> ? AND from_ms < ?",
+        unknown,
+        paused,
+        gap.until.0
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    for row in rows {
+        let held = row.interval()?;
+        let nobody_looked = StatusChange {
+            camera: held.camera,
+            at: gap.from,
+            status: Status::Unknown,
+            from: None,
+            layer: Some(gap.cause.layer()),
+            cause: Some(gap.cause),
+            detail: gap.detail.clone(),
+        };
+        append(&mut *tx, &nobody_looked).await?;
+        let StatusInterval { camera, status, layer, cause, detail, .. } = held;
+        append(&mut *tx, &StatusChange { camera, at: gap.until, status, from: None, layer, cause, detail }).await?;
+    }
     Ok(())
 }
 

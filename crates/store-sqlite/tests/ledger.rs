@@ -93,6 +93,8 @@ async fn a_long_time_of_a_county_is_reported_quickly() {
         );
         worst = worst.max(best);
     }
-    assert!(worst < Duration::from_millis(200 * if cfg!(debug_assertions) { 5 } else { 1 }), "{worst:?}");
+    // The aim is for a year of 800 cameras. How many rows are read for a range is bounded (`ledger::segments`), so a month
+    // of 100 has many times the time it needs, also unoptimized and on a busy machine.
+    assert!(worst < Duration::from_millis(200), "{worst:?}");
     store.close().await;
 }

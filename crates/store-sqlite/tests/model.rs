@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use fleet::{CameraId, Cause, Status, Wall};
-use health::StatusChange;
+use health::{StatusChange, Unobserved};
 use proptest::prelude::*;
 use std::{collections::BTreeMap, path::Path};
 use store::{Fact, HistoryQuery, Store};
@@ -14,6 +14,8 @@ enum Step {
     Record(Vec<(u32, i64, Status)>),
     /// The batch before once more, as after an unclear failure.
     Repeat,
+    /// Nobody looked from the one instant to the other.
+    Unobserved(i64, i64),
     /// A sign of life.
     Alive(i64),
     /// A stop and a start.
@@ -47,6 +49,16 @@ impl Model {
         history.push(Began { from, told, status, detail: detail.to_owned() });
     }
 
+    fn unobserved(&mut self, from: i64, until: i64, word: &str) {
+        for camera in self.cameras.keys().copied().collect::<Vec<_>>() {
+            let Began { from: began, status, detail, .. } = self.cameras[&camera].last().unwrap().clone();
+            if began < until && !matches!(status, Status::Unknown | Status::Paused) {
+                self.change(camera, from, Status::Unknown, word);
+                self.change(camera, until, status, &detail);
+            }
+        }
+    }
+
     fn restart(&mut self, now: i64) {
         let newest = self.cameras.values().flatten().map(|b| b.from).max();
         let Some(last) = self.alive.max(newest) else { return };
@@ -76,6 +88,7 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         6 => prop::collection::vec(change, 1..8).prop_map(Step::Record),
         2 => Just(Step::Repeat),
+        1 => (0..400_i64, 1..100_i64).prop_map(|(from, length)| Step::Unobserved(from, from + length)),
         1 => (0..400_i64).prop_map(Step::Alive),
         1 => (200..500_i64).prop_map(Step::Restart),
     ]
@@ -109,11 +122,18 @@ async fn follow(folder: &Path, steps: &[Step]) -> Model {
                 last = facts(batch, number);
                 store.record(&last).await.unwrap();
                 for fact in &last {
-                    let Fact::Status(c) = fact else { unreachable!() };
+                    let Fact::Status(c) = fact else { unreachable!("only changes are in a batch") };
                     model.change(c.camera.0, c.at.0, c.status, &c.detail);
                 }
             }
             Step::Repeat => store.record(&last).await.unwrap(),
+            Step::Unobserved(from, until) => {
+                let detail = number.to_string();
+                model.unobserved(*from, *until, &detail);
+                let gap = Unobserved { from: Wall(*from), until: Wall(*until), cause: Cause::OwnMachine, detail };
+                last = vec![Fact::Unobserved(gap)];
+                store.record(&last).await.unwrap();
+            }
             Step::Alive(at) => {
                 store.record(&[Fact::Alive(Wall(*at))]).await.unwrap();
                 model.alive = Some(*at);

@@ -1,7 +1,7 @@
 //! Facts about the fleet.
 
 use fleet::{Camera, CameraId, Cause, Layer, Site, Status, Town, Uplink, Wall};
-use health::{FormatChange, Incident, Scope, StatusChange};
+use health::{FormatChange, Incident, Scope, StatusChange, Unobserved};
 use serde::{Deserialize, Serialize};
 
 /// Something that happened and must survive.
@@ -15,7 +15,10 @@ pub enum Fact {
     Format(FormatChange),
     /// What was found on a camera's picture, as it now is; replaces the record of that class and begin.
     Finding(crate::FindingRecord),
-    /// We were alive and judging at this instant (written every few seconds).
+    /// Nobody looked for a while: of every camera that is on record as anything but `unknown` or paused, that time is
+    /// `unknown`, and what holds goes on after it. A camera whose newest interval begins later is left as it is.
+    Unobserved(Unobserved),
+    /// We were alive and judging at this instant, and everything until then is on record (written every few seconds).
     Alive(Wall),
 }
 

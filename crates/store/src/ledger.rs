@@ -20,6 +20,7 @@ pub trait LedgerStore: Send + Sync {
     /// Rolls up at most one day of whatever is not rolled up yet, oldest first, in one transaction; to be called
     /// again until [`RolledUp::caught_up`]. Stopping in the middle loses nothing. Freezes months that are ripe. Takes in
     /// what maintenance windows say by now: excused ones are out of the figures, others count as time without video.
+    /// Nothing is counted after the last [`Fact::Alive`](crate::Fact::Alive), if there is one: it may not be on record yet.
     async fn roll_up(&self, work: &RollUp) -> Result<RolledUp>;
 
     /// Forgets roll-ups from an instant on, so that they are made again; frozen months stay.
@@ -166,4 +167,6 @@ pub struct LedgerHistory {
     pub intervals: Vec<StatusInterval>,
     /// Excuses in that time.
     pub excuses: Vec<Excuse>,
+    /// Scheduled snapshots of the range's hours, oldest first.
+    pub snapshots: Vec<SnapshotCount>,
 }

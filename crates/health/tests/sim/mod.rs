@@ -5,12 +5,14 @@
 
 #![allow(dead_code, unreachable_pub)]
 
+pub mod books;
 pub mod check;
 pub mod county;
 pub mod ingest;
 pub mod script;
 pub mod truth;
 
+use books::{Books, Fact};
 use county::County;
 use fleet::{CameraId, Cause, Mono, Now, Registry, StreamChoice, Wall};
 use health::{
@@ -61,11 +63,15 @@ pub enum Act {
     OwnNetwork(bool),
     OwnDecoder(bool),
     OwnDisk(bool),
+    /// The database takes nothing; what is to be recorded waits.
+    OwnDatabase(bool),
     Own(OwnPart, bool),
     WallStep(i64),
     Restart {
         crash: bool,
     },
+    /// The process is gone for so long.
+    Down(Time),
     /// Nothing of ours runs for so long.
     Sleep(Time),
     Pause(usize, Option<Time>),
@@ -127,6 +133,8 @@ pub struct Log {
     pub asked: BTreeSet<(usize, Wall)>,
     /// Times in which the checks do not count on the core: restarts and sleeps.
     pub breaks: Vec<(Time, Time)>,
+    /// Times in which nothing of ours looked, or from which nothing is on record.
+    pub unseen: Vec<(Time, Time)>,
     pub faults: Vec<String>,
     pub events: u64,
     /// The most sessions being opened at once behind one link, pictures included; set back by the tests.
@@ -161,6 +169,9 @@ pub struct World {
     pub log: Log,
     /// Nothing of ours runs before then.
     asleep: Option<Time>,
+    /// The process that sleeps is gone: another one wakes.
+    gone: bool,
+    pub books: Books,
     effects: Vec<Effect>,
     restarts: u64,
     seed: u64,
@@ -223,6 +234,8 @@ impl World {
             pictures: BTreeSet::new(),
             log: Log { statuses: vec![Vec::new(); n], slots: vec![BTreeMap::new(); n], ..Log::default() },
             asleep: None,
+            gone: false,
+            books: Books::of(n),
             effects: Vec::new(),
             restarts: 0,
             seed,
@@ -311,6 +324,7 @@ impl World {
             self.carry_out(effect);
         }
         self.effects = effects;
+        self.books.live(now.wall, self.t);
         if std::mem::take(&mut self.dying) {
             self.restart(true);
         }
@@ -373,11 +387,19 @@ impl World {
                         self.fault(format!("{}: told twice {:?}", change.camera, change));
                     }
                 }
-                self.log.statuses[i].push((self.t, change));
+                self.log.statuses[i].push((self.t, change.clone()));
+                self.books.record(Fact::Status(change), self.t);
+            }
+            Effect::Unobserved(gap) => {
+                if gap.until <= gap.from {
+                    self.fault(format!("nothing was looked at in no time: {gap:?}"));
+                }
+                self.books.record(Fact::Unobserved(gap), self.t);
             }
             Effect::Format(_) => {}
             Effect::Incident(incident) => {
-                self.log.incidents.entry(incident.id).or_default().push((self.t, incident));
+                self.log.incidents.entry(incident.id).or_default().push((self.t, incident.clone()));
+                self.books.record(Fact::Incident(incident), self.t);
             }
         }
     }
@@ -497,14 +519,28 @@ impl World {
                 self.own_disk_down = down;
                 self.tell(own(OwnPart::Disk, down));
             }
+            Act::OwnDatabase(down) => {
+                self.books.database_down = down;
+                self.books.write();
+                self.books.known = self.t;
+                self.tell(own(OwnPart::Database, down));
+            }
             Act::Own(part, on) => self.tell(own(part, on)),
             Act::WallStep(ms) => self.wall_skew_ms += ms,
             Act::Restart { crash } => self.restart(crash),
+            Act::Down(span) => {
+                self.gone = true;
+                for cam in &mut self.cams {
+                    cam.video = None;
+                }
+                self.sleep(span);
+            }
             Act::Sleep(span) => {
                 if span > 0 {
-                    self.asleep = Some(self.t + span);
-                    self.log.breaks.push((self.t, self.t + span + 120 * S));
-                    self.act_at(self.t + span, Act::Sleep(0));
+                    self.sleep(span);
+                } else if std::mem::take(&mut self.gone) {
+                    self.asleep = None;
+                    self.restart(true);
                 } else {
                     self.asleep = None;
                     self.tell(Event::Tick);
@@ -537,52 +573,71 @@ impl World {
         self.sessions_notice(&act);
     }
 
-    /// The process ends and a new one continues from what was recorded.
+    /// Nothing of ours runs for so long.
+    fn sleep(&mut self, span: Time) {
+        self.asleep = Some(self.t + span);
+        self.log.breaks.push((self.t, self.t + span + 120 * S));
+        self.log.unseen.push((self.t, self.t + span));
+        self.act_at(self.t + span, Act::Sleep(0));
+    }
+
+    /// The process ends and a new one continues from what was recorded. One that is killed had no time to note that it
+    /// lived.
     fn restart(&mut self, crash: bool) {
         self.log.breaks.push((self.t, self.t + 120 * S));
         self.restarts += 1;
         self.queue.retain(|_, h| matches!(h, Happening::Act(_)));
         let now = self.now();
-        let mut statuses = Vec::new();
-        for i in 0..self.cams.len() {
-            self.cams[i].video = None;
-            let Some((_, last)) = self.log.statuses[i].last().cloned() else { continue };
-            let change = if crash && last.status != fleet::Status::Unknown {
-                let change = StatusChange {
-                    camera: last.camera,
-                    at: now.wall.max(Wall(last.at.0 + 1)),
-                    status: fleet::Status::Unknown,
-                    from: Some(last.status),
-                    layer: Some(Cause::NotYetChecked.layer()),
-                    cause: Some(Cause::NotYetChecked),
-                    detail: "service was not running".into(),
-                };
-                self.log.statuses[i].push((self.t, change.clone()));
-                change
-            } else {
-                last
-            };
-            statuses.push(change);
+        if !crash && !self.books.database_down {
+            self.books.alive = Some((now.wall, self.t));
         }
-        let incidents: Vec<Incident> =
-            self.log.incidents.values().map(|v| v.last().unwrap().1.clone()).filter(Incident::is_open).collect();
-        let last_incident = self.log.incidents.keys().max().copied();
+        for cam in &mut self.cams {
+            cam.video = None;
+        }
+        let lost: Vec<Fact> = self.books.resume(now.wall);
+        if !lost.is_empty() {
+            let since = self.books.alive.map_or(0, |(_, t)| t).max(self.books.known);
+            self.log.unseen.push((since, self.t));
+        }
+        for incident in lost.iter().filter_map(|f| if let Fact::Incident(i) = f { Some(i.id) } else { None }) {
+            // Nobody can be told of it again; its number may be given anew.
+            let versions = self.log.incidents.get_mut(&incident).expect("told before it was lost");
+            versions.pop();
+            if versions.is_empty() {
+                self.log.incidents.remove(&incident);
+            }
+        }
+        let statuses = self.books.newest();
+        for change in &statuses {
+            let log = &mut self.log.statuses[change.camera.0 as usize - 1];
+            if log.last().is_none_or(|(_, last)| last.status != change.status) {
+                log.push((self.t, change.clone()));
+            }
+        }
+        let incidents: Vec<Incident> = self.books.incidents.values().filter(|i| i.is_open()).cloned().collect();
+        let last_incident = self.books.incidents.keys().max().copied();
         // What was asked for and not answered is not answered any more; the archive has no such slot.
-        let lost: Vec<(usize, Wall)> =
+        let unanswered: Vec<(usize, Wall)> =
             self.log.asked.iter().filter(|(c, s)| !self.log.slots[*c].contains_key(s)).copied().collect();
-        for key in lost {
+        for key in unanswered {
             self.log.asked.remove(&key);
         }
         self.pictures.clear();
         self.started = self.t;
-        let newest = self.log.incidents.values().map(|v| v.last().unwrap().1.clone());
-        let mut resolved: Vec<Incident> = newest.filter(|i| !i.is_open()).collect();
+        let mut resolved: Vec<Incident> = self.books.incidents.values().filter(|i| !i.is_open()).cloned().collect();
         resolved.sort_by_key(|i| i.resolved);
         let judged = |i: &usize| {
-            let (_, last) = self.log.statuses[*i].iter().rev().find(|(_, c)| c.status != fleet::Status::Unknown)?;
+            let judged = |c: &&StatusChange| !matches!(c.status, fleet::Status::Unknown | fleet::Status::Paused);
+            let last = self.books.statuses[*i].iter().rev().find(judged)?;
             (last.cause == Some(Cause::PasswordRefused)).then(|| (last.camera, last.at, last.detail.clone()))
         };
-        let refused = (0..self.cams.len()).filter_map(|i| judged(&i)).collect();
+        let refused: Vec<_> = (0..self.cams.len()).filter_map(|i| judged(&i)).collect();
+        if !lost.is_empty() {
+            // That a password was refused may be among what is lost: then it is sent once more.
+            for (i, cam) in self.cams.iter_mut().enumerate() {
+                cam.refused_with = cam.refused_with.filter(|_| refused.iter().any(|r| r.0.0 as usize == i + 1));
+            }
+        }
         let resumed = Resumed { statuses, incidents, resolved, last_incident, refused };
         let (seed, now) = (self.seed + self.restarts, self.now());
         if let Some(log) = &mut self.recorded {
@@ -591,7 +646,11 @@ impl World {
             self.writer = writer;
         }
         self.fleet = Fleet::new(self.config.clone(), seed, resumed, now);
-        for (part, down) in [(OwnPart::Decoder, self.own_decoder_down), (OwnPart::Disk, self.own_disk_down)] {
+        for (part, down) in [
+            (OwnPart::Decoder, self.own_decoder_down),
+            (OwnPart::Disk, self.own_disk_down),
+            (OwnPart::Database, self.books.database_down),
+        ] {
             if down {
                 self.tell(own(part, true));
             }

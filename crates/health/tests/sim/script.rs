@@ -24,7 +24,10 @@ pub enum What {
     OwnDecoder,
     OwnDisk,
     OwnDatabase,
+    /// Our processor does not keep up.
+    OwnMachine,
     WallStep(i64),
+    /// Stopped and started again, or gone for a while.
     Restart(bool),
     Sleep,
     Pause(usize),
@@ -104,7 +107,8 @@ impl Plan {
             (What::OwnDecoder, 0.4, 20..300),
             (What::OwnDisk, 0.4, 20..400),
             (What::OwnDatabase, 0.4, 20..400),
-            (What::Restart(rng.random_bool(0.5)), 0.6, 1..2),
+            (What::OwnMachine, 0.2, 20..200),
+            (What::Restart(rng.random_bool(0.5)), 0.6, 1..400),
             (What::Sleep, 0.2, 30..900),
         ] {
             for _ in 0..some(&mut rng, per_hour) {
@@ -211,13 +215,13 @@ impl Plan {
                 }
                 What::OwnDecoder => pair(Act::OwnDecoder(true), Act::OwnDecoder(false)),
                 What::OwnDisk => pair(Act::OwnDisk(true), Act::OwnDisk(false)),
-                What::OwnDatabase => {
-                    pair(Act::Own(OwnPart::Database, true), Act::Own(OwnPart::Database, false));
-                }
+                What::OwnDatabase => pair(Act::OwnDatabase(true), Act::OwnDatabase(false)),
+                What::OwnMachine => pair(Act::Own(OwnPart::Machine, true), Act::Own(OwnPart::Machine, false)),
                 What::Window(_) => {}
                 What::Night(l) => pair(Act::Link(l, true), Act::Link(l, false)),
                 What::WallStep(ms) => pair(Act::WallStep(ms), Act::WallStep(-ms)),
-                What::Restart(crash) => w.act_at(from, Act::Restart { crash }),
+                What::Restart(true) => w.act_at(from, Act::Down(until - from)),
+                What::Restart(false) => w.act_at(from, Act::Restart { crash: false }),
                 What::Sleep => w.act_at(from, Act::Sleep(until - from)),
                 What::Pause(c) => {
                     if paused.insert(c) {
@@ -302,6 +306,6 @@ impl What {
 
     /// Times in which verdicts are allowed to be withheld.
     pub fn is_ours(self) -> bool {
-        matches!(self, What::OwnNetwork(_) | What::OwnDecoder | What::Restart(_) | What::Sleep)
+        matches!(self, What::OwnNetwork(_) | What::OwnDecoder | What::OwnMachine | What::Restart(_) | What::Sleep)
     }
 }

@@ -2,12 +2,13 @@
 
 use super::{
     Fault, S, Time, World,
+    books::claimed,
     script::{Plan, QUIET, What},
 };
 use fleet::{CameraId, Cause, Status, Wall};
 use health::{
     IncidentId, LikelyCause, Scope,
-    ledger::{Kind, Rules, Stretch, total},
+    ledger::{Kind, Rules, total},
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -40,6 +41,9 @@ pub struct Figures {
     pub ledger_worst: Time,
     pub books: u64,
     pub books_worst: Time,
+    /// Times in which nothing of ours looked, and what the ledger claims to know of them at most.
+    pub unseen: u64,
+    pub claimed_worst: Time,
     pub windows: u64,
     pub nights: u64,
     pub nights_known: u64,
@@ -67,6 +71,8 @@ impl Figures {
         self.ledger_worst = self.ledger_worst.max(other.ledger_worst);
         self.books += other.books;
         self.books_worst = self.books_worst.max(other.books_worst);
+        self.unseen += other.unseen;
+        self.claimed_worst = self.claimed_worst.max(other.claimed_worst);
         self.windows += other.windows;
         self.nights += other.nights;
         self.nights_known += other.nights_known;
@@ -129,6 +135,7 @@ pub fn judge(plan: &Plan, world: &World) -> Figures {
     judge.links();
     judge.unrelated();
     judge.impairments();
+    judge.unseen();
     judge.windows();
     judge.nights();
     judge.slots();
@@ -237,7 +244,7 @@ impl Judge<'_> {
             }
             _ => false,
         };
-        if self.plan.items.iter().any(unclear) {
+        if self.plan.items.iter().any(unclear) || overlap(&self.world.log.unseen, from, back) {
             return;
         }
         let wall = |t: Time| {
@@ -247,17 +254,12 @@ impl Judge<'_> {
             });
             Wall(super::WALL_START + (t / super::MS) as i64 + skew.sum::<i64>())
         };
-        let mut history: Vec<Stretch> = Vec::new();
-        for (_, change) in &self.world.log.statuses[camera] {
-            let mut from = change.at;
-            if let Some(last) = history.last_mut() {
-                from = from.max(Wall(last.from.0 + 1));
-                last.until = Some(from);
-            }
-            history.push(Stretch { from, until: None, status: change.status, cause: change.cause });
-        }
+        let all = self.world.books.stretches(camera);
+        // An outage is no longer than a night; what was before it and the day before is not asked for.
+        let first = all.partition_point(|s| s.until.is_some_and(|end| end < wall(from.saturating_sub(86_400 * S))));
+        let history = &all[first..];
         let range = wall(from.saturating_sub(S))..Wall(wall(back).0 + 1);
-        let counted = total(&history, &[], &range, &Rules::default());
+        let counted = total(history, &[], &range, &Rules::default());
         let differs = (counted.of(Kind::Offline) - ((until - from) / super::MS) as i64).unsigned_abs() * super::MS;
         self.figures.books += 1;
         self.figures.books_worst = self.figures.books_worst.max(differs);
@@ -266,6 +268,32 @@ impl Judge<'_> {
         if differs > 80 * S || !one {
             let off = differs as f64 / S as f64;
             self.say(from, format!("camera {camera}: the ledger is off by {off:.1} s, {counted:?}"));
+        }
+    }
+
+    /// Of time in which nothing of ours looked the ledger claims nothing, and of all time no more than was looked at.
+    fn unseen(&mut self) {
+        let unseen = merge(self.world.log.unseen.clone());
+        let sets_the_clock = self.plan.sets_the_clock();
+        let steps = self.plan.items.iter().filter(|i| matches!(i.what, What::WallStep(_) | What::Sleep)).count() as u64;
+        let blank: Time = unseen.iter().map(|(from, until)| until - from).sum();
+        // A time of thirty seconds without a look is within what a check leaves open.
+        let most = ((self.plan.end - blank + 40 * S * (2 * steps + unseen.len() as u64)) / super::MS) as i64;
+        for camera in 0..self.outages.len() {
+            let history = self.world.books.stretches(camera);
+            for &(from, until) in unseen.iter().filter(|(from, until)| !sets_the_clock && until - from > 45 * S) {
+                self.figures.unseen += 1;
+                let claimed = claimed(&history, self.world.wall_of(from), self.world.wall_of(until));
+                self.figures.claimed_worst = self.figures.claimed_worst.max(claimed as Time * super::MS);
+                if claimed > 0 {
+                    let s = (until - from) / S;
+                    self.say(from, format!("camera {camera}: nobody looked for {s} s, {claimed} ms are claimed"));
+                }
+            }
+            let claimed = claimed(&history, Wall(i64::MIN), self.world.now().wall);
+            if claimed > most {
+                self.say(self.plan.end, format!("camera {camera}: {claimed} ms are claimed of {most} ms"));
+            }
         }
     }
 

@@ -94,7 +94,7 @@ impl Desk {
                     self.stored += 1;
                 }
                 Effect::Gap { .. } => self.missed += 1,
-                Effect::Status(_) | Effect::Incident(_) | Effect::Format(_) => {}
+                Effect::Status(_) | Effect::Incident(_) | Effect::Unobserved(_) | Effect::Format(_) => {}
             }
         }
     }

@@ -5,7 +5,10 @@ use super::{
     rows::{self, DAYS, HOURS, MONTHS, sums},
     segments::segments,
 };
-use crate::{error::Fault, error::word, status::Row};
+use crate::{
+    error::{Fault, number, word},
+    status::Row,
+};
 use fleet::{CameraId, Cause, Status, Wall};
 use health::ledger::{Calendar, Carry, DAY_MS, Kind, OpenOutage, Tally};
 use sqlx::{Row as _, SqliteConnection, SqlitePool};
@@ -13,7 +16,7 @@ use std::{
     collections::{BTreeMap, HashMap},
     ops::Range,
 };
-use store::{Ledger, LedgerHistory, LedgerLine, Step, StoreError};
+use store::{Ledger, LedgerHistory, LedgerLine, SnapshotCount, Step, StoreError};
 
 /// Intervals of one camera that are handed out at once.
 const MOST_INTERVALS: i64 = 200_000;
@@ -191,6 +194,19 @@ pub(super) async fn history(pool: &SqlitePool, camera: CameraId, range: Range<Wa
     if intervals.len() as i64 > MOST_INTERVALS {
         return Err(StoreError::Invalid("this range holds too many changes: choose a shorter one".into()).into());
     }
+    let snapshots = sqlx::query!(
+        "SELECT hour_ms, stored, gaps FROM ledger_snapshots WHERE camera = ? AND hour_ms >= ? AND hour_ms < ?
+         ORDER BY hour_ms",
+        id,
+        begin,
+        end
+    )
+    .fetch_all(pool)
+    .await?;
+    let snapshots = snapshots
+        .into_iter()
+        .map(|r| Ok(SnapshotCount { hour: Wall(r.hour_ms), camera, stored: number(r.stored)?, gaps: number(r.gaps)? }))
+        .collect::<Result<Vec<_>, Fault>>()?;
     let carry = sqlx::query!(
         "SELECT outage_since, outage_down, last_end FROM ledger_roll WHERE level = 1 AND start_ms = ? AND camera = ?",
         before,
@@ -207,5 +223,6 @@ pub(super) async fn history(pool: &SqlitePool, camera: CameraId, range: Range<Wa
         carry,
         intervals: intervals.into_iter().map(Row::interval).collect::<Result<Vec<_>, _>>()?,
         excuses: decided::within(pool, Some(camera), &(from..range.end)).await?,
+        snapshots,
     })
 }

@@ -15,7 +15,9 @@ use store::{HOURS_KEPT_DAYS, RollUp, RolledUp, SnapshotCount};
 type Mark = (i64, i64);
 
 pub(super) async fn roll_up(tx: &mut SqliteConnection, work: &RollUp) -> Result<RolledUp, Fault> {
-    let now = work.now.0;
+    // What was not on record when we last gave a sign of life may still come: it is counted with the next one.
+    let alive = sqlx::query_scalar!("SELECT at_ms FROM alive").fetch_optional(&mut *tx).await?;
+    let now = alive.map_or(work.now.0, |alive| alive.min(work.now.0));
     go_by(&mut *tx, &work.rules).await?;
     let frozen = frozen_until(&mut *tx).await?.unwrap_or(i64::MIN);
     count_snapshots(&mut *tx, &work.snapshots).await?;

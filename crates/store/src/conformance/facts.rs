@@ -3,7 +3,7 @@
 use super::samples::{change, incident};
 use crate::{Fact, HistoryQuery, IncidentQuery, StatusInterval, Store};
 use fleet::{CameraId, Cause, SiteId, Status, UplinkId, Wall};
-use health::{Incident, IncidentId, Scope, StatusChange};
+use health::{Incident, IncidentId, Scope, StatusChange, Unobserved};
 
 use Status::{Impaired, Offline, Online, Paused, Unknown};
 
@@ -123,7 +123,7 @@ pub(super) async fn a_stop_ends_what_nobody_watched(store: &dyn Store) {
         layer: Some(Cause::PasswordRefused.layer()),
         ..change(2, 10_500, Offline)
     };
-    record(store, [refused.clone()]).await;
+    record(store, [refused.clone(), change(2, 10_600, Paused)]).await;
     for _ in 0..2 {
         let resumed = store.resume(Wall(10_800)).await.expect("resumes");
         assert_eq!(resumed.refused, [(CameraId(2), Wall(10_500), refused.detail.clone())]);
@@ -135,6 +135,32 @@ pub(super) async fn a_stop_ends_what_nobody_watched(store: &dyn Store) {
     assert_eq!(brief(&history(store, 1).await)[2..], [(11_000, Online), (12_000, Unknown)]);
     assert_eq!(brief(&history(store, 2).await)[4..], [(12_000, Online), (12_001, Unknown)]);
     assert_eq!(store.resume(Wall(20_000)).await.expect("resumes").refused, []);
+}
+
+pub(super) async fn time_nobody_saw_is_unknown(store: &dyn Store) {
+    record(store, [change(1, 100, Online), change(2, 100, Unknown), change(3, 100, Paused), change(4, 100, Offline)])
+        .await;
+    record(store, [change(5, 150, Online), change(6, 250, Online)]).await;
+    let gap = Unobserved { from: Wall(140), until: Wall(200), cause: Cause::OwnMachine, detail: "asleep".into() };
+    let batch = [Fact::Unobserved(gap.clone()), Fact::Status(change(1, 230, Offline))];
+    for _ in 0..3 {
+        store.record(&batch).await.expect("records");
+        let one = history(store, 1).await;
+        assert_eq!(brief(&one), [(100, Online), (140, Unknown), (200, Online), (230, Offline)]);
+        assert_eq!((one[1].cause, one[1].detail.as_str()), (Some(Cause::OwnMachine), "asleep"));
+        assert_eq!(one[2].detail, one[0].detail, "what went on goes on");
+        assert_eq!(brief(&history(store, 2).await), [(100, Unknown)]);
+        assert_eq!(brief(&history(store, 3).await), [(100, Paused)]);
+        let four = history(store, 4).await;
+        assert_eq!(brief(&four), [(100, Offline), (140, Unknown), (200, Offline)]);
+        assert_eq!(four[2].cause, four[0].cause);
+        assert_eq!(brief(&history(store, 5).await), [(150, Online), (151, Unknown), (200, Online)]);
+        assert_eq!(brief(&history(store, 6).await), [(250, Online)], "it is later than all of that");
+    }
+    // The next one finds what goes on since.
+    let again = Unobserved { from: Wall(300), until: Wall(400), ..gap };
+    store.record(&[Fact::Unobserved(again)]).await.expect("records");
+    assert_eq!(brief(&history(store, 4).await)[2..], [(200, Offline), (300, Unknown), (400, Offline)]);
 }
 
 pub(super) async fn time_adds_up(store: &dyn Store) {

@@ -2,7 +2,8 @@
 
 use super::samples::{change, register};
 use crate::{Fact, LedgerHistory, RollUp, RolledUp, SnapshotCount, Step, Store, StoreError};
-use fleet::{CameraId, Status, Wall};
+use fleet::{CameraId, Cause, Status, Wall};
+use health::Unobserved;
 use health::ledger::{Calendar, DAY_MS, Excuse, ExcuseKind, HOUR_MS, Kind, Rules, Stretch, Tally, total};
 use std::{ops::Range, time::Duration};
 
@@ -153,6 +154,28 @@ pub(super) async fn a_changed_past_is_counted_again(store: &dyn Store) {
     assert!(matches!(store.excuse(&[backwards]).await, Err(StoreError::Invalid(_))));
 }
 
+/// Facts wait in memory while the database is away, and a machine may be suspended: of the time since the last sign of
+/// life nobody knows yet.
+pub(super) async fn nothing_is_counted_that_may_still_come(store: &dyn Store) {
+    tell(store, &[(1, 1, Online)]).await;
+    store.record(&[Fact::Alive(hour(10))]).await.expect("records");
+    assert_eq!(catch_up(store, hour(20), rules()).await.upto, Some(hour(10)));
+    let line = &store.ledger(hour(0)..hour(24)).await.expect("reads").lines[0];
+    assert_eq!(line.tally.recorded(), 9 * HOUR_MS);
+    // The machine slept from ten to fifteen, and that is known only now.
+    let gap = Unobserved { from: hour(10), until: hour(15), cause: Cause::OwnMachine, detail: "asleep".into() };
+    store.record(&[Fact::Unobserved(gap), Fact::Alive(hour(20))]).await.expect("records");
+    assert_eq!(catch_up(store, hour(20), rules()).await.upto, Some(hour(20)));
+    check(store, &[1], hour(0)..hour(24), hour(20), rules()).await;
+    let line = &store.ledger(hour(0)..hour(24)).await.expect("reads").lines[0];
+    assert_eq!(line.tally.of(Kind::Unknown), 5 * HOUR_MS);
+    assert_eq!(line.tally.of(Kind::Online), 14 * HOUR_MS);
+    assert_eq!(line.tally.rates().online_by_duration, Some(1.0));
+    // A clock that was ahead when we last lived is no reason to count what is to come.
+    store.record(&[Fact::Alive(hour(90))]).await.expect("records");
+    assert_eq!(catch_up(store, hour(22), rules()).await.upto, Some(hour(22)));
+}
+
 pub(super) async fn snapshots_are_counted_by_hour(store: &dyn Store) {
     some_days(store).await;
     let now = hour(60);
@@ -169,6 +192,8 @@ pub(super) async fn snapshots_are_counted_by_hour(store: &dyn Store) {
     assert_eq!(counts, [(1, 21, 3), (2, 11, 1)]);
     let hours = store.ledger(hour(21)..hour(22)).await.expect("reads").lines;
     assert_eq!((hours[0].tally.stored, hours[0].tally.gaps), (11, 1));
+    let history = store.ledger_history(CameraId(1), hour(0)..hour(24)).await.expect("reads");
+    assert_eq!(history.snapshots, [count(20, 1, 10, 2), count(21, 1, 11, 1)]);
 }
 
 pub(super) async fn trends_add_up(store: &dyn Store) {

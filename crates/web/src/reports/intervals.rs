@@ -1,10 +1,11 @@
-//! The intervals that a report is counted from, one line each, cut at midnight, so that a spreadsheet can count again.
+//! The intervals that a report is counted from, one line each, cut at midnight, so that a spreadsheet can count again;
+//! and a line for each day's scheduled snapshots. Sums over the columns are the figures' numerators and denominators.
 
 use super::{Language, csv::push, table::local};
 use fleet::{CameraId, Status, Wall};
 use health::ledger::{Calendar, Carry, DAY_MS, Kind, Rules, Stretch, pieces};
-use std::ops::Range;
-use store::LedgerHistory;
+use std::{collections::BTreeMap, ops::Range};
+use store::{LedgerHistory, SnapshotCount};
 
 /// Where a camera belongs, in words.
 pub(crate) struct Place {
@@ -40,6 +41,9 @@ pub(crate) fn heading(language: Language) -> String {
         pick("及时修复", "repaired in time"),
         pick("重复离线", "repeated outage"),
         pick("检修或豁免：登记人与事由", "planned or excused: by whom and why"),
+        pick("期初在离线", "outage standing"),
+        pick("已存快照", "snapshots stored"),
+        pick("缺失快照", "snapshots missing"),
     ];
     push(&mut out, names);
     out
@@ -61,6 +65,8 @@ pub(crate) fn rows(
     let all = pieces(&stretches, &history.excuses, &(history.from..range.end));
     let mut carry: Carry = history.carry;
     carry.count(&all, &(history.from..range.start), rules);
+    // Told once, on the first line.
+    let mut standing = u32::from(carry.outage.is_some());
     let mut out = String::new();
     for piece in &all {
         let mut from = piece.from.max(range.start);
@@ -96,12 +102,48 @@ pub(crate) fn rows(
                     one.in_time.to_string(),
                     one.repeats.to_string(),
                     excuse.map(|e| format!("{}: {}", e.by, e.reason)).unwrap_or_default(),
+                    std::mem::take(&mut standing).to_string(),
+                    NONE.to_owned(),
+                    NONE.to_owned(),
                 ],
             );
             from = until;
         }
     }
+    snapshots(camera, place, &history.snapshots, range, &mut out);
     out
+}
+
+/// What a sum leaves as it is.
+const NONE: &str = "0";
+
+/// A line for each day of which scheduled snapshots were counted.
+fn snapshots(camera: CameraId, place: &Place, counts: &[SnapshotCount], range: &Range<Wall>, out: &mut String) {
+    let mut days: BTreeMap<Wall, (u32, u32)> = BTreeMap::new();
+    for count in counts.iter().filter(|c| range.contains(&c.hour)) {
+        let (stored, gaps) = days.entry(Calendar::day(count.hour)).or_default();
+        *stored += count.stored;
+        *gaps += count.gaps;
+    }
+    for (day, (stored, gaps)) in days {
+        let words = [
+            camera.to_string(),
+            place.name.clone(),
+            place.site.clone(),
+            place.town.clone(),
+            place.contractor.clone(),
+            Calendar::date(day).to_string(),
+            local(day.max(range.start)),
+            local(Wall(day.0 + DAY_MS).min(range.end)),
+            "snapshots".to_owned(),
+            seconds(0),
+            NONE.to_owned(),
+        ];
+        let empty = std::iter::repeat_n(String::new(), 3);
+        let zeros = std::iter::repeat_n(NONE.to_owned(), 6);
+        let last = [String::new(), NONE.to_owned(), stored.to_string(), gaps.to_string()];
+        push(out, words.into_iter().chain(empty).chain(zeros).chain(last));
+    }
 }
 
 fn seconds(millis: i64) -> String {

@@ -183,13 +183,23 @@ async fn a_spreadsheet_makes_the_same_figures_of_the_intervals() {
         // SUMIFS over the columns, nothing else.
         let mut seconds: BTreeMap<&str, f64> = BTreeMap::new();
         let (mut fault, mut began, mut ended, mut repair) = (0.0, 0.0, 0.0, 0.0);
-        let (mut due, mut in_time, mut repeated) = (0.0, 0.0, 0.0);
+        let (mut due, mut in_time, mut repeated, mut standing) = (0.0, 0.0, 0.0, 0.0);
+        let (mut stored, mut missing) = (0.0, 0.0);
+        let mut by_class: BTreeMap<&str, f64> = BTreeMap::new();
+        let mut last: BTreeMap<&str, (&str, &str)> = BTreeMap::new();
         let mut days: BTreeMap<(&str, &str), BTreeMap<&str, f64>> = BTreeMap::new();
         for row in &rows[1..] {
             *seconds.entry(&row[at("counts as")]).or_default() += number(row, "seconds");
             if row[at("counts as")] == "impaired" && ["picture", "decode"].contains(&row[at("layer")].as_str()) {
                 fault += number(row, "seconds");
+                *by_class.entry(&row[at("cause")]).or_default() += number(row, "seconds");
             }
+            if row[at("counts as")] != "snapshots" {
+                last.insert(&row[at("number")], (&row[at("until")], &row[at("counts as")]));
+            }
+            standing += number(row, "outage standing");
+            stored += number(row, "snapshots stored");
+            missing += number(row, "snapshots missing");
             began += number(row, "outage began");
             ended += number(row, "outage ended");
             repair += number(row, "repair seconds");
@@ -214,21 +224,41 @@ async fn a_spreadsheet_makes_the_same_figures_of_the_intervals() {
         close(&total["mtbf_ms"], up * 1000.0 / began);
         close(&total["repaired_in_time"], in_time / due);
         close(&total["repeated"], repeated / began);
+        close(&total["standing"], standing);
+        close(&total["repeats"], repeated);
+        close(&total["due"], due);
+        close(&total["in_time"], in_time);
+        close(&total["stored"], stored);
+        close(&total["gaps"], missing);
+        match total["completeness"].as_f64() {
+            Some(_) => close(&total["completeness"], stored / (stored + missing)),
+            None => assert!(stored + missing == 0.0),
+        }
+        for class in total["picture_fault_by_class"].as_array().unwrap() {
+            close(&class["rate"], by_class[class["cause"].as_str().unwrap()] / up);
+        }
+        close(&total["judged_ms"], (up + down) * 1000.0);
+        close(&total["offline_ms"], down * 1000.0);
+        let end = last.values().map(|(until, _)| *until).max().unwrap();
+        let now = |kinds: &[&str]| last.values().filter(|(u, k)| *u == end && kinds.contains(k)).count() as f64;
+        close(&total["online_at_end"], now(&["online", "impaired"]) / now(&["online", "impaired", "offline"]));
         let all: f64 = seconds.values().sum();
         close(&total["unknown"], of("unknown") / all);
         close(&total["paused"], of("paused") / all);
         close(&total["excused"], of("excused") / all);
-        let (mut sampled_up, mut sampled, mut incomplete) = (0.0, 0.0, 0.0);
+        let (mut sampled_up, mut sampled, mut incomplete, mut complete) = (0.0, 0.0, 0.0, 0.0);
         for day in days.values() {
             let of = |kind: &str| day.get(kind).copied().unwrap_or(0.0);
             if of("unknown") > 0.0 || day.values().sum::<f64>() < 24.0 {
                 incomplete += 1.0;
             } else {
+                complete += f64::from(of("paused") + of("excused") < 24.0);
                 sampled_up += of("online") + of("impaired");
                 sampled += of("online") + of("impaired") + of("offline");
             }
         }
         close(&total["days_incomplete"], incomplete);
+        close(&total["days_complete"], complete);
         match total["online_by_samples"].as_f64() {
             Some(_) => close(&total["online_by_samples"], sampled_up / sampled),
             None => assert!(sampled == 0.0),
