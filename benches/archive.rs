@@ -75,6 +75,7 @@ async fn run(count: usize, folder: &Path) {
             captured: Now::read(),
             camera_clock: None,
             codec: Codec::H265,
+            converted_from: None,
             width: 1920,
             height: 1080,
             status: Status::Online,

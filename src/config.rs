@@ -32,6 +32,7 @@ pub(crate) struct Config {
     pub(crate) picture: Picture,
     pub(crate) diagnosis: Diagnosis,
     pub(crate) archive: Archive,
+    pub(crate) stamps: Stamps,
     pub(crate) s3: S3,
     pub(crate) desk: Desk,
     pub(crate) reports: Reports,
@@ -115,6 +116,7 @@ pub(crate) enum Sandbox {
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Archive {
     pub(crate) folder: Option<PathBuf>,
+    pub(crate) form: Form,
     pub(crate) segment_mib: u64,
     pub(crate) commit_every: Span,
     pub(crate) keep_days: u32,
@@ -128,6 +130,14 @@ pub(crate) struct Archive {
     pub(crate) place: Vec<retention::Place>,
 }
 
+/// In which form pictures are archived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Form {
+    Original,
+    Jpeg,
+}
+
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct S3 {
@@ -139,6 +149,14 @@ pub(crate) struct S3 {
     pub(crate) secret_key: Option<String>,
     pub(crate) local_days: u32,
     pub(crate) local_gib: Option<u64>,
+}
+
+/// The authority that stamps manifests with the time.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Stamps {
+    pub(crate) url: Option<String>,
+    pub(crate) certificate: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -263,6 +281,7 @@ impl Default for Archive {
     fn default() -> Archive {
         Archive {
             folder: None,
+            form: Form::Original,
             segment_mib: 256,
             commit_every: Span::secs(1),
             keep_days: 30,
@@ -372,6 +391,11 @@ impl Config {
                 "s3.endpoint",
                 "an address such as \"https://10.0.0.5:9000\"",
             ),
+            (
+                self.stamps.url.as_ref().is_none_or(|u| u.starts_with("http://") || u.starts_with("https://")),
+                "stamps.url",
+                "an address such as \"http://10.0.0.6/tsa\"",
+            ),
             (!self.s3.bucket.is_empty(), "s3.bucket", "the name of a bucket"),
             (
                 self.s3.local_gib.is_none_or(|gib| gib.saturating_mul(1024) >= 4 * self.archive.segment_mib),
@@ -478,7 +502,7 @@ mod tests {
         assert_eq!(tell("[helth]\n"), "my.toml, line 1: unknown key \"helth\"; did you mean \"health\"?");
         assert_eq!(
             tell("[web]\nqqqqqqqqqqqqqq = 1\n"),
-            "my.toml, line 2: unknown key \"qqqqqqqqqqqqqq\"; known here: listen, tls_certificate, tls_key, tls_made_for, tls_in_front, redirect_listen, metrics_token, metrics_listen, snapshots_need_reason, exports_need_approval, export_snapshots, export_mib, exports_kept_days, session_idle, session_longest, failures_per_account, failures_per_address, first_wait, separate_duties, second_factor_roles, breached_passwords"
+            "my.toml, line 2: unknown key \"qqqqqqqqqqqqqq\"; known here: listen, tls_certificate, tls_key, tls_made_for, tls_in_front, redirect_listen, metrics_token, metrics_listen, snapshots_need_reason, watermark, exports_need_approval, export_snapshots, export_mib, exports_kept_days, session_idle, session_longest, failures_per_account, failures_per_address, first_wait, separate_duties, second_factor_roles, breached_passwords"
         );
         assert!(tell("[web]\nlisten = \"nowhere\"\n").starts_with("my.toml, line 2: "));
         assert!(tell("[web\n").starts_with("my.toml, line 1: "));

@@ -25,6 +25,7 @@ async fn package(folder: &Path) {
         captured: Now::read(),
         camera_clock: None,
         codec: Codec::Jpeg,
+        converted_from: None,
         width: 64,
         height: 48,
         status: Status::Online,

@@ -16,6 +16,9 @@ pub(crate) struct Args {
     /// The node's public key as you know it from elsewhere: a file such as node.pub, or 64 hexadecimal digits.
     #[arg(long, value_name = "KEY")]
     key: Option<String>,
+    /// The certificate of the authority whose time stamps you believe, PEM or DER.
+    #[arg(long, value_name = "CERTIFICATE")]
+    tsa: Option<PathBuf>,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -25,7 +28,8 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
     let expected = args.key.as_deref().map(key).transpose()?;
     let named = |e| Failure::setup(format!("{}: {e}", args.file.display()));
     let file = File::open(&args.file).map_err(named)?;
-    let mut verdict = evidence::verify_package(BufReader::new(file)).map_err(named)?;
+    let authority = args.tsa.as_deref().map(authority).transpose()?;
+    let mut verdict = evidence::verify_package(BufReader::new(file), authority.as_ref()).map_err(named)?;
     let known = |key: &String| *key == verdict.key || verdict.other_keys.contains(key);
     if let Some(expected) = expected.filter(|expected| !known(expected) && !verdict.key.is_empty()) {
         let what = format!("signed with the key {}, not with {expected}: perhaps by somebody else", verdict.key);
@@ -35,12 +39,12 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
     if args.json {
         output::json(&verdict);
     } else {
-        tell(&args.file, &verdict, args.key.is_some());
+        tell(&args.file, &verdict, args.key.is_some(), args.tsa.is_some());
     }
     Ok(if verdict.authentic { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
-fn tell(file: &Path, verdict: &Verdict, key_known: bool) {
+fn tell(file: &Path, verdict: &Verdict, key_known: bool, authority_given: bool) {
     for fault in &verdict.faults {
         output::line(format_args!("{fault}"));
     }
@@ -55,6 +59,21 @@ fn tell(file: &Path, verdict: &Verdict, key_known: bool) {
             verdict.gaps,
             verdict.node
         ));
+        let converted = verdict.snapshots.iter().filter(|s| s.converted_from.is_some()).count();
+        if converted > 0 {
+            output::line(format_args!(
+                "{converted} of them were converted by the node before they were archived: what is proved is the converted \
+                 picture, not what the camera coded"
+            ));
+        }
+        for stamp in &verdict.stamps {
+            let at = jiff::Timestamp::from_millisecond(stamp.at.0).unwrap_or_default();
+            let whose = if stamp.checked { "by the authority given" } else { "unchecked: give its certificate, --tsa" };
+            output::line(format_args!("{} was stamped at {at} ({whose})", stamp.manifest));
+        }
+        if authority_given && verdict.stamps.is_empty() {
+            output::line(format_args!("no manifest in it has a time stamp"));
+        }
         output::line(format_args!("signed with {}", verdict.key));
         for key in &verdict.other_keys {
             output::line(format_args!("which took over from {key}"));
@@ -68,6 +87,13 @@ fn tell(file: &Path, verdict: &Verdict, key_known: bool) {
         }
         (false, _) => output::line(format_args!("{file}: NOT authentic")),
     }
+}
+
+/// The authority that is believed.
+fn authority(file: &Path) -> Result<archive::Authority, Failure> {
+    let named = |e: &dyn std::fmt::Display| Failure::setup(format!("{}: {e}", file.display()));
+    let certificate = std::fs::read(file).map_err(|e| named(&e))?;
+    archive::Authority::parse(&certificate).map_err(|e| named(&e))
 }
 
 /// The key that is expected, as hexadecimal text.

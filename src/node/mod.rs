@@ -168,7 +168,7 @@ impl Node {
         )
         .await
         .map_err(Failure::setup)?;
-        let takes = takes::Takes::new(ingest.clone(), pool.clone(), archive.clone());
+        let takes = takes::Takes::new(ingest.clone(), pool.clone(), archive.clone(), config.archive.form);
         if config.archive.verify_every_days > 0 {
             let every = Duration::from_secs(u64::from(config.archive.verify_every_days) * 86_400);
             tokio::spawn(reverify::run(archive.clone(), every));
@@ -283,6 +283,7 @@ pub(crate) fn archive_config_with(config: &Config, ring: Option<vault::Keyring>)
     Ok(archive::Config {
         ring,
         remote,
+        stamps: stamps(config)?,
         segment_bytes: config.archive.segment_mib << 20,
         commit_every: config.archive.commit_every.0,
         keep_days: config.archive.keep_days,
@@ -292,6 +293,18 @@ pub(crate) fn archive_config_with(config: &Config, ring: Option<vault::Keyring>)
         node: config.node.name.clone(),
         ..archive::Config::default()
     })
+}
+
+/// Whom to ask for time stamps, if anybody.
+fn stamps(config: &Config) -> Result<Option<archive::StampConfig>, Failure> {
+    let Some(url) = config.stamps.url.clone() else { return Ok(None) };
+    let read = |path: &std::path::PathBuf| {
+        let named = |e: &dyn std::fmt::Display| Failure::setup(format!("stamps.certificate {}: {e}", path.display()));
+        let certificate = std::fs::read(path).map_err(|e| named(&e))?;
+        archive::Authority::parse(&certificate).map_err(|e| named(&e))
+    };
+    let authority = config.stamps.certificate.as_ref().map(read).transpose()?;
+    Ok(Some(archive::StampConfig { url, authority }))
 }
 
 pub(crate) fn picture_config(config: &Config) -> picture::Config {

@@ -1,7 +1,11 @@
 //! Taking the next keyframe of a camera, to judge it or to archive it.
 
-use crate::node::{gaps::Gaps, owner::Taken};
-use fleet::{CameraId, Cause, Status, StreamChoice, Wall};
+use crate::{
+    config::Form,
+    node::{gaps::Gaps, owner::Taken},
+};
+use bytes::Bytes;
+use fleet::{CameraId, Cause, Codec, Status, StreamChoice, Wall};
 use health::{Failure, SnapshotClass, SnapshotOutcome};
 use std::{sync::Arc, time::Duration};
 use tokio::sync::{Semaphore, mpsc};
@@ -20,6 +24,7 @@ pub(super) struct Takes {
     pool: picture::Pool,
     archive: archive::Archive,
     gaps: Gaps,
+    form: Form,
     decoding: Arc<Semaphore>,
 }
 
@@ -34,9 +39,9 @@ pub(super) struct Wanted {
 }
 
 impl Takes {
-    pub(super) fn new(ingest: ingest::Ingest, pool: picture::Pool, archive: archive::Archive) -> Takes {
+    pub(super) fn new(ingest: ingest::Ingest, pool: picture::Pool, archive: archive::Archive, form: Form) -> Takes {
         let gaps = Gaps::start(archive.clone());
-        Takes { ingest, pool, archive, gaps, decoding: Arc::new(Semaphore::new(DECODING_AT_ONCE)) }
+        Takes { ingest, pool, archive, gaps, form, decoding: Arc::new(Semaphore::new(DECODING_AT_ONCE)) }
     }
 
     /// Decodes the first keyframe of the camera after a pause.
@@ -60,9 +65,13 @@ impl Takes {
     /// Archives the next keyframe of one of the camera's streams.
     pub(super) fn snapshot(&self, wanted: Wanted, done: mpsc::Sender<Taken>) {
         let (ingest, archive) = (self.ingest.clone(), self.archive.clone());
+        let converter = (self.form == Form::Jpeg).then(|| (self.pool.clone(), Arc::clone(&self.decoding)));
         tokio::spawn(async move {
             let outcome = match ingest.picture(wanted.camera, wanted.stream, PICTURE_WITHIN).await {
-                Ok(keyframe) => store(&archive, &wanted, &keyframe).await,
+                Ok(keyframe) => match archived_form(&keyframe, converter).await {
+                    Ok(form) => store(&archive, &wanted, &keyframe, form).await,
+                    Err(failure) => Err(failure),
+                },
                 Err(failure) => Err(failure),
             };
             let (outcome, stored) = match outcome {
@@ -79,10 +88,31 @@ impl Takes {
     }
 }
 
+/// A picture as it goes into the archive: its coding, what it was before, if something else, and its bytes.
+type Archived = (Codec, Option<Codec>, Bytes);
+
+/// As the camera coded it; or a JPEG, if the settings want that. What cannot be decoded then is a gap: the archive
+/// holds nothing that it was told not to hold.
+async fn archived_form(
+    keyframe: &ingest::Keyframe,
+    converter: Option<(picture::Pool, Arc<Semaphore>)>,
+) -> Result<Archived, Failure> {
+    match converter {
+        Some((pool, decoding)) if keyframe.codec != Codec::Jpeg => {
+            // Never closed; without a permit the pool's own limit still holds.
+            let _turn = decoding.acquire().await;
+            let jpeg = pool.render(keyframe.codec, keyframe.data.clone(), None).await.map_err(|e| failure_of(&e))?;
+            Ok((Codec::Jpeg, Some(keyframe.codec), jpeg))
+        }
+        _ => Ok((keyframe.codec, None, keyframe.data.clone())),
+    }
+}
+
 async fn store(
     archive: &archive::Archive,
     wanted: &Wanted,
     keyframe: &ingest::Keyframe,
+    (codec, converted_from, data): Archived,
 ) -> Result<archive::SnapshotId, Failure> {
     let snapshot = archive::NewSnapshot {
         camera: wanted.camera,
@@ -91,12 +121,13 @@ async fn store(
         class: wanted.class,
         captured: keyframe.received,
         camera_clock: keyframe.camera_clock,
-        codec: keyframe.codec,
+        codec,
+        converted_from,
         width: keyframe.width,
         height: keyframe.height,
         status: wanted.status,
         cause: wanted.cause,
-        data: keyframe.data.clone(),
+        data,
     };
     match archive.append(snapshot).await {
         Ok(stored) => Ok(stored.id),

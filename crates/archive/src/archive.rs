@@ -12,6 +12,7 @@ use crate::{
     record::{self, About, PAYLOAD_MAX, SLOT_MAX, Taken},
     remote, retained,
     row::Row,
+    stamp,
     writer::Writer,
 };
 use bytes::Bytes;
@@ -100,6 +101,7 @@ impl Archive {
             captured_mono: snapshot.captured.mono.0,
             camera_clock: snapshot.camera_clock,
             codec: snapshot.codec,
+            converted_from: snapshot.converted_from,
             width: snapshot.width,
             height: snapshot.height,
             status: snapshot.status,
@@ -372,6 +374,7 @@ impl Archive {
 async fn start(folder: &Path, config: Config, index: Index) -> Result<(Archive, Vec<crate::Damage>), ArchiveError> {
     config.validate()?;
     let folder = Folder::new(folder);
+    let stamps = config.stamps.clone();
     let (commands, receiver) = mpsc::channel(QUEUE);
     let (ready, opened) = oneshot::channel();
     let thread = std::thread::Builder::new().name("archive-writer".to_owned());
@@ -401,6 +404,9 @@ async fn start(folder: &Path, config: Config, index: Index) -> Result<(Archive, 
     let ((shared, far), damaged) = opened.await.map_err(|_| ArchiveError::Closed)??;
     if let Some(far) = far {
         tokio::spawn(remote::run(Arc::clone(&shared), far));
+    }
+    if let Some(stamps) = stamps {
+        tokio::spawn(stamp::run(Arc::clone(&shared), stamps));
     }
     Ok((Archive { commands, memory: Arc::new(Semaphore::new(QUEUE_KIB)), shared }, damaged))
 }

@@ -13,7 +13,7 @@ use crate::{
 use bytes::Bytes;
 use fleet::{CameraId, Wall};
 use std::sync::{Mutex, MutexGuard, RwLock};
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
 
 /// What becomes of the index when the archive is opened.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -71,6 +71,8 @@ pub(crate) struct Shared {
     pub(crate) key: ed25519_dalek::SigningKey,
     /// This node's name.
     pub(crate) node: String,
+    /// Turns true when the archive closes.
+    pub(crate) closed: watch::Sender<bool>,
     /// What is kept how long.
     pub(crate) retention: Retention,
     /// Which camera belongs to which place of it.

@@ -1,6 +1,6 @@
 //! Settings of one archive folder, and what they must not be.
 
-use crate::{Places, RemoteConfig, Retention};
+use crate::{Places, RemoteConfig, Retention, StampConfig};
 use std::time::Duration;
 
 /// How the archive cuts, commits and keeps. All of it may change between two starts.
@@ -30,6 +30,8 @@ pub struct Config {
     pub node: String,
     /// The node's key, which seals the signing key on the disk; `None` leaves that open, for its owner only.
     pub ring: Option<vault::Keyring>,
+    /// The authority that stamps the manifests with the time, if any.
+    pub stamps: Option<StampConfig>,
     /// The object store that sealed segments are put into, if any.
     pub remote: Option<RemoteConfig>,
 }
@@ -48,6 +50,7 @@ impl Default for Config {
             reserve_bytes: 256 << 20,
             node: "node".to_owned(),
             ring: None,
+            stamps: None,
             remote: None,
         }
     }
@@ -76,6 +79,13 @@ impl Config {
             ((1..=100).contains(&self.high_water_percent), "high_water_percent", "1 to 100"),
             ((1..=64).contains(&self.node.len()), "node", "1 to 64 bytes"),
             (!self.node.chars().any(char::is_control), "node", "free of control characters"),
+            (
+                self.stamps
+                    .as_ref()
+                    .is_none_or(|s| ["http://", "https://"].iter().any(|scheme| s.url.starts_with(scheme))),
+                "stamps.url",
+                "an address such as http://tsa.county.example/",
+            ),
             (
                 self.remote.as_ref().is_none_or(|r| r.local_bytes.is_none_or(|most| most >= 4 * self.segment_bytes)),
                 "s3.local_gib",

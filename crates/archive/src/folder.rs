@@ -101,6 +101,10 @@ impl Folder {
         self.root.join("remote.json")
     }
 
+    pub(crate) fn upload(&self) -> PathBuf {
+        self.root.join("upload.json")
+    }
+
     pub(crate) fn holds(&self) -> PathBuf {
         self.root.join("holds.json")
     }
@@ -111,6 +115,11 @@ impl Folder {
 
     pub(crate) fn manifest(&self, day: Day) -> PathBuf {
         self.manifests().join(format!("{day}.txt"))
+    }
+
+    /// The time stamp over a day's manifest.
+    pub(crate) fn stamp(&self, day: Day) -> PathBuf {
+        self.manifests().join(format!("{day}.tst"))
     }
 
     /// Where a segment begun at `at` goes.

@@ -7,8 +7,10 @@
 //!          index/2026-11-24.db        rows of that UTC day; a cache, rebuilt from the segments
 //!          index/catalog.db           which sealed segments the day files already hold
 //!          manifests/2026-11-24.txt   seals and purges of that day, and the head of the audit log, signed
+//!          manifests/2026-11-24.tst   an authority's time stamp over that day's manifest, if one is asked
 //!          holds.json                 ranges that retention leaves alone
 //!          remote.json                what the object store has; a cache
+//!          upload.json                the upload under way: what a crash leaves of it is taken back
 //! ```
 //!
 //! What is promised: [`Archive::append`] resolves only after the record is on the medium (`fdatasync`) and can be
@@ -52,6 +54,7 @@ mod seal;
 #[cfg(test)]
 mod search_speed;
 mod segment;
+mod stamp;
 mod stats;
 mod writer;
 
@@ -68,4 +71,5 @@ pub use proof::{Proof, ProofFault, Proven};
 pub use query::{Cursor, CursorError, Kind, Page, SnapshotQuery};
 pub use remote::{RemoteConfig, RemoteState, RemoteStats};
 pub use retained::{Held, Kept, Purge, Retained};
+pub use stamp::{Authority, StampConfig, StampFault, StampStats};
 pub use stats::{CheckReport, Damage, LastCheck, Progress, RebuildReport, State, Stats};

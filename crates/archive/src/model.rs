@@ -23,6 +23,9 @@ pub struct NewSnapshot {
     pub camera_clock: Option<Wall>,
     /// How `data` is coded.
     pub codec: Codec,
+    /// What the camera had sent, if `data` was coded anew from it before it came here: then the hash and every proof are of
+    /// `data`, and not of what the camera coded.
+    pub converted_from: Option<Codec>,
     /// Pixels across, as the stream declares.
     pub width: u32,
     /// Pixels down, as the stream declares.
@@ -54,6 +57,8 @@ pub struct SnapshotRef {
     pub camera_clock: Option<Wall>,
     /// How it is coded.
     pub codec: Codec,
+    /// What the camera had sent, if it was coded anew here before it was stored.
+    pub converted_from: Option<Codec>,
     /// Pixels across.
     pub width: u32,
     /// Pixels down.

@@ -66,6 +66,8 @@ pub(crate) struct Taken {
     pub(crate) captured_mono: u64,
     pub(crate) camera_clock: Option<Wall>,
     pub(crate) codec: Codec,
+    /// What the camera had sent, if not this: it was decoded and coded anew here before it was stored.
+    pub(crate) converted_from: Option<Codec>,
     pub(crate) width: u32,
     pub(crate) height: u32,
     pub(crate) status: Status,
@@ -134,6 +136,7 @@ impl Header {
                         u8::from(clock.is_some()),
                     ],
                 );
+                put(17, &[taken.converted_from.map_or(0, codec_number)]);
                 put(40, &taken.captured.0.to_le_bytes());
                 put(48, &taken.captured_mono.to_le_bytes());
                 put(56, &clock.map_or(0, |c| c.0).to_le_bytes());
@@ -240,6 +243,10 @@ fn about(bytes: &HeaderBytes) -> Result<About, Fault> {
             class: class_of(bytes[11]).ok_or(Fault::UnknownWord)?,
             status: status_of(bytes[12]).ok_or(Fault::UnknownWord)?,
             codec: codec_of(bytes[13]).ok_or(Fault::UnknownWord)?,
+            converted_from: match bytes[17] {
+                0 => None,
+                from => Some(codec_of(from).ok_or(Fault::UnknownWord)?),
+            },
             stream: stream_of(bytes[14]).ok_or(Fault::UnknownWord)?,
             captured: Wall(i64_at(bytes, 40)),
             captured_mono: u64::from_le_bytes(array_at(bytes, 48)),
@@ -308,6 +315,7 @@ mod tests {
                     captured_mono: numbers.4,
                     camera_clock: word.4.is_multiple_of(2).then_some(Wall(numbers.5)),
                     codec: codec_of(word.2 % 3 + 1).unwrap(),
+                    converted_from: codec_of(word.2 / 3 % 4),
                     width: numbers.6,
                     height: numbers.7,
                     status: status_of(word.3 % 5 + 1).unwrap(),

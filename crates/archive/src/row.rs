@@ -28,6 +28,13 @@ pub(crate) struct Row {
     pub(crate) detail: String,
 }
 
+/// A row's codec is that of the picture and so many times that of what the camera had sent, if that was another.
+const CONVERTED: u8 = 16;
+
+fn coding(taken: &Taken) -> i64 {
+    i64::from(codec_number(taken.codec) + CONVERTED * taken.converted_from.map_or(0, codec_number))
+}
+
 /// What a record is known by: the instant it was wanted for, and the camera.
 pub(crate) type Key = (i64, u32);
 
@@ -62,7 +69,7 @@ impl Row {
             .push_bind(taken.map(|t| t.captured.0))
             .push_bind(taken.map(|t| t.captured_mono.cast_signed()))
             .push_bind(taken.and_then(|t| t.camera_clock).map(|c| c.0))
-            .push_bind(taken.map(|t| i64::from(codec_number(t.codec))))
+            .push_bind(taken.map(coding))
             .push_bind(taken.map(|t| i64::from(t.width)))
             .push_bind(taken.map(|t| i64::from(t.height)))
             .push_bind(i64::from(h.payload))
@@ -91,7 +98,11 @@ impl Row {
                 captured: Wall(int(7)?),
                 captured_mono: int(8)?.cast_unsigned(),
                 camera_clock: optional(9)?.map(Wall),
-                codec: codec_of(small(10)?)?,
+                codec: codec_of(small(10)? % CONVERTED)?,
+                converted_from: match small(10)? / CONVERTED {
+                    0 => None,
+                    from => Some(codec_of(from)?),
+                },
                 width: wide(11)?,
                 height: wide(12)?,
             }),
@@ -123,6 +134,7 @@ impl Row {
                 captured: taken.captured,
                 camera_clock: taken.camera_clock,
                 codec: taken.codec,
+                converted_from: taken.converted_from,
                 width: taken.width,
                 height: taken.height,
                 bytes: h.payload,

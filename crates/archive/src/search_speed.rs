@@ -1,5 +1,5 @@
 //! How long the first page takes among many records: `./task bench search [RECORDS]` for the long form. It makes an index
-//! of ten million records once (some minutes, 2 GB), in `target/search/`, and asks every kind of question.
+//! of ten million records once (some minutes, 1.1 GB), in `target/search/`, and asks every kind of question.
 
 #![allow(clippy::print_stdout)]
 
@@ -37,6 +37,7 @@ fn row(camera: u32, slot: Wall, n: u64, late: bool) -> Row {
         captured_mono: 1,
         camera_clock: None,
         codec: Codec::H265,
+        converted_from: None,
         width: 1920,
         height: 1080,
         status,

@@ -1,7 +1,7 @@
 //! What the archive says about itself.
 
 use crate::{
-    ArchiveError, RemoteStats,
+    ArchiveError, RemoteStats, StampStats,
     folder::{Folder, replace_file},
 };
 use fleet::{CameraId, Wall};
@@ -52,6 +52,8 @@ pub struct Stats {
     pub last_check: Option<LastCheck>,
     /// The object store, if there is one.
     pub remote: Option<RemoteStats>,
+    /// The time stamps over the manifests, if an authority is asked for them.
+    pub stamps: Option<StampStats>,
 }
 
 /// What the last background check found. Kept over restarts.

@@ -31,7 +31,7 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    sync::mpsc,
+    sync::{mpsc, watch},
     time::{Instant, timeout_at},
 };
 
@@ -116,6 +116,7 @@ impl Writer {
             holds: std::sync::RwLock::new(holds),
             key: custody.key(),
             node: config.node.clone(),
+            closed: watch::channel(false).0,
             retention: config.retention.clone(),
             places: config.places.clone(),
         });
@@ -221,7 +222,7 @@ impl Writer {
     }
 
     /// Writes, flushes, indexes and acknowledges a batch, shelf by shelf.
-    async fn commit(&mut self, batch: Vec<Store>) {
+    pub(crate) async fn commit(&mut self, batch: Vec<Store>) {
         let (batch, repeated) = match self.new_among(batch).await {
             Ok(new) => new,
             Err((batch, error)) => return self.refuse(batch.into_iter(), &Arc::new(error)),
@@ -659,11 +660,12 @@ impl Writer {
         }
     }
 
-    async fn finish(mut self) {
+    pub(crate) async fn finish(mut self) {
         if let Err(error) = self.seal(Wall::read()).await {
             tracing::warn!(%error, "sealing is not complete; the next start completes it");
         }
         self.refresh_stats();
+        self.shared.closed.send_replace(true);
         if let Some(far) = &self.far {
             far.closed.send_replace(true);
         }
@@ -673,4 +675,4 @@ impl Writer {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

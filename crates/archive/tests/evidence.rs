@@ -4,11 +4,11 @@
 mod common;
 
 use archive::{
-    Archive,
+    Archive, NewSnapshot,
     evidence::{CustodyExtract, CustodyRecord, Label, Purpose, VERIFIER_PAGE, Verdict, verify_package},
 };
 use common::{MIDNIGHT, config, gap, snapshot};
-use fleet::Wall;
+use fleet::{Codec, Wall};
 use sha2::{Digest, Sha256};
 use std::{fs, io::Cursor, path::Path, process::Command};
 
@@ -80,7 +80,7 @@ async fn packed(folder: &Path, count: u32, length: usize) -> (Archive, Vec<u8>) 
 }
 
 fn verify(bytes: &[u8]) -> Verdict {
-    verify_package(Cursor::new(bytes)).unwrap()
+    verify_package(Cursor::new(bytes), None).unwrap()
 }
 
 #[tokio::test]
@@ -259,7 +259,7 @@ async fn a_changed_key_is_followed_from_the_old_one_and_a_foreign_one_is_not() {
         package.finish(&[], &[], &CustodyExtract::new(vec![])).unwrap();
         fs::read(&path).unwrap()
     };
-    let verdict = verify_package(Cursor::new(packed("good.zip").await)).unwrap();
+    let verdict = verify_package(Cursor::new(packed("good.zip").await), None).unwrap();
     assert!(verdict.authentic, "{:?}", verdict.faults);
     assert_eq!(verdict.key, hex::encode(after));
     assert_eq!(verdict.other_keys.iter().collect::<Vec<_>>(), [&hex::encode(before)]);
@@ -276,7 +276,7 @@ async fn a_changed_key_is_followed_from_the_old_one_and_a_foreign_one_is_not() {
     let (read, proof) = (archive.read(&old.id).await.unwrap(), archive.proof(&old.id).await.unwrap());
     package.add(&read, &proof, Label::default(), None).unwrap();
     package.finish(&[], &[], &CustodyExtract::new(vec![])).unwrap();
-    let verdict = verify_package(Cursor::new(fs::read(&path).unwrap())).unwrap();
+    let verdict = verify_package(Cursor::new(fs::read(&path).unwrap()), None).unwrap();
     assert!(!verdict.authentic && verdict.faults[0].what.contains("did not hand over"), "{:?}", verdict.faults);
     archive.close().await;
 }
@@ -308,4 +308,33 @@ async fn the_signing_key_lies_sealed_and_follows_a_change_of_the_node_s_key() {
     let other = Source::File(folder.path().join("other.key"));
     let refused = Archive::open(&root, with(Keyring::open(&other, true).unwrap())).await.unwrap_err().to_string();
     assert!(refused.contains("another node's key"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_converted_picture_says_so_wherever_it_goes() {
+    let folder = tempfile::tempdir().unwrap();
+    let archive = Archive::open(&folder.path().join("archive"), config()).await.unwrap();
+    let (from, codec) = (Some(Codec::H265), Codec::Jpeg);
+    let stored =
+        archive.append(NewSnapshot { codec, converted_from: from, ..snapshot(1, MIDNIGHT, 700) }).await.unwrap();
+    assert_eq!((stored.codec, stored.converted_from), (codec, from));
+    archive.seal().await.unwrap();
+    let read = archive.read(&stored.id).await.unwrap();
+    assert_eq!(read.reference, stored, "index and record agree");
+    let path = folder.path().join("package.zip");
+    let mut package = archive.package(&path, purpose(), Wall(MIDNIGHT + 10)).unwrap();
+    package.add(&read, &archive.proof(&stored.id).await.unwrap(), Label::default(), None).unwrap();
+    package.finish(&[], &[], &CustodyExtract::new(Vec::new())).unwrap();
+    archive.close().await;
+    let bytes = fs::read(&path).unwrap();
+    let verdict = verify(&bytes);
+    assert!(verdict.authentic, "{:?}", verdict.faults);
+    assert_eq!(verdict.snapshots[0].converted_from, from);
+    let text = String::from_utf8_lossy(&bytes);
+    assert!(text.contains("\"converted_from\": \"h265\"") && text.contains("converted here from H265"));
+    // Found again in an index made anew.
+    Archive::rebuild(&folder.path().join("archive"), config()).await.unwrap();
+    let archive = Archive::open(&folder.path().join("archive"), config()).await.unwrap();
+    assert_eq!(archive.read(&stored.id).await.unwrap().reference, stored);
+    archive.close().await;
 }

@@ -237,7 +237,13 @@ async fn killed_in_the_middle_of_an_upload_on_either_side_nothing_is_lost() {
             // Another segment, so that the kill meets parts of one after a whole one.
             hear(Some("sealed"));
         }
-        std::thread::sleep(Duration::from_millis(10 + round * 25));
+        // Parts of an upload are in the store, and it is not at its end.
+        let deadline = Instant::now() + Duration::from_secs(180);
+        let noted = || std::fs::read_to_string(root.join("upload.json")).is_ok_and(|text| text.contains("segments/"));
+        while weed.uploads() == 0 || !noted() {
+            assert!(Instant::now() < deadline, "no upload in parts was seen");
+            std::thread::sleep(Duration::from_millis(5));
+        }
         if round >= 2 {
             // The store first, in the middle of what it is given; the archive goes on without it.
             weed.kill();
@@ -253,6 +259,11 @@ async fn killed_in_the_middle_of_an_upload_on_either_side_nothing_is_lost() {
     assert!(acknowledged.len() >= 1000, "the children did their work: {}", acknowledged.len());
     let archive = Archive::open(&root, large(remote(weed.endpoint()))).await.unwrap();
     until(&archive, "all in the store only", |s| s.waiting == 0 && s.state == RemoteState::Ok && s.far >= 6).await;
+    let deadline = Instant::now() + Duration::from_secs(300);
+    while weed.uploads() > 0 {
+        assert!(Instant::now() < deadline, "parts of what was cut off are left in the store");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     for id in &acknowledged {
         let found = archive.read(id).await.unwrap_or_else(|e| panic!("{id} was acknowledged: {e}"));
         assert_eq!(found.data, picture(3, found.reference.slot.0, PICTURE), "{id}");

@@ -143,6 +143,7 @@ const TABLE: &[(Method, &str, Access)] = &[
     (Method::POST, "/api/v1/tokens", PEOPLE),
     (Method::DELETE, "/api/v1/tokens/{id}", PEOPLE),
     (Method::GET, "/api/v1/audit", EVIDENCE),
+    (Method::GET, "/api/v1/audit/file", EVIDENCE),
     (Method::POST, "/api/v1/import", ADMIN),
     (Method::GET, "/api/v1/register/cameras/{id}", ADMIN),
     (Method::POST, "/api/v1/register/cameras", ADMIN),

@@ -13,6 +13,8 @@ pub struct WebConfig {
     pub https: bool,
     /// Whoever opens archived snapshots must say why 事由.
     pub snapshots_need_reason: bool,
+    /// Renderings, on the screen and in packages, say who looked and when. The archived pictures never do.
+    pub watermark: bool,
     /// How long a stated reason opens the archive to its session.
     pub reason_holds: Duration,
     /// A session that is not used for this long ends.
@@ -68,6 +70,7 @@ impl Default for WebConfig {
         WebConfig {
             https: false,
             snapshots_need_reason: true,
+            watermark: false,
             reason_holds: Duration::from_secs(3600),
             session_idle: Duration::from_secs(8 * 3600),
             session_longest: Duration::from_secs(24 * 3600),

@@ -8,6 +8,7 @@ use crate::{
     app::{App, Shared},
     audit::{Action, Deed},
     problem::{Problem, Result},
+    watermark,
 };
 use archive::{
     Archive, ArchiveError, Entry, Gap, SnapshotId, SnapshotQuery, SnapshotRef,
@@ -321,13 +322,15 @@ async fn make(app: &App, export: &mut Export, folder: &Path) -> std::result::Res
     let archive = &app.services.archive;
     let mut package = archive.package(&path, purpose, Wall::read()).map_err(|e| internal(&e))?;
     let registry = app.services.registry.load_full();
+    let number = format!("E{}", export.id.0);
+    let mark = app.services.config.watermark.then(|| watermark::text(&export.who, &number, Wall::read()));
     let (mut taken, mut left_out) = (Vec::new(), Vec::new());
     let total = snapshots.len();
     let mut sealed = false;
     for (done, snapshot) in snapshots.into_iter().enumerate() {
         app.exports.tell(export.id, Progress { done, total });
         let label = label(&registry, snapshot.camera);
-        match one(app, archive, &mut sealed, package, &snapshot, label).await? {
+        match one(app, archive, &mut sealed, package, &snapshot, label, mark.clone()).await? {
             (back, None) => {
                 package = back;
                 taken.push(snapshot.id);
@@ -387,6 +390,7 @@ async fn one(
     mut package: Package,
     snapshot: &SnapshotRef,
     label: Label,
+    mark: Option<String>,
 ) -> std::result::Result<(Package, Option<String>), String> {
     let proof = match archive.proof(&snapshot.id).await {
         Err(ArchiveError::NotSealed) if !*sealed => {
@@ -412,7 +416,13 @@ async fn one(
             other => return Err(internal(&other)),
         },
     };
-    let rendering = render(app, &read).await;
+    let rendering = match (render(app, &read).await, mark) {
+        (Some(jpeg), Some(mark)) => {
+            let marked = app.pictures.marked(jpeg, mark).await;
+            Some(marked.map_err(|problem| problem.detail().to_owned())?)
+        }
+        (rendering, _) => rendering,
+    };
     let added = tokio::task::spawn_blocking(move || {
         let added = package.add(&read, &proof, label, rendering.as_deref());
         (package, added)

@@ -46,6 +46,7 @@ mod totp;
 pub mod users;
 mod verdicts;
 mod views;
+mod watermark;
 mod words;
 
 pub use app::router;

@@ -1,6 +1,9 @@
 //! Snapshots rendered for the screen, kept in a bounded cache, each rendered once however many ask.
 
-use crate::problem::{Problem, Result};
+use crate::{
+    problem::{Problem, Result},
+    watermark,
+};
 use archive::{Archive, ArchiveError, Snapshot, SnapshotId};
 use axum::http::StatusCode;
 use bytes::Bytes;
@@ -10,10 +13,13 @@ use std::{
     collections::{BTreeMap, HashMap},
     sync::Arc,
 };
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, Semaphore};
 
 /// Widths that are rendered: any other is rounded up to the next, so that nobody makes us render thousands.
 const WIDTHS: [u32; 5] = [160, 320, 640, 1280, 1920];
+
+/// Pictures that are marked at once: each takes a core for some ten milliseconds.
+const MARKED_AT_ONCE: usize = 2;
 
 /// One picture of the archive, at one width.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -36,6 +42,8 @@ pub(crate) struct Pictures {
     capacity: usize,
     kept: Mutex<Kept>,
     under_way: Mutex<HashMap<Key, Arc<OnceCell<Rendered>>>>,
+    /// Never closed: without a permit more would be marked at once, no more.
+    marking: Semaphore,
 }
 
 #[derive(Default)]
@@ -48,7 +56,14 @@ struct Kept {
 
 impl Pictures {
     pub(crate) fn new(archive: Archive, pool: Pool, capacity: usize) -> Pictures {
-        Pictures { archive, pool, capacity, kept: Mutex::default(), under_way: Mutex::default() }
+        Pictures {
+            archive,
+            pool,
+            capacity,
+            kept: Mutex::default(),
+            under_way: Mutex::default(),
+            marking: Semaphore::new(MARKED_AT_ONCE),
+        }
     }
 
     /// A snapshot as JPEG, at most about this wide.
@@ -70,6 +85,14 @@ impl Pictures {
             under_way.remove(&key);
         }
         rendered
+    }
+
+    /// A rendering that says who looked and when; made for each look, and not kept.
+    pub(crate) async fn marked(&self, jpeg: Bytes, text: String) -> Result<Bytes> {
+        let _turn = self.marking.acquire().await;
+        let marked = tokio::task::spawn_blocking(move || watermark::over(&jpeg, &text)).await;
+        let marked = marked.map_err(|e| Problem::internal("a picture was not marked", e))?;
+        marked.map(Bytes::from).map_err(|e| Problem::internal("a picture was not marked", e))
     }
 
     async fn render(&self, key: &Key) -> Result<Rendered> {

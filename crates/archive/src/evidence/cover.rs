@@ -2,7 +2,7 @@
 
 use super::{Label, LeftOut, Purpose, Record, custody::CustodyExtract};
 use crate::{Gap, SnapshotRef};
-use fleet::{Cause, Wall};
+use fleet::{Cause, Codec, Wall};
 use health::SnapshotClass;
 use std::fmt::{self, Write as _};
 
@@ -44,8 +44,9 @@ impl Row {
             status: record.status.text(),
             cause: record.cause,
             coding: format!(
-                "{} · {}×{} · {} B",
+                "{}{} · {}×{} · {} B",
                 record.codec.code().to_uppercase(),
+                converted(record.converted_from),
                 record.width,
                 record.height,
                 reference.bytes
@@ -55,6 +56,14 @@ impl Row {
             rendering: record.rendering.clone(),
         }
     }
+}
+
+/// A picture that is no longer as the camera coded it says so.
+fn converted(from: Option<Codec>) -> String {
+    from.map_or_else(String::new, |from| {
+        let from = from.code().to_uppercase();
+        format!("（存档前由本机自 {from} 转码，哈希与证明针对转码后的图片 · converted here from {from} before archiving; hash and proof are of the converted picture）")
+    })
 }
 
 /// The whole page.

@@ -3,10 +3,12 @@
 //! ```text
 //! cover.html                          what it is, in Chinese and English
 //! verify.html                         checks the package offline, in a browser
-//! snapshots/C00042-…/original.h265    the picture as the camera coded it, bit for bit; players show it
+//! snapshots/C00042-…/original.h265    the picture as it was archived, bit for bit: as the camera coded it, unless
+//!                                     record.json says what it was converted from
 //!                     rendering.jpg   the same for the eye; made at export
 //!                     record.json     what is known of it, and the proof that leads to a manifest
 //! manifests/2026-11-24.txt            the signed manifests that the proofs lead to
+//!           2026-11-24.tst            an authority's time stamp (RFC 3161) over that manifest, if there is one by then
 //! keys.json                           changes of the key that signs, each signed with the key before
 //! gaps.json                           scheduled snapshots that were not taken, and why
 //! left-out.json                       snapshots that could not be read or proved, and why
@@ -28,7 +30,7 @@ pub(crate) mod zip;
 
 pub use custody::{CustodyExtract, CustodyRecord};
 pub use package::{Exported, Label, LeftOut, Package, Purpose};
-pub use verify::{Fault, Taken, Verdict, public_key, verify_package};
+pub use verify::{Fault, Stamped, Taken, Verdict, public_key, verify_package};
 
 use crate::{SnapshotId, merkle::Hash};
 use fleet::{CameraId, Cause, Codec, Status, StreamChoice, Wall};
@@ -46,6 +48,8 @@ const CUSTODY: &str = "custody.json";
 const KEYS: &str = "keys.json";
 const GAPS: &str = "gaps.json";
 const LEFT_OUT: &str = "left-out.json";
+/// What a time stamp's name ends with, where its manifest's ends with `.txt`.
+const STAMP: &str = ".tst";
 
 /// What `package.json` says.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -84,6 +88,9 @@ struct Record {
     camera_clock: Option<Wall>,
     class: SnapshotClass,
     codec: Codec,
+    /// The picture is no longer as the camera coded it: the node decoded this and coded it anew before archiving.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    converted_from: Option<Codec>,
     width: u32,
     height: u32,
     status: Status,

@@ -1,11 +1,16 @@
 //! Writing a package, file by file.
 
 use super::{
-    CUSTODY, FORMAT, GAPS, INVENTORY, Inclusion, Inventory, KEYS, LEFT_OUT, Listed, Record, SIGNATURE, VERIFIER_PAGE,
-    cover, custody::CustodyExtract, signed, zip,
+    CUSTODY, FORMAT, GAPS, INVENTORY, Inclusion, Inventory, KEYS, LEFT_OUT, Listed, Record, SIGNATURE, STAMP,
+    VERIFIER_PAGE, cover, custody::CustodyExtract, signed, zip,
 };
 use crate::{
-    Archive, ArchiveError, Gap, Proof, Snapshot, SnapshotId, custody::Manifest, keys::Handover, record::sha256,
+    Archive, ArchiveError, Gap, Proof, Snapshot, SnapshotId,
+    custody::{Manifest, manifest_hash},
+    folder::{Day, Folder},
+    keys::Handover,
+    record::sha256,
+    stamp::Stamp,
 };
 use ed25519_dalek::{Signer as _, SigningKey};
 use fleet::{Codec, Wall};
@@ -50,6 +55,7 @@ pub struct Label {
 /// A package being written.
 pub struct Package {
     path: PathBuf,
+    folder: Folder,
     zip: zip::Writer<Hashing<BufWriter<File>>>,
     key: SigningKey,
     handovers: Vec<Handover>,
@@ -98,6 +104,7 @@ impl Archive {
         let handovers = crate::custody::history(&self.folder())?.handovers;
         Ok(Package {
             path: path.to_owned(),
+            folder: self.folder(),
             zip: zip::Writer::new(Hashing { out: BufWriter::with_capacity(1 << 20, file), hash: Sha256::new() }),
             key,
             handovers,
@@ -167,6 +174,7 @@ impl Package {
             camera_clock: reference.camera_clock,
             class: reference.class,
             codec: reference.codec,
+            converted_from: reference.converted_from,
             width: reference.width,
             height: reference.height,
             status: reference.status,
@@ -202,6 +210,9 @@ impl Package {
     ) -> Result<Exported, ArchiveError> {
         for (name, text) in std::mem::take(&mut self.manifests) {
             self.put(&name, text.as_bytes())?;
+            if let Some(token) = self.stamp_of(&text) {
+                self.put(&name.replace(".txt", STAMP), &token)?;
+            }
         }
         self.put(KEYS, &json(&self.handovers.clone()))?;
         self.put(GAPS, &json(&gaps))?;
@@ -237,6 +248,13 @@ impl Package {
         let bytes = file.metadata().map_err(failed)?.len();
         debug_assert!(bytes > bytes_before);
         Ok(Exported { bytes, sha256: hash.finalize().into() })
+    }
+
+    /// The time stamp over a manifest. One of a day that is not over has none yet.
+    fn stamp_of(&self, manifest: &str) -> Option<Vec<u8>> {
+        let day = Day::parse(&Manifest::parse(manifest).ok()?.day)?;
+        let token = std::fs::read(self.folder.stamp(day)).ok()?;
+        Stamp::parse(&token).is_some_and(|stamp| stamp.is_of(&manifest_hash(manifest))).then_some(token)
     }
 
     fn put(&mut self, name: &str, data: &[u8]) -> Result<(), ArchiveError> {

@@ -1,19 +1,21 @@
 //! Checking a package without the archive: authentic, or exactly what is not.
 
 use super::{
-    CUSTODY, FORMAT, INVENTORY, Inventory, KEYS, Listed, Record, SIGNATURE,
+    CUSTODY, FORMAT, INVENTORY, Inventory, KEYS, Listed, Record, SIGNATURE, STAMP,
     custody::CustodyExtract,
     signed,
     zip::{self, Reader},
 };
 use crate::{
-    Proof, SnapshotId,
+    Authority, Proof, SnapshotId, StampFault,
+    custody::manifest_hash,
     keys::{Handover, line_of},
     merkle::Hash,
     record,
+    stamp::Stamp,
 };
 use ed25519_dalek::{VerifyingKey, pkcs8::DecodePublicKey as _};
-use fleet::{CameraId, Wall};
+use fleet::{CameraId, Codec, Wall};
 use serde::Serialize;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -44,8 +46,21 @@ pub struct Verdict {
     pub snapshots: Vec<Taken>,
     /// Scheduled snapshots that were not taken.
     pub gaps: u64,
+    /// Time stamps over the manifests.
+    pub stamps: Vec<Stamped>,
     /// Files checked.
     pub files: u64,
+}
+
+/// An authority's time stamp over a manifest: whatever the manifest covers was there at that time.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Stamped {
+    /// The manifest's file.
+    pub manifest: String,
+    /// The time that the authority states.
+    pub at: Wall,
+    /// Whether it was checked with the authority's certificate. If not, it is only what somebody says.
+    pub checked: bool,
 }
 
 /// A snapshot whose every link holds.
@@ -65,6 +80,8 @@ pub struct Taken {
     pub sealed: Wall,
     /// The picture's file.
     pub file: String,
+    /// What the camera had sent, if the node coded the picture anew before it was archived.
+    pub converted_from: Option<Codec>,
 }
 
 /// One thing that does not hold.
@@ -77,12 +94,13 @@ pub struct Fault {
     pub what: String,
 }
 
-/// Checks a package: its structure, the signature, every file, every proof, and the custody records.
+/// Checks a package: its structure, the signature, every file, every proof, and the custody records; and time stamps,
+/// if the certificate of the authority is given that made them.
 ///
 /// # Errors
 /// Only if reading fails. Whatever is wrong with the package is in the verdict.
-pub fn verify_package(input: impl Read + Seek) -> io::Result<Verdict> {
-    let mut check = Check::default();
+pub fn verify_package(input: impl Read + Seek, authority: Option<&Authority>) -> io::Result<Verdict> {
+    let mut check = Check { authority: authority.cloned(), ..Check::default() };
     match check.run(input) {
         Ok(()) => {}
         Err(Stop::Io(error)) => return Err(error),
@@ -126,6 +144,9 @@ struct Check {
     manifests: BTreeMap<String, String>,
     records: Vec<(String, Record)>,
     handovers: Vec<Handover>,
+    /// Tokens by the names of their files.
+    stamps: Vec<(String, Vec<u8>)>,
+    authority: Option<Authority>,
     names: BTreeSet<String>,
 }
 
@@ -165,6 +186,9 @@ impl Check {
         self.verdict.other_keys = line.iter().filter(|key| **key != inventory.key).map(hex::encode).collect();
         for (name, record) in std::mem::take(&mut self.records) {
             self.record(&name, &record);
+        }
+        for (name, token) in std::mem::take(&mut self.stamps) {
+            self.stamp(&name, &token);
         }
         if self.verdict.snapshots.len() as u64 != inventory.snapshots && self.verdict.faults.is_empty() {
             self.fault(INVENTORY, "the number of snapshots is not what was signed");
@@ -209,6 +233,8 @@ impl Check {
                 Ok(record) => self.records.push((name.to_owned(), record)),
                 Err(_) => self.fault(name, "cannot be read"),
             }
+        } else if name.starts_with("manifests/") && name.ends_with(STAMP) {
+            self.stamps.push((name.to_owned(), data.to_vec()));
         } else if name.starts_with("manifests/") {
             match text() {
                 Some(text) => drop(self.manifests.insert(name.to_owned(), text.to_owned())),
@@ -262,9 +288,28 @@ impl Check {
                     captured: proven.captured,
                     sealed: proven.sealed,
                     file: record.original.clone(),
+                    converted_from: record.converted_from,
                 });
             }
         }
+    }
+
+    /// A time stamp: of the manifest beside it, and of the authority that is believed.
+    fn stamp(&mut self, name: &str, token: &[u8]) {
+        let manifest = name.replace(STAMP, ".txt");
+        let Some(text) = self.manifests.get(&manifest) else {
+            return self.fault(name, "its manifest is missing or was altered");
+        };
+        let hash = manifest_hash(text);
+        let Some(stamp) = Stamp::parse(token) else { return self.fault(name, &StampFault::Malformed.to_string()) };
+        if !stamp.is_of(&hash) {
+            return self.fault(name, &StampFault::OtherImprint.to_string());
+        }
+        let checked = match self.authority.as_ref().map(|authority| stamp.check(authority)) {
+            Some(Err(fault)) => return self.fault(name, &fault.to_string()),
+            checked => checked.is_some(),
+        };
+        self.verdict.stamps.push(Stamped { manifest, at: stamp.at, checked });
     }
 
     fn fault(&mut self, file: &str, what: &str) {
@@ -281,6 +326,7 @@ fn says_the_same(record: &Record, header: &record::Header) -> bool {
         && (record.camera, record.slot) == (header.camera, header.slot)
         && (record.captured, record.camera_clock) == (taken.captured, taken.camera_clock)
         && (record.class, record.codec, record.stream) == (taken.class, taken.codec, taken.stream)
+        && record.converted_from == taken.converted_from
         && (record.width, record.height) == (taken.width, taken.height)
         && (record.status, record.cause) == (taken.status, taken.cause)
 }

@@ -48,7 +48,7 @@ pub(crate) async fn run(shared: Arc<Shared>, far: Arc<Far>) {
     };
     let mut pause = RETRY.0;
     loop {
-        // An upload that is cut off here is no object: parts that were not completed are none.
+        // An upload that is cut off here is no object; the next start takes its parts back.
         let turn = tokio::select! {
             biased;
             _ = closed.wait_for(|closed| *closed) => return,
@@ -99,6 +99,10 @@ impl Keeper {
         if self.listed_at.is_none_or(|at| at.elapsed() >= LIST_EVERY) {
             self.reconcile().await?;
         }
+        if let Err(error) = self.take_back().await {
+            // Not for this alone does everything else wait: an account may lack just this right.
+            tracing::warn!(%error, "an upload that was cut off could not be taken back; trying again");
+        }
         let purged = self.far.purged().last().cloned();
         if let Some(name) = purged {
             self.far.store.delete(&name).await?;
@@ -118,6 +122,15 @@ impl Keeper {
         let state = if self.lacking.is_some() { RemoteState::Lacking } else { RemoteState::Ok };
         self.tell(state, self.lacking.clone().unwrap_or_default());
         Ok(more)
+    }
+
+    /// Aborts uploads that a crash, a stop or an outage cut off.
+    async fn take_back(&self) -> Result<(), Away> {
+        for upload in self.far.left_over() {
+            self.far.store.abort(&upload).await?;
+            self.far.ended(&upload)?;
+        }
+        Ok(())
     }
 
     /// Sealed segments with their pictures here that the store does not have for sure.
@@ -202,7 +215,11 @@ impl Keeper {
         let name = name_of(&self.shared.folder.relative(&held.path), &seal.root);
         let bytes = seal.file_length();
         if self.listed.get(&name) != Some(&bytes) {
-            self.far.store.put_file(&name, &held.path, bytes).await?;
+            let far = &self.far;
+            let done = far.store.put_file(&name, &held.path, bytes, |upload| far.begun(upload)).await?;
+            if let Some(upload) = done {
+                far.ended(&upload)?;
+            }
             self.listed.insert(name.clone(), bytes);
         }
         match self.verify(&name, &held.path, &seal, &footer).await? {

@@ -16,7 +16,7 @@ mod store;
 
 pub(crate) use keeper::run;
 pub(crate) use skeleton::{far_path, is_far, make_skeleton};
-pub(crate) use store::{Away, Store};
+pub(crate) use store::{Away, Store, Upload};
 
 use crate::{
     ArchiveError,
@@ -131,6 +131,31 @@ impl Far {
             wake: Notify::new(),
             closed: watch::channel(false).0,
         })
+    }
+
+    /// Writes down that an upload has been begun.
+    fn begun(&self, upload: &Upload) -> std::io::Result<()> {
+        let mut uploads = self.left_over();
+        uploads.push(upload.clone());
+        self.keep_uploads(&uploads)
+    }
+
+    /// Writes down that an upload has come to its end, or was taken back.
+    fn ended(&self, upload: &Upload) -> std::io::Result<()> {
+        let mut uploads = self.left_over();
+        uploads.retain(|other| other != upload);
+        self.keep_uploads(&uploads)
+    }
+
+    fn keep_uploads(&self, uploads: &[Upload]) -> std::io::Result<()> {
+        let text = serde_json::to_vec(uploads).expect("strings always serialize");
+        replace_file(&self.folder.upload(), &text, 0o640)
+    }
+
+    /// Uploads that were begun and are not known to have ended.
+    fn left_over(&self) -> Vec<Upload> {
+        let kept = std::fs::read(self.folder.upload()).unwrap_or_default();
+        serde_json::from_slice(&kept).unwrap_or_default()
     }
 
     fn safe(&self) -> MutexGuard<'_, BTreeSet<u64>> {

@@ -7,8 +7,10 @@ use futures::TryStreamExt as _;
 use object_store::{
     BackoffConfig, ObjectStore as _, ObjectStoreExt as _, RetryConfig,
     aws::{AmazonS3, AmazonS3Builder},
+    multipart::MultipartStore as _,
     path::Path as Name,
 };
+use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap, fs::File, io, ops::Range, os::unix::fs::FileExt as _, path::Path, sync::Arc, time::Duration,
 };
@@ -30,6 +32,16 @@ pub(crate) enum Away {
     /// Our own disk.
     #[error("cannot read the local copy: {0}")]
     Local(#[from] io::Error),
+}
+
+/// An upload in parts that has been begun. Parts take room in the store until it is completed or aborted.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct Upload {
+    /// Which store.
+    pub(super) place: String,
+    name: String,
+    /// As the store calls it.
+    id: String,
 }
 
 pub(crate) struct Store {
@@ -115,30 +127,51 @@ impl Store {
         }
     }
 
-    /// Puts a whole file. The object is there as a whole or not at all.
-    pub(crate) async fn put_file(&self, name: &str, path: &Path, bytes: u64) -> Result<(), Away> {
+    /// Puts a whole file. The object is there as a whole or not at all. `begun` hears of an upload in parts before its
+    /// first part, so that somebody can [`abort`](Store::abort) it if we do not come to its end; an upload that has come
+    /// to its end is handed back.
+    pub(crate) async fn put_file(
+        &self,
+        name: &str,
+        path: &Path,
+        bytes: u64,
+        begun: impl FnOnce(&Upload) -> io::Result<()>,
+    ) -> Result<Option<Upload>, Away> {
         let file = Arc::new(File::open(path)?);
         let told = |error| self.told(name, &error);
+        let object = self.name(name);
         if bytes <= PART {
             let all = chunk(&file, 0..bytes).await?;
-            return self.store.put(&self.name(name), all.into()).await.map(drop).map_err(told);
+            return self.store.put(&object, all.into()).await.map(|_| None).map_err(told);
         }
-        let mut upload = self.store.put_multipart(&self.name(name)).await.map_err(told)?;
-        let sent = async {
-            let mut at = 0;
-            while at < bytes {
-                let end = (at + PART).min(bytes);
-                let part = chunk(&file, at..end).await?;
-                upload.put_part(part.into()).await.map_err(told)?;
-                at = end;
-            }
-            upload.complete().await.map(drop).map_err(told)
-        };
-        let sent = sent.await;
-        if sent.is_err() {
-            let _ = upload.abort().await;
+        let id = self.store.create_multipart(&object).await.map_err(told)?;
+        let upload = Upload { place: self.place.clone(), name: name.to_owned(), id };
+        begun(&upload)?;
+        let mut parts = Vec::new();
+        let mut at = 0;
+        while at < bytes {
+            let end = (at + PART).min(bytes);
+            let part = chunk(&file, at..end).await?;
+            parts.push(self.store.put_part(&object, &upload.id, parts.len(), part.into()).await.map_err(told)?);
+            at = end;
         }
-        sent
+        self.store.complete_multipart(&object, &upload.id, parts).await.map_err(told)?;
+        Ok(Some(upload))
+    }
+
+    /// Takes back an upload that did not come to its end, with all its parts; one that is not there any more is.
+    pub(crate) async fn abort(&self, upload: &Upload) -> Result<(), Away> {
+        if upload.place != self.place {
+            tracing::warn!(
+                object = upload.name,
+                "an unfinished upload is left in another store than is configured now"
+            );
+            return Ok(());
+        }
+        match self.store.abort_multipart(&self.name(&upload.name), &upload.id).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(self.told(&upload.name, &error)),
+        }
     }
 
     /// Puts a small object.

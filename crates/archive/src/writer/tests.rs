@@ -14,7 +14,7 @@ fn settings() -> Config {
     Config { segment_bytes: 1 << 20, commit_every: Duration::ZERO, reserve_bytes: 0, ..Config::default() }
 }
 
-fn store(camera: u32) -> (Store, oneshot::Receiver<Result<Row, ArchiveError>>) {
+pub(crate) fn store(camera: u32) -> (Store, oneshot::Receiver<Result<Row, ArchiveError>>) {
     let payload = Bytes::from(vec![u8::try_from(camera).unwrap(); 100]);
     let (reply, answer) = oneshot::channel();
     let taken = Taken {
@@ -24,6 +24,7 @@ fn store(camera: u32) -> (Store, oneshot::Receiver<Result<Row, ArchiveError>>) {
         captured_mono: 5,
         camera_clock: None,
         codec: fleet::Codec::H264,
+        converted_from: None,
         width: 1,
         height: 1,
         status: fleet::Status::Online,

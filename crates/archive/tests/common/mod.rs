@@ -43,6 +43,7 @@ pub fn snapshot(camera: u32, slot: i64, length: usize) -> NewSnapshot {
         captured: Now { mono: Mono(7), wall: Wall(slot.wrapping_add(137)) },
         camera_clock: camera.is_multiple_of(2).then_some(Wall(slot.wrapping_sub(900))),
         codec: if camera.is_multiple_of(5) { Codec::H265 } else { Codec::H264 },
+        converted_from: None,
         width: 1920,
         height: 1080,
         status: if online { Status::Online } else { Status::Impaired },

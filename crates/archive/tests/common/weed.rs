@@ -103,6 +103,17 @@ impl Weed {
         }
     }
 
+    /// Uploads in parts that the store holds unfinished.
+    pub fn uploads(&self) -> usize {
+        let mut answer = String::new();
+        if let Ok(mut filer) = TcpStream::connect(("127.0.0.1", self.ports[4])) {
+            filer.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+            let ask = "GET /buckets/snapshots/.uploads/?limit=1000 HTTP/1.1\r\nHost: filer\r\nAccept: application/json\r\nConnection: close\r\n\r\n";
+            let _ = filer.write_all(ask.as_bytes()).and_then(|()| filer.read_to_string(&mut answer));
+        }
+        answer.matches("\"FullPath\":").count()
+    }
+
     /// `kill -9`.
     pub fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {

@@ -1,16 +1,28 @@
 //! Reading the audit log.
 
 use crate::{
-    api::limit,
+    api::{
+        limit,
+        reports::{Chunk, after_heading, attachment},
+    },
     app::App,
+    audit::{Action, Deed},
     caller::Caller,
     problem::{Problem, Query, Result},
+    reports::{self, Language},
     views::Paged,
 };
-use axum::{Json, extract::State};
+use axum::{
+    Json,
+    body::Body,
+    extract::{RawQuery, State},
+    response::Response,
+};
+use bytes::Bytes;
 use fleet::Wall;
 use serde::{Deserialize, Serialize};
 use store::{AuditQuery, AuditRecord};
+use tokio_stream::wrappers::ReceiverStream;
 use utoipa::{IntoParams, ToSchema};
 
 #[derive(Deserialize, IntoParams)]
@@ -23,6 +35,19 @@ pub(crate) struct Filter {
     until: Option<i64>,
     limit: Option<u32>,
     cursor: Option<String>,
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct FileFilter {
+    who: Option<String>,
+    action: Option<String>,
+    from: Option<i64>,
+    until: Option<i64>,
+    /// zh-CN or en: of the headings.
+    #[param(inline)]
+    language: Option<Language>,
 }
 
 /// One entry of the audit log.
@@ -75,6 +100,103 @@ pub(crate) async fn log(
     };
     let page = app.services.store.audit_log(&query).await?;
     Ok(Json(Paged { items: page.items.into_iter().map(Into::into).collect(), next: page.next }))
+}
+
+/// Records that are read from the store at once.
+const TOGETHER: u32 = 1000;
+
+/// What was found as CSV, newest first, for a spreadsheet; that it was taken out is itself logged
+#[utoipa::path(get, path = "/api/v1/audit/file", tag = "audit", params(FileFilter),
+    responses((status = 200, content_type = "text/csv", body = String), (status = 400)))]
+pub(crate) async fn file(
+    State(app): State<App>,
+    caller: Caller,
+    Query(filter): Query<FileFilter>,
+    RawQuery(asked): RawQuery,
+) -> Result<Response> {
+    let query = AuditQuery {
+        who: filter.who.filter(|w| !w.is_empty()),
+        action: filter.action.filter(|a| !a.is_empty()),
+        from: filter.from.map(Wall),
+        until: filter.until.map(Wall),
+        limit: TOGETHER,
+        cursor: None,
+    };
+    let what: String = asked.unwrap_or_default().chars().take(500).collect();
+    app.audit(Deed::of(&caller, Action::AuditExported).detail(what)).await?;
+    let headings = match filter.language.unwrap_or_default() {
+        Language::Chinese => [
+            "序号",
+            "时间",
+            "用户",
+            "姓名与单位",
+            "操作",
+            "对象",
+            "事由",
+            "结果",
+            "来源地址",
+            "备注",
+            "记录哈希 SHA-256",
+        ],
+        Language::English => [
+            "No.",
+            "Time",
+            "User",
+            "Name and unit",
+            "Action",
+            "Object",
+            "Reason",
+            "Success",
+            "From",
+            "Detail",
+            "SHA-256",
+        ],
+    };
+    let mut heading = String::from("\u{feff}");
+    reports::csv_line(&mut heading, headings.map(str::to_owned));
+    let name = format!("sharpeyes-audit-{}.csv", Wall::read().0);
+    Ok(attachment(reports::CSV, &name, Body::from_stream(after_heading(heading, rows(app, query)))))
+}
+
+/// Page by page; a slow reader holds up nobody and keeps two pages in memory.
+fn rows(app: App, mut query: AuditQuery) -> ReceiverStream<Chunk> {
+    let (send, receive) = tokio::sync::mpsc::channel(1);
+    tokio::spawn(async move {
+        loop {
+            let page = app.services.store.audit_log(&query).await;
+            query.cursor = page.as_ref().ok().and_then(|page| page.next.clone());
+            let chunk = page.map(|page| {
+                let mut text = String::new();
+                page.items.into_iter().for_each(|record| reports::csv_line(&mut text, cells(record)));
+                Bytes::from(text)
+            });
+            if let Err(error) = &chunk {
+                tracing::error!(%error, "an export of the audit log broke off");
+            }
+            if send.send(chunk).await.is_err() || query.cursor.is_none() {
+                return;
+            }
+        }
+    });
+    ReceiverStream::new(receive)
+}
+
+fn cells(AuditRecord { seq, entry: e, hash }: AuditRecord) -> [String; 11] {
+    let at = reports::local(e.at);
+    let success = if e.success { "1" } else { "0" };
+    [
+        seq.to_string(),
+        at,
+        e.who,
+        e.who_detail,
+        e.action,
+        e.object,
+        e.reason,
+        success.to_owned(),
+        e.address,
+        e.detail,
+        hex::encode(hash),
+    ]
 }
 
 /// Whether the log is as it was written.

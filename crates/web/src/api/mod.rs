@@ -128,6 +128,7 @@ pub(crate) fn router() -> OpenApiRouter<App> {
         .routes(routes!(tokens::revoke))
         .routes(routes!(audit::log))
         .routes(routes!(audit::verify))
+        .routes(routes!(audit::file))
         .routes(routes!(import::import).layer(DefaultBodyLimit::max(import::LARGEST)))
         .routes(routes!(register::record))
         .routes(routes!(register::edit))

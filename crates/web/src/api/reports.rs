@@ -174,9 +174,10 @@ pub(crate) async fn intervals(
     Ok(attachment(reports::CSV, &name, Body::from_stream(all)))
 }
 
-type Chunk = std::result::Result<Bytes, StoreError>;
+pub(crate) type Chunk = std::result::Result<Bytes, StoreError>;
 
-fn after_heading(
+/// What follows the heading is sent as it comes.
+pub(crate) fn after_heading(
     heading: String,
     rest: tokio_stream::wrappers::ReceiverStream<Chunk>,
 ) -> impl tokio_stream::Stream<Item = Chunk> {

@@ -9,6 +9,7 @@ use crate::{
     pictures::archive_problem,
     problem::{Path, Problem, Query, Result},
     views::Paged,
+    watermark,
     words::{self, CauseWord, ClassWord, CodecWord, StatusWord},
 };
 use archive::{ArchiveError, Entry, SnapshotId, SnapshotQuery, SnapshotRef};
@@ -45,6 +46,8 @@ pub(crate) struct SnapshotView {
     captured: i64,
     camera_clock: Option<i64>,
     codec: CodecWord,
+    /// What the camera had sent, if the node coded it anew before it was archived.
+    converted_from: Option<CodecWord>,
     width: u32,
     height: u32,
     bytes: u32,
@@ -84,6 +87,7 @@ impl From<&SnapshotRef> for SnapshotView {
             captured: s.captured.0,
             camera_clock: s.camera_clock.map(|t| t.0),
             codec: s.codec.into(),
+            converted_from: s.converted_from.map(Into::into),
             width: s.width,
             height: s.height,
             bytes: s.bytes,
@@ -353,12 +357,24 @@ pub(crate) async fn picture(
     let reason = entitle(&app, &caller, &headers)?;
     let rendered = app.pictures.get(&id, width).await?;
     viewed(&app, &caller, &id, &reason).await?;
-    let common =
-        [(header::ETAG, rendered.etag.clone()), (header::CACHE_CONTROL, "private, max-age=3600, immutable".to_owned())];
-    if headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == rendered.etag.as_bytes()) {
+    let marked = app.services.config.watermark;
+    let etag = match marked {
+        // What one has seen is not another's.
+        true => format!("\"{}-u{}\"", rendered.etag.trim_matches('"'), caller.user.id.0),
+        false => rendered.etag,
+    };
+    let common = [(header::ETAG, etag.clone()), (header::CACHE_CONTROL, "private, max-age=3600, immutable".to_owned())];
+    if headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == etag.as_bytes()) {
         return Ok((StatusCode::NOT_MODIFIED, common).into_response());
     }
-    Ok((common, [(header::CONTENT_TYPE, "image/jpeg")], rendered.jpeg).into_response())
+    let jpeg = match marked {
+        true => {
+            let text = watermark::text(&caller.user.name, &format!("U{}", caller.user.id.0), Wall::read());
+            app.pictures.marked(rendered.jpeg, text).await?
+        }
+        false => rendered.jpeg,
+    };
+    Ok((common, [(header::CONTENT_TYPE, "image/jpeg")], jpeg).into_response())
 }
 
 /// The stored bytes, as the camera coded them

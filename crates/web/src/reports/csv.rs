@@ -33,7 +33,7 @@ fn text(cell: &Cell) -> String {
 }
 
 /// Adds a line.
-pub(super) fn push(out: &mut String, cells: impl IntoIterator<Item = String>) {
+pub(crate) fn push(out: &mut String, cells: impl IntoIterator<Item = String>) {
     for (i, cell) in cells.into_iter().enumerate() {
         if i > 0 {
             out.push(',');

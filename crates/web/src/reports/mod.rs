@@ -10,7 +10,7 @@ mod period;
 mod table;
 mod xlsx;
 
-pub(crate) use csv::{CSV, csv};
+pub(crate) use csv::{CSV, csv, push as csv_line};
 pub(crate) use figures::Figures;
 pub(crate) use groups::{Group, GroupRow, Member, group};
 pub(crate) use intervals::{Place, heading as intervals_heading, rows as interval_rows};

@@ -40,7 +40,7 @@ async fn package(browser: &Browser<'_>, id: &Value) -> (Vec<u8>, Verdict) {
     let response = browser.get(&format!("/api/v1/exports/{id}/file")).await;
     assert_eq!(response.status(), StatusCode::OK);
     let bytes = response.bytes().await.unwrap().to_vec();
-    let verdict = verify_package(Cursor::new(&bytes)).unwrap();
+    let verdict = verify_package(Cursor::new(&bytes), None).unwrap();
     (bytes, verdict)
 }
 

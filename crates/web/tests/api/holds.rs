@@ -104,12 +104,28 @@ async fn retention_tells_the_rules_what_they_take_and_what_was_dropped() {
     let archive = archive::Archive::open(folder.path(), settings).await.unwrap();
     let county = County::with(|s| s.archive = archive).await;
     let admin = county.signed_in(Role::Administrator).await;
+    let entry = store::AuditEntry {
+        at: Wall(Wall::read().0 - 4 * 366 * 86_400_000),
+        who: "an".into(),
+        who_detail: "安 · 甲单位".into(),
+        address: "10.0.0.1".into(),
+        action: "snapshot_viewed".into(),
+        object: "000000010000019a00000000deadbeef".into(),
+        reason: "案件核查".into(),
+        success: true,
+        detail: String::new(),
+    };
+    county.services.store.audit(entry).await.unwrap();
     // Fifty days old: its time is over at once.
     store_one(&county, 1, Wall::read().0 - 50 * 86_400_000).await;
     county.services.archive.seal().await.unwrap();
     until("the purge", || async { !admin.json("/api/v1/retention").await["purges"].as_array().unwrap().is_empty() })
         .await;
     let told = admin.json("/api/v1/retention").await;
+    // The pictures are gone, what was done with them stays on record, four years old as it is.
+    let of_an = store::AuditQuery { who: Some("an".into()), limit: 10, ..store::AuditQuery::default() };
+    assert_eq!(county.services.store.audit_log(&of_an).await.unwrap().items.len(), 1);
+    assert_eq!(county.services.store.verify_audit().await.unwrap(), None);
     assert_eq!((&told["keep_days"], &told["purges"][0]["reason"]), (&json!(30), &json!("days")), "{told}");
     assert_eq!(told["purges"][0]["classes"], json!(["routine", "status_change"]));
     let kept = told["kept"].as_array().unwrap();

@@ -6,7 +6,7 @@ use health::{Event, FormatChange, Profile, StreamFormat};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 use std::{sync::Arc, time::Duration};
-use store::{CertificateRecord, Fact, Role};
+use store::{AuditEntry, CertificateRecord, Fact, Role};
 use web::{Command, DemoTarget};
 
 #[tokio::test]
@@ -167,4 +167,50 @@ async fn the_page_comes_with_strict_headers() {
     let own = county.signed_in(Role::Operator).await.json("/api/v1/self").await;
     assert!(own["rss_bytes"].as_u64().unwrap() > 1 << 20);
     assert_eq!(own["archive"]["state"]["state"].as_str().or(own["archive"]["state"].as_str()), Some("ok"));
+}
+
+#[tokio::test]
+async fn what_was_found_in_the_log_leaves_as_csv_in_which_nothing_runs() {
+    let county = County::start().await;
+    let day = 86_400_000;
+    let old = Now::read().wall.0 - 4 * 366 * day;
+    // More than one page of the store, four years old, with what a spreadsheet would run.
+    for at in 0..1003 {
+        let entry = AuditEntry {
+            at: fleet::Wall(old + at),
+            who: if at == 3 { "=cmd|' /C calc'!A0".into() } else { "an".into() },
+            who_detail: "安 \"一\", 甲单位".into(),
+            address: "10.0.0.1".into(),
+            action: "snapshot_viewed".into(),
+            object: "@SUM(A1)".into(),
+            reason: "+案件\n核查".into(),
+            success: at % 2 == 0,
+            detail: "-1+1".into(),
+        };
+        county.services.store.audit(entry).await.unwrap();
+    }
+    let auditor = county.signed_in(Role::Auditor).await;
+    let path = format!("/api/v1/audit/file?until={}&language=en", old + 5000);
+    let answer = auditor.get(&path).await;
+    assert_eq!(answer.headers()["content-type"], "text/csv; charset=utf-8");
+    assert!(answer.headers()["content-disposition"].to_str().unwrap().contains("sharpeyes-audit-"));
+    let text = answer.text().await.unwrap();
+    let text = text.strip_prefix('\u{feff}').unwrap();
+    assert!(text.starts_with("No.,Time,User,"), "{}", &text[..80]);
+    let lines: Vec<&str> = text.split("\r\n").collect();
+    assert_eq!(lines.len(), 1003 + 2, "a heading, every record, the end");
+    assert!(lines[1].starts_with("1003,") && lines[1003].starts_with("1,"), "newest first");
+    let run = |cell: &str| ["=", "+", "-", "@"].iter().any(|c| cell.trim_start_matches('"').starts_with(c));
+    assert!(!text.split(',').any(run), "a cell begins like a formula");
+    assert!(lines[1000].contains("'=cmd|' /C calc'!A0"), "{}", lines[1000]);
+    // By person; and that it was taken out is on record before it was.
+    let one = auditor.get("/api/v1/audit/file?who=nobody&language=zh-CN").await.text().await.unwrap();
+    assert_eq!(one.lines().count(), 1, "{one}");
+    assert!(one.contains("记录哈希"));
+    let log = county.audited().await;
+    assert_eq!(log.iter().filter(|(action, ..)| action == "audit_exported").count(), 2);
+    assert_eq!(auditor.get("/api/v1/audit/file?language=fr").await.status(), StatusCode::BAD_REQUEST);
+    // Retention of pictures never touches it: four years on, every record is there and the chain holds.
+    county.services.archive.seal().await.unwrap();
+    assert_eq!(county.services.store.verify_audit().await.unwrap(), None);
 }

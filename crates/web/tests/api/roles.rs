@@ -93,6 +93,7 @@ const MAY: &[(&str, &[Role])] = &[
     ("POST /api/v1/tokens", &[Administrator, Security]),
     ("DELETE /api/v1/tokens/{id}", &[Administrator, Security]),
     ("GET /api/v1/audit", &[Auditor, Administrator]),
+    ("GET /api/v1/audit/file", &[Auditor, Administrator]),
     ("POST /api/v1/import", &[Administrator]),
     ("GET /api/v1/register/cameras/{id}", &[Administrator]),
     ("POST /api/v1/register/cameras", &[Administrator]),

@@ -28,6 +28,7 @@ pub(crate) async fn store_one(county: &County, camera: u32, slot: i64) -> Snapsh
         captured: Now { wall: Wall(slot + 400), ..Now::read() },
         camera_clock: None,
         codec: Codec::Jpeg,
+        converted_from: None,
         width: 64,
         height: 48,
         status: Status::Online,
@@ -237,4 +238,36 @@ async fn snapshots_are_found_by_uplink_and_by_incident_within_the_scope() {
     for query in ["?incident=7", "?uplink=1"] {
         assert_eq!(code(search(&elsewhere, query).await).await, (404, "not_found".into()), "{query}");
     }
+}
+
+#[tokio::test]
+async fn a_watermark_is_on_renderings_and_never_on_originals() {
+    let set = |s: &mut web::Services| (s.config.snapshots_need_reason, s.config.watermark) = (false, true);
+    let (marked, plain) = (County::with(set).await, County::with(|s| s.config.snapshots_need_reason = false).await);
+    let slot = recent();
+    let stored = store_one(&marked, 1, slot).await;
+    store_one(&plain, 1, slot).await;
+    let (picture, original) =
+        (format!("/api/v1/snapshots/{}/picture", stored.id), format!("/api/v1/snapshots/{}/original", stored.id));
+    let auditor = marked.signed_in(Role::Auditor).await;
+    let bare = plain.signed_in(Role::Auditor).await.get(&picture).await.bytes().await.unwrap();
+    let answer = auditor.get(&picture).await;
+    let etag = answer.headers()["etag"].to_str().unwrap().to_owned();
+    let shown = answer.bytes().await.unwrap();
+    let pixels = |jpeg: &[u8]| image::load_from_memory(jpeg).unwrap().into_luma8();
+    let (bare, shown) = (pixels(&bare), pixels(&shown));
+    assert_eq!(bare.dimensions(), shown.dimensions());
+    let far = bare.pixels().zip(shown.pixels()).filter(|(a, b)| a.0[0].abs_diff(b.0[0]) > 24).count();
+    let all = bare.pixels().len();
+    assert!(far * 100 > all && far * 3 < all, "{far} of {all} pixels are written on");
+    assert_eq!(auditor.get(&original).await.bytes().await.unwrap(), jpeg(), "the original is as it was stored");
+
+    // Another's look is another picture, also for a cache; the same person's need not be sent again.
+    let operator = marked.signed_in(Role::Operator).await;
+    let ask =
+        |browser: &crate::support::Browser<'_>| browser.request(Method::GET, &picture).header("if-none-match", &etag);
+    assert_eq!(ask(&auditor).send().await.unwrap().status(), StatusCode::NOT_MODIFIED);
+    let other = ask(&operator).send().await.unwrap();
+    assert_eq!(other.status(), StatusCode::OK);
+    assert_ne!(pixels(&other.bytes().await.unwrap()), shown);
 }

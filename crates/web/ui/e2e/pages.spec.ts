@@ -49,6 +49,7 @@ test('every page is usable by everybody, on the desk and on the phone', async ({
     '/register',
     '/register?tab=changes',
     '/import',
+    '/retention',
     '/self',
     '/demo',
     '/more',

@@ -224,6 +224,8 @@ export interface AuditFilter {
 }
 export const audit = (filter: AuditFilter) => request<Page<AuditRecord>>('GET', '/audit', { query: { ...filter } })
 
+export const auditFile = (filter: AuditFilter, language: string) => `/api/v1/audit/file${query({ ...filter, language })}`
+
 const XLSX = 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet'
 export const importCameras = (file: File, dryRun: boolean, allOrNothing: boolean) =>
   request<ImportReport>('POST', '/import', {

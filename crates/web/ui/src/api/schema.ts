@@ -2183,6 +2183,7 @@ export interface components {
             cause?: null | components["schemas"]["CauseWord"];
             class: components["schemas"]["ClassWord"];
             codec: components["schemas"]["CodecWord"];
+            converted_from?: null | components["schemas"]["CodecWord"];
             /** Format: int32 */
             height: number;
             id: string;

@@ -431,6 +431,7 @@ export interface SnapshotPicture {
   captured: Millis
   camera_clock: Millis | null
   codec: string
+  converted_from: string | null
   width: number
   height: number
   bytes: number
