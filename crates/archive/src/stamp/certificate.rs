@@ -4,6 +4,7 @@ use super::{
     StampFault,
     der::{BIT_STRING, INTEGER, OID, Reader, SEQUENCE, TIME, UTC_TIME, context},
 };
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use fleet::Wall;
 use ring::{digest, signature};
 
@@ -164,24 +165,5 @@ fn pem(text: &str) -> Option<Vec<u8>> {
     let (_, rest) = text.split_once("-----BEGIN CERTIFICATE-----")?;
     let (body, _) = rest.split_once("-----END CERTIFICATE-----")?;
     let body: String = body.split_whitespace().collect();
-    decode_base64(&body)
-}
-
-fn decode_base64(text: &str) -> Option<Vec<u8>> {
-    let value = |c: u8| match c {
-        b'A'..=b'Z' => Some(u32::from(c - b'A')),
-        b'a'..=b'z' => Some(u32::from(c - b'a') + 26),
-        b'0'..=b'9' => Some(u32::from(c - b'0') + 52),
-        b'+' => Some(62),
-        b'/' => Some(63),
-        _ => None,
-    };
-    let bare = text.trim_end_matches('=');
-    let mut out = Vec::with_capacity(bare.len() * 3 / 4);
-    for four in bare.as_bytes().chunks(4) {
-        let bits = four.iter().try_fold(0_u32, |all, c| Some(all << 6 | value(*c)?))?;
-        let bytes = (bits << (6 * (4 - four.len()))).to_be_bytes();
-        out.extend_from_slice(&bytes[1..four.len()]);
-    }
-    Some(out)
+    STANDARD.decode(body).ok()
 }
