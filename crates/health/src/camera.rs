@@ -288,25 +288,32 @@ pub(crate) fn more_telling(former: Option<&Failure>, latest: Failure) -> Failure
 
 /// The last few instants of something that should be rare.
 #[derive(Clone, PartialEq, Debug, Default)]
-pub(crate) struct Recent(VecDeque<Mono>);
+// Most cameras never have any, and then it is to cost a pointer.
+#[allow(clippy::box_collection)]
+pub(crate) struct Recent(Option<Box<VecDeque<Mono>>>);
 
 impl Recent {
     /// Notes one; at most `keep` are remembered.
     pub(crate) fn note(&mut self, at: Mono, keep: u32) {
-        while self.0.len() >= keep.max(1) as usize {
-            self.0.pop_front();
+        let all = self.0.get_or_insert_default();
+        while all.len() >= keep.max(1) as usize {
+            all.pop_front();
         }
-        self.0.push_back(at);
+        all.push_back(at);
     }
 
     /// How many lie within `window` before `now`.
     pub(crate) fn within(&self, window: Duration, now: Mono) -> u32 {
-        u32::try_from(self.0.iter().filter(|&&at| now.since(at) < window).count()).unwrap_or(u32::MAX)
+        u32::try_from(self.all().filter(|at| now.since(*at) < window).count()).unwrap_or(u32::MAX)
     }
 
     /// When the oldest that counts ceases to count.
     pub(crate) fn ages(&self, window: Duration, now: Mono) -> Option<Mono> {
-        self.0.iter().find(|&&at| now.since(at) < window).map(|&at| at + window)
+        self.all().find(|at| now.since(*at) < window).map(|at| at + window)
+    }
+
+    fn all(&self) -> impl Iterator<Item = Mono> + '_ {
+        self.0.iter().flat_map(|all| all.iter().copied())
     }
 }
 

@@ -24,6 +24,10 @@ impl Fleet {
         for id in gone {
             self.remove(id);
         }
+        // Doubling would cost a hundred thousand cameras what a third of them need.
+        let new = registry.cameras().len().saturating_sub(self.by_id.len() + self.free.len());
+        self.cameras.reserve_exact(new);
+        self.schedule.expect(self.cameras.len() + new);
         for record in registry.cameras() {
             match self.find(record.id) {
                 None => self.add(record),

@@ -70,6 +70,16 @@ pub(crate) struct Schedule {
 }
 
 impl Schedule {
+    /// Makes room for so many cameras, and no more.
+    pub(crate) fn expect(&mut self, cameras: usize) {
+        self.cameras.reserve_exact(cameras.saturating_sub(self.cameras.len()));
+    }
+
+    /// Entries at most, stale ones included, for so many deadlines.
+    fn most(live: usize) -> usize {
+        64 + live + live / 2
+    }
+
     /// Sets or moves a deadline.
     pub(crate) fn set(&mut self, key: Key, at: Mono) {
         let former = self.replace(key, Some(at));
@@ -78,7 +88,7 @@ impl Schedule {
         }
         self.live += usize::from(former.is_none());
         self.heap.push(Reverse((at, key)));
-        if self.heap.len() > 64 + 2 * self.live {
+        if self.heap.len() > Self::most(self.live) {
             self.rebuild();
         }
         self.prune();
@@ -187,6 +197,8 @@ impl Schedule {
         let mut fresh: Vec<_> = entries.into_iter().filter(|Reverse((at, key))| self.due(*key) == Some(*at)).collect();
         fresh.sort_unstable();
         fresh.dedup();
+        // It never grows beyond this before it is rebuilt again.
+        fresh.shrink_to(Self::most(fresh.len()) + 1);
         self.heap = BinaryHeap::from(fresh);
     }
 }

@@ -171,6 +171,10 @@ impl Fleet {
         let camera = &mut self.cameras[ix.at()];
         let Some(place) = camera.pending.iter().position(|&s| s == slot) else { return };
         camera.pending.remove(place);
+        if camera.pending.is_empty() {
+            // Most of the time nothing is: then no room is kept for it.
+            camera.pending = Vec::new();
+        }
         let over = camera.pending.is_empty() && matches!(camera.patrol, Patrol::Open { .. });
         let id = camera.id;
         match outcome {
