@@ -197,6 +197,7 @@ impl Node {
             commands: commands_tx,
             demo: extras.demo,
             heartbeat: Arc::clone(&shared.heartbeat),
+            clock: own::clock,
             started: now,
             config: web::WebConfig { breached, ..web_config(&config) },
         };
@@ -346,6 +347,7 @@ fn web_config(config: &Config) -> web::WebConfig {
     web::WebConfig {
         desk: config.desk.agreed(),
         shifts: config.desk.shifts.iter().map(|time| time.0).collect(),
+        folders: vec![config.node.data.clone()],
         ..config.web.settings(&config.node.data.join("exports"))
     }
 }

@@ -4,6 +4,7 @@ mod clock;
 mod link;
 mod strain;
 
+pub(super) use clock::read as clock;
 use health::OwnPart;
 use std::{collections::BTreeMap, time::Duration};
 use tokio::sync::{mpsc, watch};

@@ -40,11 +40,15 @@ use error::{Fault, limited};
 use fleet::{CameraId, Cause, Registry, Wall};
 use health::{FormatChange, Incident, IncidentId, Resumed};
 use sqlx::SqlitePool;
-use std::{ops::Range, path::Path, sync::Arc};
+use std::{
+    ops::Range,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 use store::{
-    AuditEntry, AuditLink, AuditQuery, AuditRecord, BaselineChange, BaselineRecord, CertificateRecord, Export,
-    ExportId, ExportQuery, Fact, HistoryQuery, IncidentQuery, NewUser, Page, RegistryChange, Result, SessionRecord,
-    StatusInterval, StatusSeconds, Store, StoreError, User, UserId, Word, WordCount,
+    AuditEntry, AuditLink, AuditQuery, AuditRecord, BaselineChange, BaselineRecord, CertificateRecord, Condition,
+    Export, ExportId, ExportQuery, Fact, HistoryQuery, IncidentQuery, NewUser, Page, RegistryChange, Result,
+    SessionRecord, StatusInterval, StatusSeconds, Store, StoreError, User, UserId, Word, WordCount,
 };
 
 /// The file beside the database that holds the node's key, unless it comes from elsewhere.
@@ -56,6 +60,10 @@ pub struct SqliteStore {
     reader: SqlitePool,
     writer: Writer,
     vault: Arc<Vault>,
+    /// The database.
+    file: PathBuf,
+    /// What keeps it, with its version.
+    engine: String,
 }
 
 impl std::fmt::Debug for SqliteStore {
@@ -182,6 +190,18 @@ impl Store for SqliteStore {
     async fn verify_audit(&self) -> Result<Option<u64>> {
         // The one read that may take long: it goes over the whole log.
         audit::verify(&self.reader, &self.vault).await.map_err(StoreError::from)
+    }
+
+    fn condition(&self) -> Condition {
+        let log = self.file.with_extension("db-wal");
+        let bytes = |file: &Path| std::fs::metadata(file).map_or(0, |m| m.len());
+        Condition {
+            engine: self.engine.clone(),
+            bytes: bytes(&self.file),
+            log_bytes: bytes(&log),
+            waiting: self.writer.waiting(),
+            last_write: self.writer.last(),
+        }
     }
 
     async fn close(&self) {

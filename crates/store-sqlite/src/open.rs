@@ -41,8 +41,12 @@ pub(crate) async fn open(folder: &Path, source: &Source, before: Option<&Source>
         .max_connections(READERS)
         .acquire_timeout(BUSY)
         .connect_lazy_with(options.pragma("query_only", "ON").thread_name(|n| format!("store-reader-{n}")));
+    let version: String = sqlx::query_scalar("SELECT sqlite_version()")
+        .fetch_one(&mut connection)
+        .await
+        .map_err(|e| damaged(&file, &e))?;
     let writer = Writer::start(connection, lock);
-    Ok(SqliteStore { reader, writer, vault: Arc::new(vault) })
+    Ok(SqliteStore { reader, writer, vault: Arc::new(vault), file, engine: format!("SQLite {version}") })
 }
 
 /// Looks at a database that is there already, without changing it.

@@ -8,9 +8,15 @@ use crate::{
     error::{Fault, closed, limited},
     folder::FolderLock,
 };
+use fleet::Wall;
 use sqlx::{Connection, SqliteConnection};
-use std::{future::Future, pin::Pin};
-use store::StoreError;
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+    time::Instant,
+};
+use store::{StoreError, Written};
 use tokio::sync::{mpsc, oneshot};
 
 /// Pieces of work that may wait; who comes later waits to be let in.
@@ -21,7 +27,13 @@ const BATCH: usize = 64;
 pub(crate) type Working<'c, T> = Pin<Box<dyn Future<Output = Result<T, Fault>> + Send + 'c>>;
 
 /// The way to the writing task.
-pub(crate) struct Writer(mpsc::Sender<Request>);
+pub(crate) struct Writer {
+    requests: mpsc::Sender<Request>,
+    last: Last,
+}
+
+/// The newest write that is on the disk.
+type Last = Arc<Mutex<Option<Written>>>;
 
 enum Request {
     Do(Box<dyn Job>),
@@ -32,8 +44,19 @@ impl Writer {
     /// Starts the task. It holds the lock of the folder until it is closed or nobody can ask it any more.
     pub(crate) fn start(connection: SqliteConnection, lock: FolderLock) -> Writer {
         let (send, requests) = mpsc::channel(QUEUE);
-        tokio::spawn(run(connection, requests, lock));
-        Writer(send)
+        let last = Last::default();
+        tokio::spawn(run(connection, requests, lock, Arc::clone(&last)));
+        Writer { requests: send, last }
+    }
+
+    /// Pieces of work that wait.
+    pub(crate) fn waiting(&self) -> u64 {
+        (self.requests.max_capacity() - self.requests.capacity()) as u64
+    }
+
+    /// The newest write that is on the disk.
+    pub(crate) fn last(&self) -> Option<Written> {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Does a piece of work in a transaction and answers when it is on the disk.
@@ -45,7 +68,7 @@ impl Writer {
         limited(async {
             let (answer, answered) = oneshot::channel();
             let job = Request::Do(Box::new(Task { work, answer }));
-            self.0.send(job).await.map_err(|_| closed())?;
+            self.requests.send(job).await.map_err(|_| closed())?;
             answered.await.map_err(|_| closed())?.map_err(Fault::Store)
         })
         .await
@@ -54,7 +77,7 @@ impl Writer {
     /// Writes what waits and closes the connection. Later writes fail.
     pub(crate) async fn close(&self) {
         let (done, ended) = oneshot::channel();
-        if self.0.send(Request::Close(done)).await.is_ok() {
+        if self.requests.send(Request::Close(done)).await.is_ok() {
             let _ = ended.await;
         }
     }
@@ -114,7 +137,7 @@ where
     }
 }
 
-async fn run(mut connection: SqliteConnection, mut requests: mpsc::Receiver<Request>, lock: FolderLock) {
+async fn run(mut connection: SqliteConnection, mut requests: mpsc::Receiver<Request>, lock: FolderLock, last: Last) {
     let mut closing = None;
     while let Some(first) = requests.recv().await {
         let mut batch: Vec<Box<dyn Job>> = Vec::new();
@@ -133,7 +156,11 @@ async fn run(mut connection: SqliteConnection, mut requests: mpsc::Receiver<Requ
             }
         }
         if !batch.is_empty() {
-            transact(&mut connection, batch).await;
+            let began = Instant::now();
+            if transact(&mut connection, batch).await {
+                let written = Written { at: Wall::read(), took: began.elapsed() };
+                *last.lock().unwrap_or_else(PoisonError::into_inner) = Some(written);
+            }
         }
     }
     if let Err(error) = connection.close().await {
@@ -145,12 +172,12 @@ async fn run(mut connection: SqliteConnection, mut requests: mpsc::Receiver<Requ
     }
 }
 
-/// All of a batch in one transaction.
-async fn transact(connection: &mut SqliteConnection, batch: Vec<Box<dyn Job>>) {
+/// All of a batch in one transaction; whether it is on the disk.
+async fn transact(connection: &mut SqliteConnection, batch: Vec<Box<dyn Job>>) -> bool {
     if let Err(error) = control(connection, "BEGIN IMMEDIATE").await {
         let why = error.to_string();
         batch.into_iter().for_each(|job| job.refuse(&why));
-        return;
+        return false;
     }
     let mut done = Vec::with_capacity(batch.len());
     let mut broken: Option<String> = None;
@@ -194,6 +221,7 @@ async fn transact(connection: &mut SqliteConnection, batch: Vec<Box<dyn Job>>) {
     for tell in done {
         tell(broken.as_deref().map_or(Ok(()), Err));
     }
+    broken.is_none()
 }
 
 /// Why a transaction broke, without the words that every such error begins with.

@@ -42,6 +42,7 @@ pub async fn run(make: impl AsyncFn() -> Arc<dyn Store>) {
         register::starts_empty_and_keeps_what_it_was_given,
         register::replaces_by_id_and_takes_all_or_nothing,
         facts::changes_become_intervals_without_holes,
+        facts::the_condition_tells_of_the_newest_write,
         facts::repeating_a_batch_changes_nothing,
         facts::a_clock_set_back_loses_nothing,
         facts::a_stop_ends_what_nobody_watched,

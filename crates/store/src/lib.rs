@@ -3,6 +3,7 @@
 //! No SQL leaks out of here. [`conformance`] is the suite that every implementation must pass.
 
 mod accounts;
+mod condition;
 pub mod conformance;
 mod error;
 mod exports;
@@ -19,6 +20,7 @@ mod streams;
 mod windows;
 
 pub use accounts::{AccountStore, MachineToken, NewToken, Proof, SecondFactor, TokenId};
+pub use condition::{Condition, Written};
 pub use error::StoreError;
 pub use exports::{AuditLink, Export, ExportId, ExportQuery, ExportState, Exports};
 pub use facts::{Fact, HistoryQuery, IncidentQuery, Page, RegistryChange, StatusInterval, StatusSeconds};
@@ -117,6 +119,9 @@ pub trait Store:
     async fn audit_log(&self, query: &AuditQuery) -> Result<Page<AuditRecord>>;
     /// Recomputes the whole chain; the number of the first record that does not fit, if any.
     async fn verify_audit(&self) -> Result<Option<u64>>;
+
+    /// How it fares; asks neither the database nor waits for anything.
+    fn condition(&self) -> Condition;
 
     /// Flushes and closes. Later calls fail.
     async fn close(&self);

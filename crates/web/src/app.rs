@@ -4,7 +4,7 @@ use crate::{
     Services, access, api, caller::Caller, dashboard, enrolments::Enrolments, exports, exports::Exports,
     grants::Grants, guard, hub, hub::Hub, ladder::Climbs, meter::Meter, metrics, metrics::HttpMetrics, password,
     password::Hasher, pictures::Pictures, problem::Problem, session::Sessions, tally, tally::Tally, throttle::Throttle,
-    tokens,
+    tokens, validator,
 };
 use axum::{
     Router,
@@ -12,7 +12,7 @@ use axum::{
     http::StatusCode,
     middleware::{from_fn, from_fn_with_state},
     response::IntoResponse,
-    routing::get,
+    routing::{any, get},
 };
 use std::{ops::Deref, sync::Arc};
 use store::User;
@@ -144,11 +144,14 @@ impl App {
         let (api, _) = api::router().split_for_parts();
         let api = api
             .route_layer(from_fn_with_state(self.clone(), access::check))
+            .layer(from_fn(validator::validate))
             .layer(DefaultBodyLimit::max(LARGEST_BODY))
             .layer(from_fn(guard::same_origin));
         Router::new()
             .merge(api)
-            .route("/api/{*rest}", axum::routing::any(async || Problem::not_found()))
+            .route("/api", any(nothing))
+            .route("/api/", any(nothing))
+            .route("/api/{*rest}", any(nothing))
             .fallback(dashboard::serve)
             .method_not_allowed_fallback(async || {
                 Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", "this method does not exist here")
@@ -172,6 +175,11 @@ fn worth_compressing() -> impl Predicate {
 pub fn router(services: Services) -> Router {
     let app = App::start(services);
     app.router().merge(app.signs_of_life())
+}
+
+/// What is not there; also outside the API there is no page below its addresses.
+async fn nothing() -> Problem {
+    Problem::not_found()
 }
 
 /// An answer without a body.

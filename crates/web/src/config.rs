@@ -49,6 +49,8 @@ pub struct WebConfig {
     pub heartbeat: Duration,
     /// Memory for rendered snapshots, in bytes.
     pub picture_cache_bytes: usize,
+    /// Folders of the node whose disks are told of, beside the archive's.
+    pub folders: Vec<PathBuf>,
     /// Where evidence packages are written and kept until they expire.
     pub exports_folder: PathBuf,
     /// A second person must agree before an export is made.
@@ -88,6 +90,7 @@ impl Default for WebConfig {
             live_viewers: 128,
             heartbeat: Duration::from_secs(10),
             picture_cache_bytes: 64 << 20,
+            folders: Vec::new(),
             exports_folder: PathBuf::from("exports"),
             exports_need_approval: false,
             export_snapshots: 5000,

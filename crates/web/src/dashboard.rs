@@ -1,6 +1,6 @@
 //! The dashboard's files, embedded in the program. No path of the file system is ever built from a request.
 
-use crate::problem::Problem;
+use crate::{problem::Problem, validator};
 use axum::{
     http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header},
     response::{Html, IntoResponse, Response},
@@ -53,8 +53,7 @@ fn answer(path: &str, file: &EmbeddedFile, headers: &HeaderMap) -> Response {
     let etag = format!("\"{}\"", hex::encode(&file.metadata.sha256_hash()[..16]));
     // Files of the build carry the hash of their content in their name.
     let caching = if path.starts_with("assets/") { "public, max-age=31536000, immutable" } else { "no-cache" };
-    let known = headers.get(header::IF_NONE_MATCH).is_some_and(|v| v.as_bytes() == etag.as_bytes());
-    let mut response = if known {
+    let mut response = if validator::known(headers, &etag) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
         ([(header::CONTENT_TYPE, file.metadata.mimetype())], file.data.clone().into_owned()).into_response()

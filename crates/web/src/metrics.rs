@@ -3,7 +3,7 @@
 //! Metrics go to this machine or to the bearer of the token. Labels are closed lists or names from the register:
 //! never an address, a URL or an error text. Series per camera exist on their own page only.
 
-use crate::{app::App, caller::Peer, problem::Problem, services::elapsed, views::rows, words};
+use crate::{app::App, caller::Peer, disk::Disk, meter::Part, problem::Problem, services::elapsed, views::rows, words};
 use axum::{
     extract::{MatchedPath, Request, State},
     http::{HeaderMap, StatusCode, header},
@@ -232,13 +232,54 @@ fn node(app: &App) -> prometheus::Result<Families> {
     sheet.gauge("sharpeyes_archive_bytes", "Bytes of the archive", a.bytes as f64)?;
     sheet.gauge("sharpeyes_archive_free_bytes", "Bytes free on the archive's disk", a.free_bytes as f64)?;
     let uptime = elapsed(fleet::Wall::read(), services.started.wall);
-    let (_, usage) = app.meter.read(uptime);
+    let used = app.meter.read(uptime);
+    let usage = used.node();
     sheet.gauge(
         "sharpeyes_process_resident_memory_bytes",
         "Memory, decoder processes included",
         usage.rss_bytes as f64,
     )?;
     sheet.gauge("sharpeyes_process_cpu_seconds", "CPU time, running decoder processes included", usage.cpu_seconds)?;
+    sheet.gauges(
+        "sharpeyes_part_resident_memory_bytes",
+        "Memory by part; the simulator of a demo is in no sum",
+        "part",
+        Part::ALL.map(|part| (part.code().to_owned(), used.of(part).rss_bytes as f64)).into_iter(),
+    )?;
+    sheet.gauges(
+        "sharpeyes_part_cpu_seconds",
+        "CPU time of the processes that run now, by part",
+        "part",
+        Part::ALL.map(|part| (part.code().to_owned(), used.of(part).cpu_seconds)).into_iter(),
+    )?;
+    let disks: Vec<(String, Disk)> = Disk::of(app).into_iter().map(|d| (d.holds.join("_"), d)).collect();
+    let sizes = disks.iter().map(|(name, d)| (name.clone(), d.total_bytes as f64));
+    sheet.gauges("sharpeyes_disk_bytes", "Size of a disk, by what the node keeps on it", "holds", sizes)?;
+    let free = disks.iter().map(|(name, d)| (name.clone(), d.free_bytes as f64));
+    sheet.gauges("sharpeyes_disk_free_bytes", "Bytes that may still be written to a disk", "holds", free)?;
+    if let Some(days) = a.full_in_days {
+        let days = f64::from(days);
+        sheet.gauge(
+            "sharpeyes_archive_full_in_days",
+            "Days until the archive's disk is full, at the usual rate",
+            days,
+        )?;
+    }
+    let condition = services.store.condition();
+    sheet.gauge("sharpeyes_database_bytes", "Bytes of the database", condition.bytes as f64)?;
+    sheet.gauge("sharpeyes_database_log_bytes", "Bytes written ahead of the database", condition.log_bytes as f64)?;
+    sheet.gauge("sharpeyes_database_queue", "Pieces of work that wait to be written", condition.waiting as f64)?;
+    if let Some(write) = condition.last_write {
+        let (at, took) = (write.at.0 as f64 / 1000.0, write.took.as_secs_f64());
+        sheet.gauge("sharpeyes_database_last_write_timestamp_seconds", "When something was written last", at)?;
+        sheet.gauge("sharpeyes_database_last_write_duration_seconds", "How long it took until it was flushed", took)?;
+    }
+    if let Some(clock) = (services.clock)() {
+        let kept = f64::from(u8::from(clock.kept));
+        sheet.gauge("sharpeyes_clock_synchronised", "1 while a time server keeps this machine's clock", kept)?;
+        let offset = clock.offset_us as f64 / 1e6;
+        sheet.gauge("sharpeyes_clock_offset_seconds", "What still is to be corrected; positive: it is slow", offset)?;
+    }
     sheet.gauge("sharpeyes_start_time_seconds", "When the node started", services.started.wall.0 as f64 / 1000.0)?;
     let info = Opts::new("sharpeyes_build_info", "Version of the program").const_label("version", crate::VERSION);
     let build = IntGauge::with_opts(info)?;

@@ -48,10 +48,23 @@ pub struct Services {
     pub demo: Option<Arc<dyn Demo>>,
     /// Progress of the node, for `/livez`.
     pub heartbeat: Arc<Heartbeat>,
+    /// Reads what the kernel says of this machine's clock.
+    pub clock: fn() -> Option<ClockState>,
     /// When the node started.
     pub started: Now,
     /// Settings of this side.
     pub config: WebConfig,
+}
+
+/// What the kernel says of this machine's clock (adjtimex(2)).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ClockState {
+    /// A time server keeps it.
+    pub kept: bool,
+    /// What still is to be corrected, in microseconds; positive: it is slow.
+    pub offset_us: i64,
+    /// It is right to so many microseconds, as far as the kernel knows.
+    pub within_us: i64,
 }
 
 /// Something the dashboards should hear of.

@@ -21,6 +21,18 @@ pub(crate) struct Paged<T> {
     pub(crate) next: Option<String>,
 }
 
+impl<T> From<store::Page<T>> for Paged<T> {
+    fn from(page: store::Page<T>) -> Paged<T> {
+        Paged { items: page.items, next: page.next }
+    }
+}
+
+impl<T> Paged<T> {
+    pub(crate) fn map<U>(self, view: impl FnMut(T) -> U) -> Paged<U> {
+        Paged { items: self.items.into_iter().map(view).collect(), next: self.next }
+    }
+}
+
 /// One camera now.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct CameraState {

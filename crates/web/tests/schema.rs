@@ -1,7 +1,7 @@
 //! The types of the dashboard are those of the service: `ui/src/api/schema.ts` is what its OpenAPI document gives.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-use std::{path::Path, process::Command};
+use std::{collections::BTreeMap, path::Path, process::Command};
 
 #[test]
 fn the_dashboard_knows_every_answer_of_the_service() {
@@ -24,4 +24,41 @@ fn the_dashboard_knows_every_answer_of_the_service() {
         "the document has changed: run `cargo run -p sharpeyes-web --example openapi >FILE` and `npm run schema -- FILE` in crates/web/ui; first \
          difference: {first:?}"
     );
+}
+
+/// Two types of one name: the document would hold one of them, and say it of both.
+#[test]
+fn no_two_answers_or_questions_share_a_name() {
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
+    let mut named = BTreeMap::<String, Vec<String>>::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let (mut told, mut alias) = (false, None);
+            for line in std::fs::read_to_string(&path).unwrap().lines() {
+                if line.trim_start().starts_with("#[derive(") {
+                    (told, alias) = (line.contains("ToSchema"), None);
+                } else if let Some((_, name)) = line.split_once("schema(as = ") {
+                    alias = name.split(')').next().map(str::to_owned);
+                } else if let Some(name) = type_name(line).filter(|_| told) {
+                    named.entry(alias.take().unwrap_or(name)).or_default().push(path.display().to_string());
+                    told = false;
+                }
+            }
+        }
+    }
+    assert!(named.len() > 100, "{}", named.len());
+    let twice: Vec<_> = named.iter().filter(|(_, files)| files.len() > 1).collect();
+    assert!(twice.is_empty(), "give one of them a name with #[schema(as = …)]: {twice:?}");
+}
+
+/// The name of a type that this line begins.
+fn type_name(line: &str) -> Option<String> {
+    let words = line.trim_start().trim_start_matches("pub(crate) ").trim_start_matches("pub ");
+    let rest = words.strip_prefix("struct ").or_else(|| words.strip_prefix("enum "))?;
+    Some(rest.chars().take_while(|c| c.is_alphanumeric()).collect())
 }

@@ -44,7 +44,7 @@ impl Clock {
 
     /// Reads the clocks and says what is wrong with ours.
     pub(super) fn look(&mut self) -> Option<String> {
-        let kept = if self.expect_kept { synchronised() } else { None };
+        let kept = self.expect_kept.then(read).flatten().map(|state| state.kept);
         self.take(Reading { awake: Instant::now(), running: uptime(), wall: Wall::read(), kept })
     }
 
@@ -102,18 +102,23 @@ fn uptime() -> Option<Duration> {
     Duration::try_from_secs_f64(seconds).ok()
 }
 
-/// Whether the kernel's clock is kept by a time server (adjtimex(2)): what `timedatectl` and `chronyc` read too.
+/// What the kernel says of its clock (adjtimex(2)): what `timedatectl` and `chronyc` read too.
 #[allow(unsafe_code)]
-fn synchronised() -> Option<bool> {
+pub(in crate::node) fn read() -> Option<web::ClockState> {
     // SAFETY: `timex` is plain numbers, for which zero is a value; with `modes` zero the call only writes into the
     // struct that it is given, which lives until it returns.
-    let (state, status) = unsafe {
+    let (state, timex) = unsafe {
         let mut timex: libc::timex = std::mem::zeroed();
         let state = libc::adjtimex(&raw mut timex);
-        (state, timex.status)
+        (state, timex)
     };
+    let nanoseconds = timex.status & libc::STA_NANO != 0;
     // Some containers forbid the question.
-    (state >= 0).then_some(state != libc::TIME_ERROR && status & libc::STA_UNSYNC == 0)
+    (state >= 0).then_some(web::ClockState {
+        kept: state != libc::TIME_ERROR && timex.status & libc::STA_UNSYNC == 0,
+        offset_us: if nanoseconds { timex.offset / 1000 } else { timex.offset },
+        within_us: timex.maxerror,
+    })
 }
 
 #[cfg(test)]
@@ -195,7 +200,7 @@ mod tests {
     fn the_kernel_is_asked() {
         assert!(uptime().is_some_and(|up| up > Duration::ZERO));
         // Whatever it answers here, it answers without harm, and a clock that is not watched is never accused.
-        let _ = synchronised();
+        let _ = read();
         assert_eq!(Clock::new(false).look(), None);
     }
 }

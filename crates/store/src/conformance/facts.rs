@@ -46,6 +46,15 @@ pub(super) async fn changes_become_intervals_without_holes(store: &dyn Store) {
     assert_eq!(store.status_at(CameraId(77), Wall(500)).await.expect("reads"), None);
 }
 
+pub(super) async fn the_condition_tells_of_the_newest_write(store: &dyn Store) {
+    let began = Wall::read();
+    record(store, [change(1, 100, Unknown)]).await;
+    let condition = store.condition();
+    assert!(!condition.engine.is_empty() && condition.bytes > 0, "{condition:?}");
+    let written = condition.last_write.expect("something was written");
+    assert!(written.at >= began && written.took > std::time::Duration::ZERO, "{written:?}");
+}
+
 pub(super) async fn repeating_a_batch_changes_nothing(store: &dyn Store) {
     let site = incident(7, 150, Scope::Site(SiteId(3)), &[1, 2]);
     let batch = [

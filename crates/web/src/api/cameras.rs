@@ -8,6 +8,7 @@ use crate::{
     ladder::Ladder,
     problem::{Body, Path, Problem, Query, Result},
     services::Command,
+    validator,
     views::{CameraState, CarriageView, FiguresView, FormatView, IncidentView, IntervalView, Paged},
     words::{LifeCycleWord, StreamWord, TransportWord},
 };
@@ -351,7 +352,7 @@ pub(crate) async fn history(
         cursor: range.cursor,
     };
     let page = app.services.store.history(&query).await?;
-    Ok(Json(Paged { items: page.items.into_iter().map(Into::into).collect(), next: page.next }))
+    Ok(Json(Paged::from(page).map(Into::into)))
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -382,7 +383,7 @@ pub(crate) async fn thumbnail(
         (header::CACHE_CONTROL, caching.to_owned()),
         (header::LAST_MODIFIED, http_date(thumbnail.received)),
     ];
-    if headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == etag.as_bytes()) {
+    if validator::known(&headers, &etag) {
         return Ok((StatusCode::NOT_MODIFIED, common).into_response());
     }
     Ok((common, [(header::CONTENT_TYPE, "image/jpeg")], thumbnail.jpeg).into_response())

@@ -5,6 +5,7 @@ use crate::{
     app::{App, done},
     audit::{Action, Deed},
     caller::Caller,
+    paging::{Rows, page},
     problem::{Body, Path, Problem, Query, Result},
     views::Paged,
     words::SeverityWord,
@@ -150,16 +151,16 @@ impl From<&Channel> for ChannelView {
     }
 }
 
-#[derive(Serialize, ToSchema)]
-pub(crate) struct Channels {
-    items: Vec<ChannelView>,
-}
-
 /// Every channel
-#[utoipa::path(get, path = "/api/v1/channels", tag = "channels", responses((status = 200, body = Channels)))]
-pub(crate) async fn list(State(app): State<App>, _: Caller) -> Result<Json<Channels>> {
+#[utoipa::path(get, path = "/api/v1/channels", tag = "channels", params(Rows),
+    responses((status = 200, body = Paged<ChannelView>), (status = 400)))]
+pub(crate) async fn list(
+    State(app): State<App>,
+    _: Caller,
+    Query(rows): Query<Rows>,
+) -> Result<Json<Paged<ChannelView>>> {
     let channels = app.services.store.channels().await?;
-    Ok(Json(Channels { items: channels.iter().map(ChannelView::from).collect() }))
+    Ok(Json(page(channels.iter().map(ChannelView::from).collect(), &rows, |c| c.id)?))
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -264,6 +265,7 @@ pub(crate) async fn remove(State(app): State<App>, caller: Caller, Path(id): Pat
 
 /// How a try-out went.
 #[derive(Serialize, ToSchema)]
+#[schema(as = ChannelTrial)]
 pub(crate) struct Trial {
     delivered: bool,
     /// Why not.
@@ -341,5 +343,5 @@ pub(crate) async fn deliveries(
 ) -> Result<Json<Paged<DeliveryView>>> {
     let channel = filter.channel.map(ChannelId);
     let page = app.services.store.deliveries(channel, limit(filter.limit)?, filter.cursor.as_deref()).await?;
-    Ok(Json(Paged { items: page.items.into_iter().map(Into::into).collect(), next: page.next }))
+    Ok(Json(Paged::from(page).map(Into::into)))
 }

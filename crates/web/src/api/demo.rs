@@ -9,7 +9,7 @@ use crate::{
     problem::{Body, Problem, Result},
 };
 use axum::{Json, extract::State, http::StatusCode};
-use fleet::{CameraId, SiteId, UplinkId};
+use fleet::{CameraId, Registry, SiteId, UplinkId};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use utoipa::ToSchema;
@@ -64,14 +64,27 @@ fn simulation(app: &App) -> Result<Arc<dyn Demo>> {
 
 /// Troubles that can be caused, and those going on; 404 outside a demo
 #[utoipa::path(get, path = "/api/v1/demo", tag = "demo", responses((status = 200, body = DemoState), (status = 404)))]
-pub(crate) async fn state(State(app): State<App>, _: Caller) -> Result<Json<DemoState>> {
+pub(crate) async fn state(State(app): State<App>, caller: Caller) -> Result<Json<DemoState>> {
     let demo = simulation(&app)?;
     let faults = demo.faults().await;
-    let active = demo.active().await?;
+    let mut active = demo.active().await?;
+    let registry = app.services.registry.load_full();
+    active.retain(|a| seen(&caller, &registry, a.target));
     Ok(Json(DemoState {
         faults: faults.into_iter().map(|f| Word { code: f.code, zh: f.zh, en: f.en }).collect(),
         active: active.into_iter().map(|a| ActiveView { target: a.target.into(), fault: a.fault }).collect(),
     }))
+}
+
+/// What a trouble is caused to has cameras in the caller's scope.
+fn seen(caller: &Caller, registry: &Registry, target: DemoTarget) -> bool {
+    let mine = |c: &&fleet::Camera| caller.scope.sees_site(registry, c.site);
+    match target {
+        DemoTarget::Camera(id) => caller.scope.sees_camera(registry, id),
+        DemoTarget::Site(id) => caller.scope.sees_site(registry, id),
+        DemoTarget::Uplink(id) => registry.cameras().filter(|c| c.uplink == Some(id)).any(|c| mine(&c)),
+        DemoTarget::All => true,
+    }
 }
 
 #[derive(Deserialize, ToSchema)]

@@ -156,7 +156,8 @@ pub(crate) async fn found(
     Path(id): Path<String>,
 ) -> Result<Json<Vec<FoundView>>> {
     let known: archive::SnapshotId = id.parse().map_err(|_| Problem::not_found())?;
-    let camera = caller.camera(&app.services.registry.load_full(), known.camera().0)?.id;
+    let registry = app.services.registry.load_full();
+    let camera = caller.camera(&registry, known.camera().0)?.id;
     let snapshot = app.archived(camera, &id).await?.ok_or_else(Problem::not_found)?;
     let found = app.services.store.findings_at(camera, Wall(snapshot.captured)).await?;
     let view = |f: store::FindingRecord| FoundView {
@@ -169,7 +170,7 @@ pub(crate) async fn found(
         since: f.since.0,
         until: f.until.map(|t| t.0),
         areas: AreaView::of(Region::from_bytes(&f.region).unwrap_or(Region::ALL)),
-        twin: f.twin.map(|t| t.0),
+        twin: f.twin.filter(|t| caller.scope.sees_camera(&registry, *t)).map(|t| t.0),
     };
     Ok(Json(found.into_iter().map(view).collect()))
 }
@@ -204,7 +205,7 @@ enum FileFormat {
 
 /// Every camera's newest result of the diagnosis, as a file
 #[utoipa::path(get, path = "/api/v1/diagnosis/results/file", tag = "pictures", params(ResultsQuery),
-    responses((status = 200, body = Vec<u8>), (status = 400)))]
+    responses((status = 200, content((String = "text/csv"), (Vec<u8> = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"))), (status = 400)))]
 pub(crate) async fn results(
     State(app): State<App>,
     caller: Caller,

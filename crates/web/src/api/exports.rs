@@ -6,6 +6,7 @@ use crate::{
     audit::{self, Action, Deed},
     caller::Caller,
     exports::{self, Asked},
+    paging::Rows,
     problem::{Body, Path, Problem, Query, Result},
     views::Paged,
     words::ExportWord,
@@ -23,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use std::ops::Range;
 use store::{Export, ExportId, ExportQuery, ExportState};
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 /// Snapshots that may be named one by one.
 const NAMED_MOST: usize = 500;
@@ -252,26 +253,18 @@ fn county_time(ms: i64) -> Result<String> {
     Ok(at.to_zoned(zone).strftime("%Y-%m-%d %H:%M:%S").to_string())
 }
 
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct Filter {
-    limit: Option<u32>,
-    cursor: Option<String>,
-}
-
 /// Exports, newest first; users with a narrow scope see their own
-#[utoipa::path(get, path = "/api/v1/exports", tag = "exports", params(Filter),
+#[utoipa::path(get, path = "/api/v1/exports", tag = "exports", params(Rows),
     responses((status = 200, body = Paged<ExportView>)))]
 pub(crate) async fn list(
     State(app): State<App>,
     caller: Caller,
-    Query(filter): Query<Filter>,
+    Query(rows): Query<Rows>,
 ) -> Result<Json<Paged<ExportView>>> {
     let who = (!caller.scope.is_everything()).then(|| caller.user.name.clone());
-    let query = ExportQuery { who, state: None, limit: limit(filter.limit)?, cursor: filter.cursor };
+    let query = ExportQuery { who, state: None, limit: limit(rows.limit)?, cursor: rows.cursor };
     let page = app.services.store.exports(&query).await?;
-    Ok(Json(Paged { items: page.items.into_iter().map(|e| view(&app, e)).collect(), next: page.next }))
+    Ok(Json(Paged::from(page).map(|e| view(&app, e))))
 }
 
 async fn find(app: &App, caller: &Caller, id: u32) -> Result<Export> {

@@ -5,6 +5,7 @@ use crate::{
     app::App,
     audit::{Action, Deed, person},
     caller::Caller,
+    paging::Rows,
     problem::{Body, Path, Problem, Query, Result},
     shift::{self, ShiftReport},
     views::Paged,
@@ -101,14 +102,6 @@ pub(crate) async fn shift(
     Ok(Json(app.shift_report(&caller, range).await?))
 }
 
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct Rows {
-    limit: Option<u32>,
-    cursor: Option<String>,
-}
-
 /// Shifts handed over, newest first
 #[utoipa::path(get, path = "/api/v1/handovers", tag = "handovers", params(Rows),
     responses((status = 200, body = Paged<HandoverView>)))]
@@ -120,8 +113,7 @@ pub(crate) async fn list(
     let part = (!caller.scope.is_everything()).then(|| shift::part(&caller));
     let query = HandoverQuery { part, limit: limit(rows.limit)?, cursor: rows.cursor };
     let page = app.services.store.handovers(&query).await?;
-    let items = page.items.into_iter().map(|h| HandoverView::of(&caller, h)).collect();
-    Ok(Json(Paged { items, next: page.next }))
+    Ok(Json(Paged::from(page).map(|h| HandoverView::of(&caller, h))))
 }
 
 #[derive(Deserialize, ToSchema)]

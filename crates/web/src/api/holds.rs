@@ -5,13 +5,16 @@ use crate::{
     app::App,
     audit::{self, Action, Deed},
     caller::Caller,
+    paging::{Rows, page},
     pictures::archive_problem,
-    problem::{Body, Path, Problem, Result},
+    problem::{Body, Path, Problem, Query, Result},
+    views::Paged,
 };
 use archive::{Hold, HoldKind, NewHold};
 use axum::{Json, extract::State, http::StatusCode};
 use fleet::{CameraId, SiteId, TownId, Wall};
 use serde::{Deserialize, Serialize};
+use std::cmp::Reverse;
 use utoipa::ToSchema;
 
 /// A hold as the pages see it.
@@ -62,14 +65,14 @@ impl HoldView {
     }
 }
 
-#[derive(Serialize, ToSchema)]
-pub(crate) struct Holds {
-    items: Vec<HoldView>,
-}
-
 /// Every hold, those in force first
-#[utoipa::path(get, path = "/api/v1/holds", tag = "holds", responses((status = 200, body = Holds)))]
-pub(crate) async fn list(State(app): State<App>, caller: Caller) -> Result<Json<Holds>> {
+#[utoipa::path(get, path = "/api/v1/holds", tag = "holds", params(Rows),
+    responses((status = 200, body = Paged<HoldView>), (status = 400)))]
+pub(crate) async fn list(
+    State(app): State<App>,
+    caller: Caller,
+    Query(rows): Query<Rows>,
+) -> Result<Json<Paged<HoldView>>> {
     let now = Wall::read();
     let registry = app.services.registry.load_full();
     let mut holds = app.services.archive.holds();
@@ -77,8 +80,8 @@ pub(crate) async fn list(State(app): State<App>, caller: Caller) -> Result<Json<
         let seen = |c: &CameraId| caller.scope.sees_camera(&registry, *c);
         holds.retain(|h| !h.what.cameras.is_empty() && h.what.cameras.iter().all(seen));
     }
-    holds.sort_by_key(|h| (!h.holds(now), std::cmp::Reverse(h.id)));
-    Ok(Json(Holds { items: holds.into_iter().map(|h| HoldView::of(h, now)).collect() }))
+    let holds = holds.into_iter().map(|h| HoldView::of(h, now)).collect();
+    Ok(Json(page(holds, &rows, |h| (!h.holds, Reverse(h.id)))?))
 }
 
 /// A range to be kept.

@@ -32,7 +32,7 @@ pub(crate) mod vocabulary;
 pub(crate) mod windows;
 
 use crate::{app::App, events, live, problem::ProblemBody};
-use axum::{Json, extract::DefaultBodyLimit, response::IntoResponse};
+use axum::{Json, extract::DefaultBodyLimit, http::header, response::IntoResponse};
 use std::sync::OnceLock;
 use utoipa::{
     OpenApi,
@@ -151,6 +151,9 @@ pub(crate) fn router() -> OpenApiRouter<App> {
         .routes(routes!(demo::fault))
 }
 
+/// What every error is, whatever the request wanted.
+const PROBLEM: &str = "application/problem+json";
+
 /// The description of the API.
 pub(crate) fn documented() -> utoipa::openapi::OpenApi {
     let (_, mut document) = router().split_for_parts();
@@ -165,10 +168,19 @@ pub(crate) fn documented() -> utoipa::openapi::OpenApi {
             {
                 operation.operation_id = Some(format!("{tag}_{name}"));
             }
+            let told = || Content::new(Some(RefOr::Ref(problem.clone())));
+            for (status, response) in &mut operation.responses.responses {
+                let RefOr::T(response) = response else { continue };
+                if status.starts_with('4') || status.starts_with('5') {
+                    response.content.insert(PROBLEM.to_owned(), told());
+                }
+                // The schema of an event stream would be that of one event; ours are of several kinds.
+                if let Some(events) = response.content.get_mut("text/event-stream") {
+                    events.schema = None;
+                }
+            }
             let mut refused = Response::new("What went wrong");
-            refused
-                .content
-                .insert("application/problem+json".to_owned(), Content::new(Some(RefOr::Ref(problem.clone()))));
+            refused.content.insert(PROBLEM.to_owned(), told());
             operation.responses.responses.insert("default".to_owned(), RefOr::T(refused));
         }
     }
@@ -184,14 +196,15 @@ pub(crate) fn documented() -> utoipa::openapi::OpenApi {
     responses((status = 200, description = "OpenAPI 3.1 document")))]
 async fn openapi() -> impl IntoResponse {
     static TEXT: OnceLock<serde_json::Value> = OnceLock::new();
-    Json(TEXT.get_or_init(|| serde_json::to_value(documented()).unwrap_or_default()))
+    let text = Json(TEXT.get_or_init(|| serde_json::to_value(documented()).unwrap_or_default()));
+    ([(header::CACHE_CONTROL, "private, no-cache")], text)
 }
 
 /// Lists are cut to this many rows.
 const MOST: u32 = 1000;
 
 /// How many rows a client wants: 100 unless told, 1 to 1,000.
-fn limit(asked: Option<u32>) -> crate::problem::Result<u32> {
+pub(crate) fn limit(asked: Option<u32>) -> crate::problem::Result<u32> {
     match asked {
         None => Ok(100),
         Some(n @ 1..=MOST) => Ok(n),

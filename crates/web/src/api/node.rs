@@ -5,7 +5,9 @@ use crate::{
     api::picture::VerdictsView,
     app::App,
     caller::Caller,
-    services::elapsed,
+    disk::Disk,
+    meter::{Machine, Part},
+    services::{ClockState, elapsed},
     views::{OwnFault, own_faults},
 };
 use axum::{Json, extract::State};
@@ -19,11 +21,19 @@ pub(crate) struct SelfView {
     version: &'static str,
     started: i64,
     uptime_s: u64,
-    /// Of one core, decoder processes included.
+    /// Of one core, decoder processes included, a simulator not.
     cpu_percent: f64,
-    /// Decoder processes included.
+    /// Decoder processes included, a simulator not.
     rss_bytes: u64,
     own_faults: Vec<OwnFault>,
+    /// What the node's processes use, part by part.
+    processes: Vec<ProcessView>,
+    machine: MachineView,
+    /// Disks on which the node keeps something.
+    disks: Vec<DiskView>,
+    /// What waits inside, and how much may.
+    queues: Vec<QueueView>,
+    clock: ClockView,
     /// Sums over all camera sessions since the start.
     #[schema(value_type = Object)]
     ingest: ingest::Totals,
@@ -33,6 +43,63 @@ pub(crate) struct SelfView {
     database: Database,
     /// What people said of verdicts on pictures; null while the database does not tell.
     verdicts: Option<VerdictsView>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct ProcessView {
+    /// service, decoders or simulator (of a demo, counted in no sum).
+    part: &'static str,
+    processes: u32,
+    /// Of one core.
+    cpu_percent: f64,
+    rss_bytes: u64,
+}
+
+#[derive(Serialize, ToSchema)]
+struct MachineView {
+    system: String,
+    kernel: String,
+    cores: usize,
+    /// Busy share of all cores, in percent.
+    cpu_percent: Option<f64>,
+    /// Tasks that ran or waited, on average over 1, 5 and 15 minutes.
+    #[schema(value_type = Option<Vec<f64>>)]
+    load: Option<[f64; 3]>,
+    memory_bytes: Option<u64>,
+    /// What programs can still be given.
+    available_bytes: Option<u64>,
+    uptime_s: Option<u64>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct DiskView {
+    /// What is on it: data, archive.
+    holds: Vec<&'static str>,
+    total_bytes: u64,
+    /// What we may still write.
+    free_bytes: u64,
+    /// At the average rate of what the archive stores; null if there is not a day of it yet, or it is not on this disk.
+    full_in_days: Option<u32>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct QueueView {
+    /// database, decoders, commands, event_streams or live_views.
+    name: &'static str,
+    waiting: u64,
+    /// How many may; null if it bounds itself.
+    most: Option<u64>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct ClockView {
+    now: i64,
+    /// A time server keeps it; null where the kernel does not tell.
+    kept: Option<bool>,
+    /// What still is to be corrected, in microseconds; positive: the clock is slow.
+    offset_us: Option<i64>,
+    /// It is right to so many microseconds, as far as the kernel knows; null while nobody keeps it.
+    within_us: Option<i64>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -57,6 +124,13 @@ struct Database {
     /// ok or failed.
     state: &'static str,
     detail: String,
+    engine: String,
+    bytes: u64,
+    /// Written ahead, not in the database yet.
+    log_bytes: u64,
+    last_write: Option<i64>,
+    /// How long it took until it was on the disk.
+    last_write_ms: Option<f64>,
 }
 
 /// What the node uses, does and lacks
@@ -65,17 +139,34 @@ pub(crate) async fn own(State(app): State<App>, _: Caller) -> Json<SelfView> {
     let services = &app.services;
     let board = services.board.load_full();
     let uptime = elapsed(Wall::read(), services.started.wall);
-    let (cpu_percent, usage) = app.meter.read(uptime);
+    let used = app.meter.read(uptime);
     let stats = services.pool.stats();
+    let archive = services.archive.stats();
     let verdicts = VerdictsView::read(&app).await.ok();
     let fault = board.own_faults.iter().find(|(part, _)| *part == OwnPart::Database);
+    let condition = services.store.condition();
     Json(SelfView {
         version: VERSION,
         started: services.started.wall.0,
         uptime_s: uptime.as_secs(),
-        cpu_percent: (cpu_percent * 10.0).round() / 10.0,
-        rss_bytes: usage.rss_bytes,
+        cpu_percent: tenths(used.node().cpu_percent),
+        rss_bytes: used.node().rss_bytes,
         own_faults: own_faults(&board),
+        processes: Part::ALL
+            .map(|part| (part, used.of(part)))
+            .into_iter()
+            .filter(|(part, usage)| usage.processes > 0 || *part != Part::Simulator)
+            .map(|(part, usage)| ProcessView {
+                part: part.code(),
+                processes: usage.processes,
+                cpu_percent: tenths(usage.cpu_percent),
+                rss_bytes: usage.rss_bytes,
+            })
+            .collect(),
+        machine: machine(used.machine_percent),
+        disks: disks(&app, archive.full_in_days),
+        queues: queues(&app, condition.waiting),
+        clock: clock((services.clock)()),
         ingest: services.ingest.totals(),
         decoders: Decoders {
             workers: stats.workers,
@@ -91,11 +182,69 @@ pub(crate) async fn own(State(app): State<App>, _: Caller) -> Json<SelfView> {
                 .map(|l| SandboxLayer { name: l.layer.code().to_owned(), active: l.active, detail: l.detail })
                 .collect(),
         },
-        archive: services.archive.stats(),
+        archive,
         database: Database {
             state: if fault.is_some() { "failed" } else { "ok" },
             detail: fault.map(|(_, detail)| detail.clone()).unwrap_or_default(),
+            engine: condition.engine,
+            bytes: condition.bytes,
+            log_bytes: condition.log_bytes,
+            last_write: condition.last_write.map(|w| w.at.0),
+            last_write_ms: condition.last_write.map(|w| tenths(w.took.as_secs_f64() * 1000.0)),
         },
         verdicts,
     })
+}
+
+fn tenths(value: f64) -> f64 {
+    (value * 10.0).round() / 10.0
+}
+
+fn machine(percent: Option<f64>) -> MachineView {
+    let machine = Machine::read();
+    MachineView {
+        system: machine.system,
+        kernel: machine.kernel,
+        cores: machine.cores,
+        cpu_percent: percent.map(tenths),
+        load: machine.load,
+        memory_bytes: machine.memory_bytes,
+        available_bytes: machine.available_bytes,
+        uptime_s: machine.uptime.map(|t| t.as_secs()),
+    }
+}
+
+fn clock(state: Option<ClockState>) -> ClockView {
+    ClockView {
+        now: Wall::read().0,
+        kept: state.map(|s| s.kept),
+        offset_us: state.filter(|s| s.kept).map(|s| s.offset_us),
+        within_us: state.filter(|s| s.kept).map(|s| s.within_us),
+    }
+}
+
+/// Room on each disk once, whatever lies on it.
+fn disks(app: &App, full_in_days: Option<u32>) -> Vec<DiskView> {
+    let disks = Disk::of(app);
+    let view = |disk: Disk| DiskView {
+        full_in_days: full_in_days.filter(|_| disk.holds.contains(&Disk::ARCHIVE)),
+        holds: disk.holds,
+        total_bytes: disk.total_bytes,
+        free_bytes: disk.free_bytes,
+    };
+    disks.into_iter().map(view).collect()
+}
+
+fn queues(app: &App, database: u64) -> Vec<QueueView> {
+    let config = &app.services.config;
+    let commands = &app.services.commands;
+    let used = |most: usize, free: usize| (most.saturating_sub(free) as u64, Some(most as u64));
+    let queue = |name, (waiting, most)| QueueView { name, waiting, most };
+    vec![
+        queue("database", (database, None)),
+        queue("decoders", (app.services.pool.stats().queued as u64, None)),
+        queue("commands", used(commands.max_capacity(), commands.capacity())),
+        queue("event_streams", used(config.event_streams, app.event_streams.available_permits())),
+        queue("live_views", used(config.live_viewers, app.live_viewers.available_permits())),
+    ]
 }

@@ -121,7 +121,12 @@ pub(crate) async fn figures(
             .iter()
             .map(|(who, share)| share_view(who.as_ref().map(|w| assignee_view(w, &names)), None, share))
             .collect(),
-        by_town: told.by_town.iter().map(|(town, share)| share_view(None, *town, share)).collect(),
+        by_town: told
+            .by_town
+            .iter()
+            .filter(|(town, _)| town.is_none_or(|t| caller.scope.sees_town(&registry, t)))
+            .map(|(town, share)| share_view(None, *town, share))
+            .collect(),
         agreement: agreement
             .iter()
             .map(|a| AgreementView { suggested: a.suggested.into(), found: a.found.into(), count: a.count })

@@ -7,13 +7,14 @@
 use crate::{
     api::{
         note,
-        orders::{OrderPictureView, OrderView, actor},
+        orders::{OrderPictureView, OrderView, actor, sees_camera},
     },
     app::App,
     audit::{Action, Deed},
     caller::Caller,
     ladder::Ladder,
     problem::{Body, Path, Problem, Query, Result},
+    validator,
 };
 use archive::{Entry, Kind, SnapshotQuery};
 use axum::{
@@ -75,6 +76,9 @@ pub(crate) async fn verify(
         return Err(Problem::new(StatusCode::CONFLICT, "wrong_state", "this order is closed"));
     }
     let registry = app.services.registry.load_full();
+    if !sees_camera(&caller, &registry, &order, camera) {
+        return Err(Problem::not_found());
+    }
     let record = registry.camera(camera).ok_or_else(Problem::not_found)?;
     let deed = Deed::of(&caller, Action::OrderVerified).on(order.id).detail(camera.to_string());
     app.audit(deed).await?;
@@ -180,8 +184,13 @@ pub(crate) async fn picture(
     let order = app.order(&caller, id).await?;
     let etag = format!("\"{id}-{picture}\"");
     let common = [(header::ETAG, etag.clone()), (header::CACHE_CONTROL, "private, max-age=3600, immutable".to_owned())];
+    let kept = app.services.store.order_pictures(order.id).await?;
+    let camera = kept.iter().find(|p| p.id == picture).ok_or_else(Problem::not_found)?.camera;
+    if camera.is_some_and(|c| !sees_camera(&caller, &app.services.registry.load_full(), &order, c)) {
+        return Err(Problem::not_found());
+    }
     let jpeg = app.services.store.order_picture(order.id, picture).await?.ok_or_else(Problem::not_found)?;
-    if headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == etag.as_bytes()) {
+    if validator::known(&headers, &etag) {
         return Ok((StatusCode::NOT_MODIFIED, common).into_response());
     }
     // What a technician sees outside the archive is written down as well.

@@ -6,6 +6,7 @@ use crate::{
     app::App,
     audit::{Action, Deed},
     caller::Caller,
+    paging::{Rows, page},
     problem::{Body, Path, Problem, Query, Result},
     views::{IncidentView, Paged},
     words::{HoldReasonWord, LikelyWord, OrderOutcomeWord, OrderStateWord, PictureKindWord, SeverityWord},
@@ -136,13 +137,16 @@ pub(crate) type Names = BTreeMap<u32, String>;
 impl OrderView {
     pub(crate) fn of(app: &App, caller: &Caller, names: &Names, order: &Order) -> OrderView {
         let now = Wall::read();
+        let registry = app.services.registry.load_full();
+        let told = |camera: CameraId| sees_camera(caller, &registry, order, camera);
+        let given = actor(caller, order) == Actor::Assigned;
         let millis = |d: Duration| u64::try_from(d.as_millis()).unwrap_or(u64::MAX);
         OrderView {
             id: order.id.0,
             version: order.version,
             incident: order.incident.0,
-            cameras: order.cameras.iter().map(|c| c.0).collect(),
-            town: order.town.map(|t| t.0),
+            cameras: order.cameras.iter().filter(|c| told(**c)).map(|c| c.0).collect(),
+            town: order.town.filter(|t| given || caller.scope.sees_town(&registry, *t)).map(|t| t.0),
             severity: order.severity.into(),
             state: order.state.into(),
             opened: order.opened.0,
@@ -167,10 +171,11 @@ impl OrderView {
             outcome: order.outcome.map(Into::into),
             parent: order.parent.map(|p| p.0),
             confirmed: order.confirmed.as_ref().map(Into::into),
-            to_verify: order.to_verify().iter().map(|c| c.0).collect(),
+            to_verify: order.to_verify().iter().filter(|c| told(**c)).map(|c| c.0).collect(),
             verifications: order
                 .verifications
                 .iter()
+                .filter(|v| told(v.camera))
                 .map(|v| VerificationView {
                     camera: v.camera.0,
                     at: v.at.0,
@@ -193,7 +198,7 @@ impl OrderView {
                     note: s.note.clone(),
                 })
                 .collect(),
-            mine: actor(caller, order) == Actor::Assigned,
+            mine: given,
         }
     }
 }
@@ -235,6 +240,13 @@ pub(super) fn sees(caller: &Caller, registry: &Registry, order: &Order) -> bool 
         return actor(caller, order) == Actor::Assigned;
     }
     caller.scope.is_everything() || order.cameras.iter().any(|c| caller.scope.sees_camera(registry, *c))
+}
+
+/// Whether a camera of an order exists for the caller: whoever was given the order is told of all of them.
+pub(super) fn sees_camera(caller: &Caller, registry: &Registry, order: &Order, camera: CameraId) -> bool {
+    actor(caller, order) == Actor::Assigned
+        || caller.scope.is_everything()
+        || caller.scope.sees_camera(registry, camera)
 }
 
 impl App {
@@ -339,7 +351,7 @@ pub(crate) async fn list(
     let names = app.names().await?;
     let limit = limit(filter.limit)?;
     let about = |o: &Order| filter.camera.is_none_or(|c| o.cameras.contains(&CameraId(c)));
-    if filter.open == Some(true) && filter.cursor.is_none() {
+    if filter.open == Some(true) {
         let now = Wall::read();
         let mut open = app.services.store.open_orders().await?;
         open.retain(|o| {
@@ -349,10 +361,9 @@ pub(crate) async fn list(
                 && filter.from.is_none_or(|t| o.opened.0 >= t)
                 && filter.until.is_none_or(|t| o.opened.0 < t)
         });
-        open.sort_by_key(|o| (!o.is_overdue(now), o.due(now).map_or(i64::MAX, |t| t.0), o.id));
-        open.truncate(limit as usize);
-        let items = open.iter().map(|o| OrderView::of(&app, &caller, &names, o)).collect();
-        return Ok(Json(Paged { items, next: None }));
+        let rows = Rows { limit: filter.limit, cursor: filter.cursor };
+        let open = page(open, &rows, |o: &Order| (!o.is_overdue(now), o.due(now).map_or(i64::MAX, |t| t.0), o.id.0))?;
+        return Ok(Json(open.map(|o| OrderView::of(&app, &caller, &names, &o))));
     }
     let mut query = OrderQuery {
         open: filter.open,
@@ -378,6 +389,7 @@ pub(crate) async fn list(
 }
 
 #[derive(Deserialize, ToSchema)]
+#[schema(as = NewOrder)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct OpenOrder {
     incident: u64,
@@ -478,9 +490,17 @@ pub(crate) struct OrderPage {
 pub(crate) async fn one(State(app): State<App>, caller: Caller, Path(id): Path<u64>) -> Result<Json<OrderPage>> {
     let order = app.order(&caller, id).await?;
     let names = app.names().await?;
-    let pictures = app.services.store.order_pictures(order.id).await?;
+    let registry = app.services.registry.load_full();
+    let told = |camera: CameraId| sees_camera(&caller, &registry, &order, camera);
+    let mut incident = app.any_incident(order.incident.0).await?;
+    if let Some(incident) = &mut incident {
+        let given = actor(&caller, &order) == Actor::Assigned;
+        incident.members.retain(|m| if given { order.cameras.contains(&m.camera) } else { told(m.camera) });
+    }
+    let mut pictures = app.services.store.order_pictures(order.id).await?;
+    pictures.retain(|p| p.camera.is_none_or(told));
     Ok(Json(OrderPage {
-        incident: app.any_incident(order.incident.0).await?.as_ref().map(IncidentView::from),
+        incident: incident.filter(|i| !i.members.is_empty()).as_ref().map(IncidentView::from),
         order: OrderView::of(&app, &caller, &names, &order),
         pictures: pictures.into_iter().map(Into::into).collect(),
     }))

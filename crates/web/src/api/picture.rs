@@ -153,9 +153,12 @@ impl From<Word> for WordView {
 
 /// The verdict on its picture, and what people said of it
 #[utoipa::path(get, path = "/api/v1/cameras/{id}/picture", tag = "pictures", params(("id" = u32, Path)),
-    responses((status = 200, body = PictureView), (status = 404)))]
+    responses((status = 200, body = PictureView), (status = 404),
+        (status = 403, description = "also code no_order: a technician without a work order")))]
 pub(crate) async fn picture(State(app): State<App>, caller: Caller, Path(id): Path<u32>) -> Result<Json<PictureView>> {
-    let camera = caller.camera(&app.services.registry.load_full(), id)?.id;
+    let registry = app.services.registry.load_full();
+    let camera = caller.camera(&registry, id)?.id;
+    app.watches(&caller, camera).await?;
     let judged = app.services.verdicts.get(camera).unwrap_or_default();
     let words = app.services.store.words_on(camera, WORDS).await?;
     let exceptions = app.services.store.exceptions(Wall::read()).await?;
@@ -167,7 +170,7 @@ pub(crate) async fn picture(State(app): State<App>, caller: Caller, Path(id): Pa
         threshold: finite(held.finding.threshold),
         detail: held.finding.detail.clone(),
         areas: AreaView::of(held.finding.region),
-        twin: held.finding.twin.map(|t| t.0),
+        twin: held.finding.twin.filter(|t| caller.scope.sees_camera(&registry, *t)).map(|t| t.0),
         since: held.since.0,
         excepted,
         said: words.iter().find(|w| w.cause == held.finding.cause && w.since == held.since).map(|w| w.said.into()),
@@ -218,7 +221,8 @@ pub(crate) struct Confirm {
 
 /// Say that the picture has the fault; ends an exception of the class
 #[utoipa::path(post, path = "/api/v1/cameras/{id}/picture/confirm", tag = "pictures", params(("id" = u32, Path)),
-    request_body = Confirm, responses((status = 204), (status = 400), (status = 404), (status = 409)))]
+    request_body = Confirm, responses((status = 204), (status = 400), (status = 404), (status = 409),
+        (status = 403, description = "also code no_order: a technician without a work order")))]
 pub(crate) async fn confirm(
     State(app): State<App>,
     caller: Caller,
@@ -226,6 +230,7 @@ pub(crate) async fn confirm(
     Body(body): Body<Confirm>,
 ) -> Result<StatusCode> {
     let camera = caller.camera(&app.services.registry.load_full(), id)?.id;
+    app.watches(&caller, camera).await?;
     let why = match body.reason.as_deref().map(str::trim).filter(|r| !r.is_empty()) {
         Some(text) => reason(text)?,
         None => String::new(),

@@ -9,16 +9,17 @@ use crate::{
     ladder::Ladder,
     problem::{Body, Path, Problem, Result},
     services::Command,
+    validator,
     words::{ChangeWord, SiteKindWord, TransportWord},
 };
 use axum::{
     Json,
     extract::State,
-    http::header,
+    http::{HeaderMap, header},
     response::{IntoResponse, Response},
 };
 use fleet::{
-    Credentials, Olt, Secret, Site, SiteId, StreamUrl, TownId, UplinkId, Wall,
+    Camera, Credentials, Olt, Registry, Secret, Site, SiteId, StreamUrl, TownId, UplinkId, Wall,
     import::{self, Column, Edit},
 };
 use serde::{Deserialize, Serialize};
@@ -46,13 +47,18 @@ pub(crate) struct Record {
     responses((status = 200, body = Record), (status = 404)))]
 pub(crate) async fn record(State(app): State<App>, caller: Caller, Path(id): Path<u32>) -> Result<Json<Record>> {
     let registry = app.services.registry.load_full();
-    let camera = caller.camera(&registry, id)?;
-    let cells = Column::ALL.iter().map(|(column, name, _)| (*name, import::cell(&registry, camera, *column)));
-    Ok(Json(Record {
-        cells: cells.filter(|(name, _)| *name != Column::Password.name()).collect(),
-        has_credentials: camera.credentials.is_some(),
-        changed: camera.changed.0,
-    }))
+    Ok(Json(Record::of(&registry, caller.camera(&registry, id)?)))
+}
+
+impl Record {
+    fn of(registry: &Registry, camera: &Camera) -> Record {
+        let cells = Column::ALL.iter().map(|(column, name, _)| (*name, import::cell(registry, camera, *column)));
+        Record {
+            cells: cells.filter(|(name, _)| *name != Column::Password.name()).collect(),
+            has_credentials: camera.credentials.is_some(),
+            changed: camera.changed.0,
+        }
+    }
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -69,10 +75,13 @@ pub(crate) struct CameraEdits {
 
 /// Change cameras: some columns, the same in all of them; all or nothing
 #[utoipa::path(post, path = "/api/v1/register/cameras", tag = "register", request_body = CameraEdits,
-    responses((status = 200, body = ImportReport), (status = 400), (status = 404)))]
+    params(("If-Match" = Option<String>, Header, description = "ETag of the record, of one camera alone, as it was looked at; with another the change is refused")),
+    responses((status = 200, body = ImportReport), (status = 400), (status = 404),
+        (status = 412, description = "code changed_meanwhile")))]
 pub(crate) async fn edit(
     State(app): State<App>,
     caller: Caller,
+    headers: HeaderMap,
     Body(edits): Body<CameraEdits>,
 ) -> Result<Json<ImportReport>> {
     let _order = app.administration.lock().await;
@@ -91,6 +100,13 @@ pub(crate) async fn edit(
         return Err(Problem::invalid("cells: expected what to change"));
     }
     let registry = app.services.registry.load_full();
+    match edits.cameras.as_slice() {
+        [one] => validator::unchanged(&headers, &Record::of(&registry, caller.camera(&registry, *one)?))?,
+        _ if headers.contains_key(header::IF_MATCH) => {
+            return Err(Problem::invalid("If-Match: expected with one camera only"));
+        }
+        _ => {}
+    }
     let mut changes = Vec::new();
     for id in edits.cameras {
         let camera = caller.camera(&registry, id)?.id;
@@ -188,18 +204,21 @@ pub(crate) async fn site_record(State(app): State<App>, _: Caller, Path(id): Pat
 }
 
 /// Change a site
-#[utoipa::path(put, path = "/api/v1/register/sites/{id}", tag = "register", params(("id" = u32, Path)),
+#[utoipa::path(put, path = "/api/v1/register/sites/{id}", tag = "register", params(("id" = u32, Path), ("If-Match" = Option<String>, Header, description = "ETag of the record as it was looked at; with another the change is refused")),
     request_body = SiteEdit, responses((status = 200, body = SiteRecord), (status = 400), (status = 404),
-        (status = 409, description = "the town has another site of this name")))]
+        (status = 409, description = "the town has another site of this name"),
+        (status = 412, description = "code changed_meanwhile")))]
 pub(crate) async fn site(
     State(app): State<App>,
     caller: Caller,
     Path(id): Path<u32>,
+    headers: HeaderMap,
     Body(edit): Body<SiteEdit>,
 ) -> Result<Json<SiteRecord>> {
     let _order = app.administration.lock().await;
     let registry = app.services.registry.load_full();
     let old = registry.site(SiteId(id)).ok_or_else(Problem::not_found)?;
+    validator::unchanged(&headers, &SiteRecord::from(old))?;
     let town = TownId(edit.town);
     if registry.town(town).is_none() {
         return Err(Problem::invalid("town: there is no such town"));
@@ -250,7 +269,7 @@ pub(crate) async fn uplink_record(
     Ok(Json(uplink_view(&registry, uplink)))
 }
 
-fn uplink_view(registry: &fleet::Registry, uplink: &fleet::Uplink) -> UplinkRecord {
+fn uplink_view(registry: &Registry, uplink: &fleet::Uplink) -> UplinkRecord {
     UplinkRecord {
         id: uplink.id.0,
         name: uplink.name.clone(),
@@ -261,18 +280,21 @@ fn uplink_view(registry: &fleet::Registry, uplink: &fleet::Uplink) -> UplinkReco
 }
 
 /// Change an uplink
-#[utoipa::path(put, path = "/api/v1/register/uplinks/{id}", tag = "register", params(("id" = u32, Path)),
+#[utoipa::path(put, path = "/api/v1/register/uplinks/{id}", tag = "register", params(("id" = u32, Path), ("If-Match" = Option<String>, Header, description = "ETag of the record as it was looked at; with another the change is refused")),
     request_body = UplinkEdit, responses((status = 200, body = UplinkRecord), (status = 400), (status = 404),
-        (status = 409, description = "another uplink has this name")))]
+        (status = 409, description = "another uplink has this name"),
+        (status = 412, description = "code changed_meanwhile")))]
 pub(crate) async fn uplink(
     State(app): State<App>,
     caller: Caller,
     Path(id): Path<u32>,
+    headers: HeaderMap,
     Body(edit): Body<UplinkEdit>,
 ) -> Result<Json<UplinkRecord>> {
     let _order = app.administration.lock().await;
     let registry = app.services.registry.load_full();
     let old = registry.uplink(UplinkId(id)).ok_or_else(Problem::not_found)?;
+    validator::unchanged(&headers, &uplink_view(&registry, old))?;
     let name = name(&edit.name)?;
     if registry.uplinks().any(|u| u.id != old.id && u.name == name) {
         return Err(store::StoreError::Conflict(format!("an uplink named {name}")).into());

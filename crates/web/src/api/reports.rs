@@ -130,7 +130,7 @@ pub(crate) async fn report(
 
 /// The same as a file for a spreadsheet
 #[utoipa::path(get, path = "/api/v1/reports/file", tag = "reports", params(Question),
-    responses((status = 200, content_type = "application/octet-stream", body = Vec<u8>), (status = 400), (status = 404)))]
+    responses((status = 200, content((String = "text/csv"), (Vec<u8> = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"))), (status = 400), (status = 404)))]
 pub(crate) async fn file(State(app): State<App>, caller: Caller, Query(question): Query<Question>) -> Result<Response> {
     let format = question.format.ok_or_else(|| Problem::invalid("format: expected csv or xlsx"))?;
     let language = question.language.unwrap_or_default();

@@ -8,6 +8,7 @@ use crate::{
     grants::View,
     pictures::archive_problem,
     problem::{Path, Problem, Query, Result},
+    validator,
     views::Paged,
     watermark,
     words::{self, CauseWord, ClassWord, CodecWord, StatusWord},
@@ -364,7 +365,7 @@ pub(crate) async fn picture(
         false => rendered.etag,
     };
     let common = [(header::ETAG, etag.clone()), (header::CACHE_CONTROL, "private, max-age=3600, immutable".to_owned())];
-    if headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == etag.as_bytes()) {
+    if validator::known(&headers, &etag) {
         return Ok((StatusCode::NOT_MODIFIED, common).into_response());
     }
     let jpeg = match marked {

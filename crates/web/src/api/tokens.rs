@@ -5,13 +5,16 @@ use crate::{
     app::{App, done},
     audit::{Action, Deed},
     caller::Caller,
-    problem::{Body, Path, Problem, Result},
+    paging::{Rows, page},
+    problem::{Body, Path, Problem, Query, Result},
     tokens,
+    views::Paged,
     words::RoleWord,
 };
 use axum::{Json, extract::State, response::IntoResponse};
 use fleet::Wall;
 use serde::{Deserialize, Serialize};
+use std::cmp::Reverse;
 use store::{MachineToken, Role, TokenId};
 use utoipa::ToSchema;
 
@@ -54,16 +57,16 @@ impl From<&MachineToken> for TokenView {
     }
 }
 
-#[derive(Serialize, ToSchema)]
-pub(crate) struct Tokens {
-    items: Vec<TokenView>,
-}
-
 /// Every token, ended ones too, newest first
-#[utoipa::path(get, path = "/api/v1/tokens", tag = "tokens", responses((status = 200, body = Tokens)))]
-pub(crate) async fn list(State(app): State<App>, _: Caller) -> Result<Json<Tokens>> {
+#[utoipa::path(get, path = "/api/v1/tokens", tag = "tokens", params(Rows),
+    responses((status = 200, body = Paged<TokenView>), (status = 400)))]
+pub(crate) async fn list(
+    State(app): State<App>,
+    _: Caller,
+    Query(rows): Query<Rows>,
+) -> Result<Json<Paged<TokenView>>> {
     let tokens = app.services.store.tokens().await?;
-    Ok(Json(Tokens { items: tokens.iter().map(TokenView::from).collect() }))
+    Ok(Json(page(tokens.iter().map(TokenView::from).collect(), &rows, |t| Reverse(t.id))?))
 }
 
 #[derive(Deserialize, ToSchema)]

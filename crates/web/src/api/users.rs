@@ -4,8 +4,10 @@ use crate::{
     app::App,
     audit::{Action, Deed},
     caller::Caller,
-    problem::{Body, Path, Problem, Result},
+    paging::{Rows, page},
+    problem::{Body, Path, Problem, Query, Result},
     users::{self, AccountError, Duties, Person},
+    views::Paged,
     words::RoleWord,
 };
 use axum::{Json, extract::State, http::StatusCode};
@@ -53,17 +55,14 @@ impl UserView {
     }
 }
 
-#[derive(Serialize, ToSchema)]
-pub(crate) struct Users {
-    items: Vec<UserView>,
-}
-
 /// Every user, by name
-#[utoipa::path(get, path = "/api/v1/users", tag = "users", responses((status = 200, body = Users)))]
-pub(crate) async fn list(State(app): State<App>, _: Caller) -> Result<Json<Users>> {
+#[utoipa::path(get, path = "/api/v1/users", tag = "users", params(Rows),
+    responses((status = 200, body = Paged<UserView>), (status = 400)))]
+pub(crate) async fn list(State(app): State<App>, _: Caller, Query(rows): Query<Rows>) -> Result<Json<Paged<UserView>>> {
     let users = app.services.store.users().await?;
     let enrolled = app.services.store.second_factors().await?;
-    Ok(Json(Users { items: users.iter().map(|u| UserView::of(u, enrolled.contains(&u.id))).collect() }))
+    let users = users.iter().map(|u| UserView::of(u, enrolled.contains(&u.id))).collect();
+    Ok(Json(page(users, &rows, |u| (u.name.to_lowercase(), u.id))?))
 }
 
 #[derive(Deserialize, ToSchema)]

@@ -5,9 +5,10 @@ use crate::{
     app::App,
     audit::{Action, Deed},
     caller::Caller,
+    paging::{Rows, page},
     problem::{Body, Path, Problem, Query, Result},
     services::Command,
-    views::ScopeView,
+    views::{Paged, ScopeView},
 };
 use axum::{Json, extract::State};
 use fleet::{CameraId, Olt, Registry, SiteId, TownId, UplinkId, Wall};
@@ -57,11 +58,6 @@ impl WindowView {
     }
 }
 
-#[derive(Serialize, ToSchema)]
-pub(crate) struct Windows {
-    items: Vec<WindowView>,
-}
-
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -70,17 +66,24 @@ pub(crate) struct Range {
     from: Option<i64>,
     /// That begin before.
     until: Option<i64>,
+    limit: Option<u32>,
+    cursor: Option<String>,
 }
 
 /// Planned maintenance that covers cameras in scope, by its beginning
 #[utoipa::path(get, path = "/api/v1/windows", tag = "windows", params(Range),
-    responses((status = 200, body = Windows)))]
-pub(crate) async fn list(State(app): State<App>, caller: Caller, Query(range): Query<Range>) -> Result<Json<Windows>> {
+    responses((status = 200, body = Paged<WindowView>), (status = 400)))]
+pub(crate) async fn list(
+    State(app): State<App>,
+    caller: Caller,
+    Query(range): Query<Range>,
+) -> Result<Json<Paged<WindowView>>> {
     let registry = app.services.registry.load_full();
     let from = range.from.unwrap_or_else(|| Wall::read().0.saturating_sub(LOOK_BACK_MS));
     let found = app.services.store.windows(Wall(from)..Wall(range.until.unwrap_or(i64::MAX))).await?;
-    let seen = found.iter().filter(|w| touches(&caller, &registry, &w.scope));
-    Ok(Json(Windows { items: seen.map(|w| WindowView::of(w, &registry)).collect() }))
+    let seen = found.into_iter().filter(|w| touches(&caller, &registry, &w.scope)).collect();
+    let rows = Rows { limit: range.limit, cursor: range.cursor };
+    Ok(Json(page(seen, &rows, |w: &Window| (w.from.0, w.id.0))?.map(|w| WindowView::of(&w, &registry))))
 }
 
 /// What maintenance is about.

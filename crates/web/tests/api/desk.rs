@@ -115,20 +115,29 @@ async fn an_order_lives_from_the_desk_to_the_pole_and_back() {
     assert_eq!(technician.get(&format!("/api/v1/orders/{id}")).await.status(), 404, "not given to him yet");
 
     let (looks, watches) = ("/api/v1/cameras/1/thumbnail", "/api/v1/cameras/1/live");
-    for path in [looks, watches] {
+    let judged = "/api/v1/cameras/1/picture";
+    for path in [looks, watches, judged] {
         assert_eq!(code(technician.get(path).await).await, (403, "no_order".into()), "{path}: not given to him yet");
     }
-    assert_eq!(operator.get(looks).await.status(), 200);
+    let confirm = json!({ "cause": "picture_black" });
+    let confirmed = technician.post(&format!("{judged}/confirm"), &confirm).await;
+    assert_eq!(code(confirmed).await, (403, "no_order".into()));
+    for path in [looks, judged] {
+        assert_eq!(operator.get(path).await.status(), 200);
+    }
 
     let nobody = json!({ "act": "assign", "technician": 4242 });
     assert_eq!(act(&operator, id, nobody).await.status(), 400);
     let given = done(&operator, id, json!({ "act": "assign", "technician": tech.id.0 })).await;
     assert_eq!((&given["state"], &given["assignee"]["name"]), (&json!("assigned"), &json!("tech 全名")));
     assert_eq!(given["response_due"].as_i64().unwrap() - given["assigned"].as_i64().unwrap(), 2 * HOUR);
-    assert_eq!(technician.get(looks).await.status(), 200);
+    for path in [looks, judged] {
+        assert_eq!(technician.get(path).await.status(), 200, "{path}");
+    }
     assert_eq!(technician.get(watches).await.status(), 426, "he may; this was no WebSocket");
-    let beside = technician.get("/api/v1/cameras/3/thumbnail").await;
-    assert_eq!(code(beside).await, (403, "no_order".into()), "no other camera");
+    for beside in ["/api/v1/cameras/3/thumbnail", "/api/v1/cameras/3/picture", "/api/v1/cameras/3/live"] {
+        assert_eq!(code(technician.get(beside).await).await, (403, "no_order".into()), "{beside}: no other camera");
+    }
     let mine = technician.json("/api/v1/orders?open=true").await;
     assert_eq!((mine["items"].as_array().unwrap().len(), &mine["items"][0]["mine"]), (1, &json!(true)));
     let page = technician.json(&format!("/api/v1/orders/{id}")).await;
@@ -167,7 +176,9 @@ async fn an_order_lives_from_the_desk_to_the_pole_and_back() {
     );
     let closed = done(&operator, id, json!({ "act": "false_alarm", "note": "试验" })).await;
     assert_eq!((&closed["state"], &closed["outcome"]), (&json!("closed"), &json!("false_alarm")));
-    assert_eq!(code(technician.get(looks).await).await, (403, "no_order".into()), "over");
+    for path in [looks, judged] {
+        assert_eq!(code(technician.get(path).await).await, (403, "no_order".into()), "{path}: over");
+    }
     let late = act(&technician, id, json!({ "act": "note", "note": "x" })).await;
     assert_eq!(code(late).await, (409, "wrong_state".into()));
     let audited = county.audited().await;
@@ -302,4 +313,41 @@ async fn a_climb_is_told_rung_by_rung() {
     let (last, rungs) = lines.split_last().unwrap();
     assert!(!rungs.is_empty() && rungs.iter().all(|r| r["rung"]["layer"].is_string()), "{text}");
     assert_eq!(last["ladder"]["rungs"].as_array().unwrap().len(), 10);
+}
+
+#[tokio::test]
+async fn of_an_order_one_sees_the_cameras_that_are_his() {
+    let county = County::start().await;
+    county.publish_with(&[(1, fleet::Cause::NoAnswer)], vec![outage(6, &[1, 4])]);
+    for camera in [1, 4] {
+        county.services.gallery.put(CameraId(camera), vec![0xff, 0xd8, 0xff].into(), Wall(1_000));
+    }
+    let admin = county.signed_in(Role::Administrator).await;
+    let made: Value = admin.post("/api/v1/orders", &json!({ "incident": 6 })).await.json().await.unwrap();
+    let id = made["id"].as_u64().unwrap();
+    assert_eq!(made["cameras"], json!([1, 4]));
+    let path = format!("/api/v1/orders/{id}");
+    let whole = admin.json(&path).await;
+    assert_eq!(
+        (whole["pictures"].as_array().unwrap().len(), &whole["incident"]["members"][1]["camera"]),
+        (2, &json!(4))
+    );
+
+    county.user("east", Role::Operator, &[1], &[]).await;
+    let east = county.browser("east").await;
+    let part = east.json(&path).await;
+    assert_eq!((&part["order"]["cameras"], &part["order"]["to_verify"]), (&json!([1]), &json!([1])));
+    assert_eq!(part["incident"]["members"].as_array().unwrap().len(), 1);
+    assert_eq!(part["pictures"].as_array().unwrap().len(), 1);
+    let other = whole["pictures"].as_array().unwrap().iter().find(|p| p["camera"] == 4).unwrap();
+    assert_eq!(east.get(&format!("{path}/pictures/{}", other["id"])).await.status(), 404);
+    assert_eq!(east.post(&format!("{path}/verify"), &json!({ "camera": 4 })).await.status(), 404);
+    assert_eq!(east.json("/api/v1/orders?open=true").await["items"][0]["cameras"], json!([1]));
+
+    // Whoever is sent there is told of all that he is to repair, wherever it stands.
+    let tech = county.user("tech", Role::Technician, &[1], &[]).await;
+    done(&admin, id, json!({ "act": "assign", "technician": tech.id.0 })).await;
+    let technician = county.browser("tech").await;
+    assert_eq!(technician.json(&path).await["order"]["cameras"], json!([1, 4]));
+    assert_eq!(technician.get(&format!("{path}/pictures/{}", other["id"])).await.status(), 200);
 }

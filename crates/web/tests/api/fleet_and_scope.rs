@@ -2,10 +2,11 @@
 
 use crate::support::{County, code};
 use bytes::Bytes;
-use fleet::{CameraId, Cause, Wall};
+use fleet::{CameraId, Cause, SiteId, UplinkId, Wall};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use store::Role;
+use web::DemoTarget;
 
 fn ids(list: &Value) -> Vec<u64> {
     list.as_array().unwrap().iter().map(|row| row["id"].as_u64().unwrap()).collect()
@@ -44,7 +45,11 @@ async fn an_unchanged_fleet_is_not_sent_again() {
 
 #[tokio::test]
 async fn outside_a_users_scope_there_is_nothing() {
-    let county = County::with(|s| s.demo = Some(std::sync::Arc::new(crate::support::ToyDemo::default()))).await;
+    let demo = std::sync::Arc::new(crate::support::ToyDemo::default());
+    let county = County::with(|s| s.demo = Some(demo.clone())).await;
+    for target in [DemoTarget::Camera(CameraId(4)), DemoTarget::Site(SiteId(1)), DemoTarget::Uplink(UplinkId(2))] {
+        web::Demo::set(demo.as_ref(), target, "power_off", true).await.unwrap();
+    }
     let far = crate::incidents::outage(7, &[4, 5]);
     let mixed = crate::incidents::outage(8, &[1, 4]);
     county.publish_with(&[(4, Cause::NoAnswer)], vec![far, mixed]);
@@ -81,6 +86,8 @@ async fn outside_a_users_scope_there_is_nothing() {
     let all = json!({ "target": { "kind": "all" }, "fault": "power_off", "on": true });
     assert_eq!(zhang.post("/api/v1/demo/fault", &all).await.status(), StatusCode::BAD_REQUEST);
     assert!(county.command().is_none(), "nothing reached the core");
+    let causes = zhang.json("/api/v1/demo").await;
+    assert_eq!(causes["active"], json!([{ "target": { "kind": "site", "id": 1 }, "fault": "power_off" }]));
     let incidents = zhang.json("/api/v1/incidents?open=true").await;
     assert_eq!(ids(&incidents["items"]), [8]);
     assert_eq!(incidents["items"][0]["members"].as_array().unwrap().len(), 1, "members of others are not told");
@@ -140,4 +147,20 @@ async fn the_ladder_says_where_a_camera_fails() {
         ["passed", "passed", "passed", "passed", "failed", "skipped", "skipped", "skipped", "skipped", "skipped"]
     );
     assert_eq!(ladder["rungs"][4]["cause"], "password_refused");
+}
+
+#[tokio::test]
+async fn who_sees_a_part_of_the_county_reads_his_own_deeds_alone() {
+    let county = County::start().await;
+    county.user("east", Role::Auditor, &[1], &[]).await;
+    let admin = county.signed_in(Role::Administrator).await;
+    assert_eq!(admin.post("/api/v1/cameras/4/check", &json!({})).await.status(), StatusCode::ACCEPTED);
+    let east = county.browser("east").await;
+    let told = east.json("/api/v1/audit").await;
+    assert_eq!(told["items"].as_array().unwrap().len(), 1, "{told:#}");
+    assert_eq!((&told["items"][0]["who"], &told["items"][0]["action"]), (&json!("east"), &json!("sign_in")));
+    assert_eq!(east.json("/api/v1/audit?who=administrator1").await["items"], json!([]));
+    let file = east.get("/api/v1/audit/file").await.text().await.unwrap();
+    assert!(file.contains("east") && !file.contains("administrator1"), "{file}");
+    assert_eq!(admin.json("/api/v1/audit").await["items"].as_array().unwrap().len(), 3);
 }

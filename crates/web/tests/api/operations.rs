@@ -125,6 +125,21 @@ async fn metrics_follow_the_conventions_and_cameras_have_a_page_of_their_own() {
     let county = County::with(|s| s.config.metrics_token = Some(Secret::new("scrape-me"))).await;
     county.publish(&[(1, Cause::NoAnswer)]);
     let anybody = county.anybody();
+    let health = county.signed_in(Role::Operator).await.json("/api/v1/self").await;
+    let parts: Vec<&str> =
+        health["processes"].as_array().unwrap().iter().map(|p| p["part"].as_str().unwrap()).collect();
+    assert_eq!(parts, ["service", "decoders"], "{health:#}");
+    assert!(health["processes"][1]["processes"].as_u64() >= Some(1), "those of other tests count, too");
+    let sum: u64 = health["processes"].as_array().unwrap().iter().map(|p| p["rss_bytes"].as_u64().unwrap()).sum();
+    assert!(sum == health["rss_bytes"].as_u64().unwrap() && sum > 1 << 20, "{health:#}");
+    assert_eq!(health["disks"][0]["holds"], json!(["data", "archive"]), "both are on one disk here");
+    assert!(health["disks"][0]["free_bytes"].as_u64() <= health["disks"][0]["total_bytes"].as_u64());
+    assert_eq!((&health["clock"]["kept"], &health["clock"]["offset_us"]), (&json!(true), &json!(-150)));
+    assert!(health["database"]["engine"].as_str().unwrap().starts_with("SQLite 3."), "{health:#}");
+    assert!(health["database"]["bytes"].as_u64() > Some(0) && health["database"]["last_write_ms"].as_f64() > Some(0.0));
+    assert!(health["machine"]["memory_bytes"].as_u64() > health["machine"]["available_bytes"].as_u64());
+    let streams = health["queues"].as_array().unwrap().iter().find(|q| q["name"] == "event_streams").unwrap();
+    assert_eq!((&streams["waiting"], &streams["most"]), (&json!(0), &json!(256)));
     let all = anybody.get("/metrics").await;
     assert_eq!(all.headers()["content-type"], "text/plain; version=0.0.4; charset=utf-8");
     let all = all.text().await.unwrap();

@@ -2,6 +2,10 @@
 
 use crate::support::{County, code};
 use fleet::{CameraId, Cause, Wall};
+use health::{
+    IncidentId, Severity,
+    desk::{Act, Actor, Assignee, Desk, NewOrder, OrderState},
+};
 use picture::{Finding, Learned, Level, Region};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -25,9 +29,23 @@ fn held(cause: Cause, since: i64) -> Held {
     Held { finding, since: Wall(since) }
 }
 
-/// A county in which camera 3 is blurred.
+/// A county in which camera 3 is blurred, and an order about cameras 2 and 3 is given to whoever repairs.
 async fn county() -> County {
     let county = County::start().await;
+    let order = NewOrder {
+        incident: IncidentId(1),
+        cameras: vec![CameraId(2), CameraId(3)],
+        town: None,
+        severity: Severity::Minor,
+        by: "desk".into(),
+        at: Wall::read(),
+        state: OrderState::Confirmed,
+        note: String::new(),
+    };
+    let order = county.services.store.add_order(order).await.unwrap();
+    let given = Act::Assign(Assignee::Contractor("某单位".into()), None);
+    let order = Desk::default().act(&order, Actor::Desk, "desk", given, Wall::read()).unwrap();
+    county.services.store.update_order(&order).await.unwrap();
     let judged = Judged {
         at: Some(Wall::read()),
         findings: vec![held(Cause::PictureBlurred, 1000)],

@@ -82,9 +82,11 @@ impl County {
             commands: commands_tx,
             demo: None,
             heartbeat: Arc::new(Heartbeat::new(now.mono)),
+            clock: || Some(web::ClockState { kept: true, offset_us: -150, within_us: 12_000 }),
             started: now,
             config: WebConfig {
                 heartbeat: Duration::from_millis(200),
+                folders: vec![folder.path().to_owned()],
                 exports_folder: folder.path().join("exports"),
                 ..WebConfig::default()
             },

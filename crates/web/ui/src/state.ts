@@ -101,7 +101,7 @@ function pick(word: Word | undefined, code: string): string {
   return language.value === 'en' ? word.en.charAt(0).toUpperCase() + word.en.slice(1) : word.zh
 }
 
-type List = 'statuses' | 'layers' | 'likely' | 'severities' | 'classes' | 'roles' | 'order_states' | 'order_outcomes' | 'hold_reasons'
+type List = 'statuses' | 'parts' | 'layers' | 'likely' | 'severities' | 'classes' | 'roles' | 'order_states' | 'order_outcomes' | 'hold_reasons'
 /** The word for a code of a closed list; the code itself if the list does not know it. */
 export function word(list: List, code: string | null | undefined): string {
   if (!code) return ''

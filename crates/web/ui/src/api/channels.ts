@@ -1,5 +1,5 @@
 // Channels of notification: their words and their routes.
-import { request } from './http'
+import { request, whole } from './http'
 import type { Millis, Page, SeverityCode } from './types'
 
 export const CHANNEL_KINDS = ['webhook', 'email', 'dingtalk', 'wecom', 'feishu', 'alertmanager'] as const
@@ -47,7 +47,7 @@ export interface Delivery {
   error: string
   ended: Millis | null
 }
-export const channels = () => request<{ items: Channel[] }>('GET', '/channels')
+export const channels = () => whole<Channel>('/channels')
 export const addChannel = (channel: ChannelInput) => request<Channel>('POST', '/channels', { json: channel })
 export const changeChannel = (id: number, channel: ChannelInput) =>
   request<Channel>('PUT', `/channels/${id}`, { json: channel })

@@ -1,5 +1,5 @@
 // Every route of the API that the pages use, one function each.
-import { Problem, query, request } from './http'
+import { Problem, query, request, whole } from './http'
 import type {
   AuditRecord,
   AuditVerification,
@@ -175,7 +175,7 @@ export interface HoldRange {
   from: number
   until: number
 }
-export const holds = () => request<{ items: Hold[] }>('GET', '/holds')
+export const holds = () => whole<Hold>('/holds')
 export const placeHold = (
   hold: HoldRange & { kind: Hold['kind']; reason: string; document: string; expires: number | null },
 ) => request<Hold>('POST', '/holds', { json: hold })
@@ -192,7 +192,7 @@ export interface NewUser {
   sites: number[]
   expires: number | null
 }
-export const users = () => request<{ items: User[] }>('GET', '/users')
+export const users = () => whole<User>('/users')
 export const addUser = (user: NewUser) =>
   request<{ user: User; password: string }>('POST', '/users', { json: user })
 export const changeUser = (id: number, change: Partial<NewUser> & { active?: boolean }) =>
@@ -210,7 +210,7 @@ export interface NewToken {
   sites: number[]
   expires: number
 }
-export const tokens = () => request<{ items: Token[] }>('GET', '/tokens')
+export const tokens = () => whole<Token>('/tokens')
 export const makeToken = (token: NewToken) => request<{ token: Token; secret: string }>('POST', '/tokens', { json: token })
 export const revokeToken = (id: number) => request<void>('DELETE', `/tokens/${id}`)
 

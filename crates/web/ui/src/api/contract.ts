@@ -46,20 +46,26 @@ type Contract = {
   found: Fits<Theirs['FoundView'], Ours.FoundFinding>
   picture: Fits<Theirs['PictureView'], Ours.PictureVerdict>
   verdicts: Fits<Theirs['VerdictsView'], NonNullable<Ours.SelfHealth['verdicts']>>
+  processes: Fits<Theirs['ProcessView'], Ours.SelfHealth['processes'][number]>
+  machine: Fits<Theirs['MachineView'], Ours.SelfHealth['machine']>
+  disks: Fits<Theirs['DiskView'], Ours.SelfHealth['disks'][number]>
+  queues: Fits<Theirs['QueueView'], Ours.SelfHealth['queues'][number]>
+  clock: Fits<Theirs['ClockView'], Ours.SelfHealth['clock']>
+  database: Fits<Theirs['Database'], Ours.SelfHealth['database']>
   incident: Fits<Theirs['IncidentView'], Incident>
   snapshots: Fits<Theirs['SnapshotEntry'], Ours.SnapshotEntry>
   snapshot: Fits<Theirs['Verified'], Ours.VerifiedSnapshot>
   examination: Fits<Theirs['ExaminationView'], Examination>
   export: Fits<Theirs['ExportView'], Ours.EvidenceExport>
   nearest: Fits<Theirs['SnapshotView'], Nearest>
-  holds: Fits<Theirs['Holds'], { items: Hold[] }>
+  holds: Fits<Theirs['HoldView'], Hold>
   retention: Fits<Theirs['RetentionView'], Ours.Retention>
   auditVerification: Fits<Theirs['AuditVerification'], Ours.AuditVerification>
   sessions: Fits<Theirs['SignedIn'], Ours.SignedIn>
   secondFactor: Fits<Theirs['SecondFactor'], Ours.SecondFactor>
   enrolment: Fits<Theirs['Enrolment'], Ours.Enrolment>
   tokens: Fits<Theirs['Token'], Ours.Token>
-  users: Fits<Theirs['Users'], { items: Ours.User[] }>
+  users: Fits<Theirs['User'], Ours.User>
   audit: Fits<Theirs['AuditView'], Ours.AuditRecord>
   record: Fits<Theirs['Record'], Register.CameraCells>
   siteRecord: Fits<Theirs['SiteRecord'], Register.SiteRecord>
@@ -75,7 +81,7 @@ type Contract = {
   incidentOrders: Fits<Theirs['IncidentOrders'], { orders: Desk.Order[]; confirmed: Desk.Confirmed | null }>
   shift: Fits<Theirs['ShiftReport'], ShiftOurs>
   handover: Fits<Theirs['HandoverView'], Handovers.Handover>
-  channels: Fits<Theirs['Channels'], { items: Channels.Channel[] }>
+  channels: Fits<Theirs['ChannelView'], Channels.Channel>
   deliveries: Fits<Theirs['DeliveryView'], Channels.Delivery>
   demo: Fits<Theirs['DemoState'], Ours.DemoState>
 }

@@ -1,5 +1,5 @@
 // Planned maintenance and work orders: their words and their routes.
-import { request } from './http'
+import { request, whole } from './http'
 import type { CauseCode, Incident, Ladder, LayerCode, Millis, Page, Rung, Scope, SeverityCode } from './types'
 
 export interface Window {
@@ -15,7 +15,7 @@ export interface Window {
   ended: Millis | null
   ended_by: string | null
 }
-export const windows = (from?: Millis) => request<{ items: Window[] }>('GET', '/windows', { query: { from } })
+export const windows = (from?: Millis) => whole<Window>('/windows', { from })
 export const planWindow = (plan: { scope: Scope; from: Millis; until: Millis; reason: string; excused: boolean }) =>
   request<Window>('POST', '/windows', { json: plan })
 export const endWindow = (id: number, reason: string) =>
@@ -145,6 +145,8 @@ export interface OrderFilter {
   cursor?: string | null
 }
 export const orders = (filter: OrderFilter) => request<Page<Order>>('GET', '/orders', { query: { ...filter } })
+/** Every open one, those overdue first. */
+export const openOrders = () => whole<Order>('/orders', { open: true })
 export const order = (id: number) => request<OrderPage>('GET', `/orders/${id}`)
 export const openOrder = (incident: number, note: string, toBeConfirmed = false) =>
   request<Order>('POST', '/orders', { json: { incident, note, to_be_confirmed: toBeConfirmed } })

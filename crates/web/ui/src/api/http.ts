@@ -26,6 +26,8 @@ export interface Options {
   signal?: AbortSignal
   /** Longest wait for the answer to begin. */
   limitMs?: number
+  /** Told the answer's validator: what a change of it names in `If-Match`. */
+  onEtag?: (etag: string) => void
 }
 
 const LIMIT_MS = 30_000
@@ -102,6 +104,41 @@ export async function request<T>(method: string, path: string, options: Options 
     if (response.status === 401 && path !== '/session') onSignedOut()
     throw problem
   }
+  const etag = response.headers.get('etag')
+  if (etag) options.onEtag?.(etag)
   if (response.status === 204 || response.status === 202) return undefined as T
   return (await response.json()) as T
+}
+
+/** A record with its validator: whoever changes it says which one he saw. */
+export interface Seen<T> {
+  record: T
+  etag: string
+}
+export async function seen<T>(path: string): Promise<Seen<T>> {
+  let etag = ''
+  const record = await request<T>('GET', path, { onEtag: (told) => (etag = told) })
+  return { record, etag }
+}
+/** Refused if the record is no longer the one that was seen. */
+export const ifMatch = (etag: string): Options => (etag ? { headers: { 'if-match': etag } } : {})
+
+interface Paged<T> {
+  items: T[]
+  next: string | null
+}
+/** Rows of one page of a list that is read whole. */
+const ROWS = 1000
+const PAGES = 50
+/** Every row of a list that is told in pages; of a list without end, the first. */
+export async function whole<T>(path: string, parameters: Parameters = {}): Promise<{ items: T[] }> {
+  const items: T[] = []
+  let cursor: string | null = null
+  for (let n = 0; n < PAGES; n++) {
+    const page: Paged<T> = await request<Paged<T>>('GET', path, { query: { ...parameters, limit: ROWS, cursor } })
+    items.push(...page.items)
+    cursor = page.next
+    if (cursor === null) break
+  }
+  return { items }
 }

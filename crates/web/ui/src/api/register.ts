@@ -1,5 +1,5 @@
 // The register by hand: its words and its routes.
-import { request } from './http'
+import { ifMatch, request, seen } from './http'
 import type { ImportReport, Ladder, Millis } from './types'
 
 /** The columns of the import's table that a form may set, in the order it shows them. */
@@ -47,9 +47,10 @@ export interface RegisterChange {
   undone_by: number | null
 }
 
-export const cameraCells = (id: number) => request<CameraCells>('GET', `/register/cameras/${id}`)
-export const editCameras = (cameras: number[], cells: Record<string, string>, dryRun: boolean) =>
-  request<ImportReport>('POST', '/register/cameras', { json: { cameras, cells, dry_run: dryRun }, limitMs: 60_000 })
+export const cameraCells = (id: number) => seen<CameraCells>(`/register/cameras/${id}`)
+/** `etag`: of one camera's record as it was seen. */
+export const editCameras = (cameras: number[], cells: Record<string, string>, dryRun: boolean, etag = '') =>
+  request<ImportReport>('POST', '/register/cameras', { json: { cameras, cells, dry_run: dryRun }, limitMs: 60_000, ...ifMatch(etag) })
 export interface Trial {
   camera: number | null
   main_url: string
@@ -58,11 +59,12 @@ export interface Trial {
   transport?: string
 }
 export const tryAddress = (trial: Trial) => request<Ladder>('POST', '/register/trial', { json: trial, limitMs: 90_000 })
-export const siteRecord = (id: number) => request<SiteRecord>('GET', `/register/sites/${id}`)
-export const putSite = (id: number, site: Omit<SiteRecord, 'id'>) => request<SiteRecord>('PUT', `/register/sites/${id}`, { json: site })
-export const uplinkRecord = (id: number) => request<UplinkRecord>('GET', `/register/uplinks/${id}`)
-export const putUplink = (id: number, uplink: Omit<UplinkRecord, 'id' | 'cameras'>) =>
-  request<UplinkRecord>('PUT', `/register/uplinks/${id}`, { json: uplink })
+export const siteRecord = (id: number) => seen<SiteRecord>(`/register/sites/${id}`)
+export const putSite = (id: number, site: Omit<SiteRecord, 'id'>, etag: string) =>
+  request<SiteRecord>('PUT', `/register/sites/${id}`, { json: site, ...ifMatch(etag) })
+export const uplinkRecord = (id: number) => seen<UplinkRecord>(`/register/uplinks/${id}`)
+export const putUplink = (id: number, uplink: Omit<UplinkRecord, 'id' | 'cameras'>, etag: string) =>
+  request<UplinkRecord>('PUT', `/register/uplinks/${id}`, { json: uplink, ...ifMatch(etag) })
 export const registerChanges = () => request<{ items: RegisterChange[] }>('GET', '/register/changes')
 export const undoChange = (id: number) => request<void>('POST', `/register/changes/${id}/undo`)
 export const REGISTER_FILE = '/api/v1/register/file'

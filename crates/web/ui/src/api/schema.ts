@@ -341,6 +341,12 @@ export interface components {
             /** @description Where messages go: `kind` and what belongs to it. Null when changing: as before. */
             target?: unknown;
         };
+        /** @description How a try-out went. */
+        ChannelTrial: {
+            delivered: boolean;
+            /** @description Why not. */
+            error?: string | null;
+        };
         /** @description A channel. Addresses beyond the server's name, tokens and passwords never leave the service. */
         ChannelView: {
             enabled: boolean;
@@ -353,9 +359,6 @@ export interface components {
             route: components["schemas"]["RouteView"];
             /** @description What may be shown of its target. */
             shown: string;
-        };
-        Channels: {
-            items: components["schemas"]["ChannelView"][];
         };
         Class: {
             cause: components["schemas"]["CauseWord"];
@@ -406,6 +409,22 @@ export interface components {
             classes: components["schemas"]["Class"][];
             reason: string;
         };
+        ClockView: {
+            /** @description A time server keeps it; null where the kernel does not tell. */
+            kept?: boolean | null;
+            /** Format: int64 */
+            now: number;
+            /**
+             * Format: int64
+             * @description What still is to be corrected, in microseconds; positive: the clock is slow.
+             */
+            offset_us?: number | null;
+            /**
+             * Format: int64
+             * @description It is right to so many microseconds, as far as the kernel knows; null while nobody keeps it.
+             */
+            within_us?: number | null;
+        };
         /** @enum {string} */
         CodecWord: "h264" | "h265" | "jpeg";
         /** @enum {string} */
@@ -447,7 +466,22 @@ export interface components {
             unknown: number;
         };
         Database: {
+            /** Format: int64 */
+            bytes: number;
             detail: string;
+            engine: string;
+            /** Format: int64 */
+            last_write?: number | null;
+            /**
+             * Format: double
+             * @description How long it took until it was on the disk.
+             */
+            last_write_ms?: number | null;
+            /**
+             * Format: int64
+             * @description Written ahead, not in the database yet.
+             */
+            log_bytes: number;
             /** @description ok or failed. */
             state: string;
         };
@@ -510,6 +544,22 @@ export interface components {
              */
             sessions?: number | null;
             vendor?: string | null;
+        };
+        DiskView: {
+            /**
+             * Format: int64
+             * @description What we may still write.
+             */
+            free_bytes: number;
+            /**
+             * Format: int32
+             * @description At the average rate of what the archive stores; null if there is not a day of it yet, or it is not on this disk.
+             */
+            full_in_days?: number | null;
+            /** @description What is on it: data, archive. */
+            holds: string[];
+            /** Format: int64 */
+            total_bytes: number;
         };
         EndWindow: {
             reason: string;
@@ -985,9 +1035,6 @@ export interface components {
             /** Format: int64 */
             until: number;
         };
-        Holds: {
-            items: components["schemas"]["HoldView"][];
-        };
         ImportCounts: {
             added: number;
             changed: number;
@@ -1123,6 +1170,27 @@ export interface components {
         LifeCycleWord: "in_use" | "repair" | "out_of_use" | "dismantled";
         /** @enum {string} */
         LikelyWord: "power_or_fibre" | "borrowed_power" | "trunk" | "camera" | "firmware" | "account" | "ip_conflict" | "settings" | "sessions" | "link" | "lens" | "own";
+        MachineView: {
+            /**
+             * Format: int64
+             * @description What programs can still be given.
+             */
+            available_bytes?: number | null;
+            cores: number;
+            /**
+             * Format: double
+             * @description Busy share of all cores, in percent.
+             */
+            cpu_percent?: number | null;
+            kernel: string;
+            /** @description Tasks that ran or waited, on average over 1, 5 and 15 minutes. */
+            load?: number[] | null;
+            /** Format: int64 */
+            memory_bytes?: number | null;
+            system: string;
+            /** Format: int64 */
+            uptime_s?: number | null;
+        };
         MadeToken: {
             /** @description To be sent as `Authorization: Bearer`; shown only here. */
             secret: string;
@@ -1214,6 +1282,13 @@ export interface components {
              * @description Slots before.
              */
             until: number;
+        };
+        NewOrder: {
+            /** Format: int64 */
+            incident: number;
+            note?: string | null;
+            /** @description Not sure yet that somebody must go: it begins as 待确认. */
+            to_be_confirmed?: boolean;
         };
         NewToken: {
             /**
@@ -1504,6 +1579,23 @@ export interface components {
             next?: string | null;
         };
         /** @description A page of a longer list. */
+        Paged_ChannelView: {
+            items: {
+                enabled: boolean;
+                /** Format: int32 */
+                id: number;
+                /** @description webhook, email, dingtalk, wecom, feishu or alertmanager. */
+                kind: string;
+                language: string;
+                name: string;
+                route: components["schemas"]["RouteView"];
+                /** @description What may be shown of its target. */
+                shown: string;
+            }[];
+            /** @description Ask again with this as `cursor` to continue; null at the end. */
+            next?: string | null;
+        };
+        /** @description A page of a longer list. */
         Paged_DeliveryView: {
             items: {
                 /** Format: int64 */
@@ -1590,6 +1682,36 @@ export interface components {
                 /** @description The caller may take it over. */
                 may_take: boolean;
                 taken?: null | components["schemas"]["SignatureView"];
+                /** Format: int64 */
+                until: number;
+            }[];
+            /** @description Ask again with this as `cursor` to continue; null at the end. */
+            next?: string | null;
+        };
+        /** @description A page of a longer list. */
+        Paged_HoldView: {
+            items: {
+                by: string;
+                /** @description Which cameras it is about; empty for all. */
+                cameras: number[];
+                document: string;
+                /** Format: int64 */
+                expires?: number | null;
+                /** Format: int64 */
+                from: number;
+                /** @description Whether it is in force. */
+                holds: boolean;
+                /** Format: int32 */
+                id: number;
+                /** @description legal or audit. */
+                kind: string;
+                /** Format: int64 */
+                placed: number;
+                reason: string;
+                release_reason?: string | null;
+                /** Format: int64 */
+                released?: number | null;
+                released_by?: string | null;
                 /** Format: int64 */
                 until: number;
             }[];
@@ -1721,6 +1843,91 @@ export interface components {
             /** @description Ask again with this as `cursor` to continue; null at the end. */
             next?: string | null;
         };
+        /** @description A page of a longer list. */
+        Paged_Token: {
+            items: {
+                /** Format: int64 */
+                created: number;
+                /** Format: int64 */
+                expires: number;
+                /** Format: int32 */
+                id: number;
+                /** @description Who made it. */
+                maker: string;
+                name: string;
+                /** Format: int64 */
+                revoked?: number | null;
+                role: components["schemas"]["RoleWord"];
+                sites: number[];
+                /** @description Only cameras of these towns and sites; all if both lists are empty. */
+                towns: number[];
+                /**
+                 * Format: int64
+                 * @description When it was last used, to some minutes.
+                 */
+                used?: number | null;
+            }[];
+            /** @description Ask again with this as `cursor` to continue; null at the end. */
+            next?: string | null;
+        };
+        /** @description A page of a longer list. */
+        Paged_User: {
+            items: {
+                active: boolean;
+                /** Format: int64 */
+                created: number;
+                /** Format: int64 */
+                expires?: number | null;
+                full_name: string;
+                /** Format: int32 */
+                id: number;
+                must_change_password: boolean;
+                name: string;
+                role: components["schemas"]["RoleWord"];
+                /** @description He must show a one-time code, too. */
+                second_factor: boolean;
+                sites: number[];
+                /** @description Only cameras of these towns and sites; all if both lists are empty. */
+                towns: number[];
+                unit: string;
+            }[];
+            /** @description Ask again with this as `cursor` to continue; null at the end. */
+            next?: string | null;
+        };
+        /** @description A page of a longer list. */
+        Paged_WindowView: {
+            items: {
+                by: string;
+                /**
+                 * Format: int32
+                 * @description How many cameras it covers now.
+                 */
+                cameras: number;
+                /** Format: int64 */
+                created: number;
+                /**
+                 * Format: int64
+                 * @description Ended early; before `from`: called off.
+                 */
+                ended?: number | null;
+                ended_by?: string | null;
+                /** @description Taken out of the denominators of published rates. */
+                excused: boolean;
+                /** Format: int64 */
+                from: number;
+                /** Format: int64 */
+                id: number;
+                reason: string;
+                scope: components["schemas"]["ScopeView"];
+                /**
+                 * Format: int64
+                 * @description As planned.
+                 */
+                until: number;
+            }[];
+            /** @description Ask again with this as `cursor` to continue; null at the end. */
+            next?: string | null;
+        };
         Password: {
             /** @description One's password once more: an unlocked screen is not enough. */
             password: string;
@@ -1825,6 +2032,19 @@ export interface components {
             /** @description A URN made of the code. */
             type: string;
         };
+        ProcessView: {
+            /**
+             * Format: double
+             * @description Of one core.
+             */
+            cpu_percent: number;
+            /** @description service, decoders or simulator (of a demo, counted in no sum). */
+            part: string;
+            /** Format: int32 */
+            processes: number;
+            /** Format: int64 */
+            rss_bytes: number;
+        };
         /** @description A segment that was dropped. */
         PurgeView: {
             /** Format: int64 */
@@ -1843,6 +2063,17 @@ export interface components {
             records: number;
             /** Format: int64 */
             segment: number;
+        };
+        QueueView: {
+            /**
+             * Format: int64
+             * @description How many may; null if it bounds itself.
+             */
+            most?: number | null;
+            /** @description database, decoders, commands, event_streams or live_views. */
+            name: string;
+            /** Format: int64 */
+            waiting: number;
         };
         /** @description A camera's record as the cells of the import's table. Never a password. */
         Record: {
@@ -2010,19 +2241,27 @@ export interface components {
         };
         SelfView: {
             archive: Record<string, never>;
+            clock: components["schemas"]["ClockView"];
             /**
              * Format: double
-             * @description Of one core, decoder processes included.
+             * @description Of one core, decoder processes included, a simulator not.
              */
             cpu_percent: number;
             database: components["schemas"]["Database"];
             decoders: components["schemas"]["Decoders"];
+            /** @description Disks on which the node keeps something. */
+            disks: components["schemas"]["DiskView"][];
             /** @description Sums over all camera sessions since the start. */
             ingest: Record<string, never>;
+            machine: components["schemas"]["MachineView"];
             own_faults: components["schemas"]["OwnFault"][];
+            /** @description What the node's processes use, part by part. */
+            processes: components["schemas"]["ProcessView"][];
+            /** @description What waits inside, and how much may. */
+            queues: components["schemas"]["QueueView"][];
             /**
              * Format: int64
-             * @description Decoder processes included.
+             * @description Decoder processes included, a simulator not.
              */
             rss_bytes: number;
             /** Format: int64 */
@@ -2273,9 +2512,6 @@ export interface components {
              */
             used?: number | null;
         };
-        Tokens: {
-            items: components["schemas"]["Token"][];
-        };
         TownCounts: {
             counts: components["schemas"]["CountsView"];
             /** Format: double */
@@ -2388,9 +2624,6 @@ export interface components {
             towns?: number[] | null;
             unit?: string | null;
         };
-        Users: {
-            items: components["schemas"]["User"][];
-        };
         /** @description What people said of verdicts on pictures over the last 30 days. */
         VerdictsView: {
             classes: components["schemas"]["ClassView"][];
@@ -2494,9 +2727,6 @@ export interface components {
              * @description As planned.
              */
             until: number;
-        };
-        Windows: {
-            items: components["schemas"]["WindowView"][];
         };
         /** @description A code word and what it is called. */
         Word: {

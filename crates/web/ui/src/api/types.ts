@@ -124,6 +124,7 @@ export interface Vocabulary {
   severities: Word[]
   classes: Word[]
   roles: Word[]
+  parts: Word[]
   order_states: Word[]
   order_outcomes: Word[]
   hold_reasons: Word[]
@@ -556,10 +557,32 @@ export interface SelfHealth {
   cpu_percent: number
   rss_bytes: number
   own_faults: OwnFault[]
+  processes: { part: string; processes: number; cpu_percent: number; rss_bytes: number }[]
+  machine: {
+    system: string
+    kernel: string
+    cores: number
+    cpu_percent: number | null
+    load: number[] | null
+    memory_bytes: number | null
+    available_bytes: number | null
+    uptime_s: number | null
+  }
+  disks: { holds: string[]; total_bytes: number; free_bytes: number; full_in_days: number | null }[]
+  queues: { name: string; waiting: number; most: number | null }[]
+  clock: { now: Millis; kept: boolean | null; offset_us: number | null; within_us: number | null }
   ingest: Record<string, unknown>
   decoders: Record<string, unknown>
   archive: Record<string, unknown>
-  database: Record<string, unknown>
+  database: {
+    state: string
+    detail: string
+    engine: string
+    bytes: number
+    log_bytes: number
+    last_write: Millis | null
+    last_write_ms: number | null
+  }
   verdicts: {
     since: Millis
     confirmed: number
