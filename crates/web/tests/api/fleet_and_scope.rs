@@ -162,5 +162,5 @@ async fn who_sees_a_part_of_the_county_reads_his_own_deeds_alone() {
     assert_eq!(east.json("/api/v1/audit?who=administrator1").await["items"], json!([]));
     let file = east.get("/api/v1/audit/file").await.text().await.unwrap();
     assert!(file.contains("east") && !file.contains("administrator1"), "{file}");
-    assert_eq!(admin.json("/api/v1/audit").await["items"].as_array().unwrap().len(), 3);
+    assert_eq!(admin.json("/api/v1/audit").await["items"].as_array().unwrap().len(), 4);
 }
