@@ -114,3 +114,21 @@ pub struct StatusChange {
     /// What the verdict rests on.
     pub detail: String,
 }
+
+/// What a status rests on whose camera was refused, once the register says something new of it.
+pub(crate) const REGISTER_CHANGED: &str = "the register was changed";
+
+impl StatusChange {
+    /// The camera refused its password, which is not sent again.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        self.cause == Some(Cause::PasswordRefused)
+    }
+
+    /// Whatever was refused before no longer counts: something else was found, or something else would be sent.
+    #[must_use]
+    pub fn ends_refusal(&self) -> bool {
+        let judged = !matches!(self.status, Status::Unknown | Status::Paused);
+        (judged && !self.is_refusal()) || (self.status == Status::Unknown && self.detail == REGISTER_CHANGED)
+    }
+}

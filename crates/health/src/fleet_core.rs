@@ -39,7 +39,8 @@ pub struct Resumed {
     pub resolved: Vec<Incident>,
     /// The highest incident number ever given.
     pub last_incident: Option<IncidentId>,
-    /// Cameras that refused their password when last judged, since when, and what that rested on.
+    /// Cameras that refused their password when last judged and of which the register has said nothing new since: since
+    /// when, and what that rested on.
     pub refused: Vec<(CameraId, Wall, String)>,
 }
 
@@ -62,7 +63,7 @@ pub struct Fleet {
     /// What the store remembered of cameras that the register has not named yet.
     pub(crate) resumed: BTreeMap<CameraId, StatusChange>,
     /// Refused passwords of an earlier run, of cameras that the register has not named yet.
-    pub(crate) refused: BTreeMap<CameraId, (Wall, String)>,
+    pub(crate) refused: BTreeMap<CameraId, String>,
     pub(crate) effects: Vec<Effect>,
     /// Planned maintenance that is not over.
     pub(crate) windows: Arc<[Window]>,
@@ -89,7 +90,7 @@ impl Fleet {
             schedule: Schedule::default(),
             own: Own::default(),
             counts: Counts::default(),
-            refused: resumed.refused.into_iter().map(|(camera, since, detail)| (camera, (since, detail))).collect(),
+            refused: resumed.refused.into_iter().map(|(camera, _, detail)| (camera, detail)).collect(),
             resumed: resumed.statuses.into_iter().map(|s| (s.camera, s)).collect(),
             effects: Vec::new(),
             windows: Arc::from([]),

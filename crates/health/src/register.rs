@@ -3,6 +3,7 @@
 use crate::{
     Effect, Failure, Fleet,
     camera::{Camera, Link, Pause},
+    effect::REGISTER_CHANGED,
     index::CameraIx,
     opener::Class,
     schedule::{Key, Timer},
@@ -76,9 +77,7 @@ impl Fleet {
                 pause_left = pause_end(&change.detail).filter(|&end| end > self.now.wall);
             }
         }
-        if let Some((since, detail)) = self.refused.remove(&record.id)
-            && record.changed <= since
-        {
+        if let Some(detail) = self.refused.remove(&record.id) {
             let camera = &mut self.cameras[ix.at()];
             camera.parked = true;
             camera.failure = Some(Box::new(Failure { cause: Cause::PasswordRefused, detail }));
@@ -143,7 +142,7 @@ impl Fleet {
         if refused {
             // What was refused is not what would be sent now.
             self.forget_incidents(ix);
-            self.set_verdict(ix, Status::Unknown, Some(Cause::NotYetChecked), "the register was changed".to_owned());
+            self.set_verdict(ix, Status::Unknown, Some(Cause::NotYetChecked), REGISTER_CHANGED.to_owned());
         }
         let wait = if open { AFTER_CLOSE } else { Duration::ZERO };
         self.schedule.set(Key::Camera(ix, Timer::Retry), self.now.mono + wait);
@@ -189,17 +188,7 @@ impl Fleet {
     /// The password was refused before this pause or in an earlier run, and the record has not changed since.
     fn refused_before(&self, ix: CameraIx) -> Option<String> {
         let camera = &self.cameras[ix.at()];
-        let record = self.registry.camera(camera.id)?;
-        if camera.parked {
-            return camera.failure.as_ref().map(|f| f.detail.clone());
-        }
-        if camera.cause == Some(Cause::PasswordRefused) && camera.status == Status::Offline {
-            return (record.changed <= camera.since).then(|| camera.detail.to_string());
-        }
-        let scope = crate::Scope::Camera(camera.id);
-        let incident = self.book.open(self.book.find(&scope, Cause::PasswordRefused)?)?;
-        (incident.cause == Cause::PasswordRefused && record.changed <= incident.opened)
-            .then(|| "refused before the restart; not sent again".to_owned())
+        camera.failure.as_ref().filter(|_| camera.parked).map(|failure| failure.detail.clone())
     }
 
     fn choose_stream(&mut self, ix: CameraIx, record: &fleet::Camera) {

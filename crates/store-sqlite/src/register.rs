@@ -218,8 +218,10 @@ async fn put_camera(tx: &mut SqliteConnection, vault: &Vault, camera: &Camera) -
         phone,
         changed
     )
-    .execute(tx)
+    .execute(&mut *tx)
     .await?;
+    // What was refused may not be what is sent now.
+    sqlx::query!("DELETE FROM refusal WHERE camera = ?", id).execute(tx).await?;
     Ok(())
 }
 

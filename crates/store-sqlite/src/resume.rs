@@ -75,21 +75,8 @@ async fn watched(tx: &mut SqliteConnection) -> Result<Vec<CameraId>, Fault> {
 
 /// Cameras that refused their password when they were last judged, however often we stopped or they were paused since.
 async fn refused(tx: &mut SqliteConnection) -> Result<Vec<(CameraId, Wall, String)>, Fault> {
-    let (unknown, paused, cause) = (Status::Unknown.code(), Status::Paused.code(), Cause::PasswordRefused.code());
-    let rows = sqlx::query!(
-        r#"SELECT judged.camera AS "camera!: i64", judged.from_ms AS "from_ms!: i64", judged.detail AS "detail!: String"
-           FROM status_interval AS now
-           JOIN status_interval AS judged ON judged.camera = now.camera AND judged.from_ms = (
-               SELECT max(from_ms) FROM status_interval WHERE camera = now.camera AND status <> ? AND status <> ?
-           )
-           WHERE now.until_ms IS NULL AND judged.cause = ?"#,
-        unknown,
-        paused,
-        cause
-    )
-    .fetch_all(tx)
-    .await?;
-    rows.into_iter().map(|r| Ok((CameraId(number(r.camera)?), Wall(r.from_ms), r.detail))).collect()
+    let rows = sqlx::query!("SELECT camera, since_ms, detail FROM refusal ORDER BY camera").fetch_all(tx).await?;
+    rows.into_iter().map(|r| Ok((CameraId(number(r.camera)?), Wall(r.since_ms), r.detail))).collect()
 }
 
 async fn newest(tx: &mut SqliteConnection) -> Result<Vec<StatusChange>, Fault> {

@@ -66,8 +66,28 @@ pub(crate) async fn append(tx: &mut SqliteConnection, change: &StatusChange) -> 
         cause,
         detail
     )
-    .execute(tx)
+    .execute(&mut *tx)
     .await?;
+    refusal(tx, change, from).await
+}
+
+/// Keeps in mind that a camera refused its password, until something else is known of it.
+async fn refusal(tx: &mut SqliteConnection, change: &StatusChange, from: i64) -> Result<(), Fault> {
+    let camera = i64::from(change.camera.0);
+    if change.is_refusal() {
+        let detail = change.detail.as_str();
+        sqlx::query!(
+            "INSERT INTO refusal (camera, since_ms, detail) VALUES (?, ?, ?)
+             ON CONFLICT (camera) DO UPDATE SET since_ms = excluded.since_ms, detail = excluded.detail",
+            camera,
+            from,
+            detail
+        )
+        .execute(tx)
+        .await?;
+    } else if change.ends_refusal() {
+        sqlx::query!("DELETE FROM refusal WHERE camera = ?", camera).execute(tx).await?;
+    }
     Ok(())
 }
 

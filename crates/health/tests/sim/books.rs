@@ -25,6 +25,8 @@ pub enum Fact {
 pub struct Books {
     /// The changes of each camera, with the times under which they stand in the store.
     pub statuses: Vec<Vec<StatusChange>>,
+    /// Cameras that refused their password, since when, and what that rested on.
+    pub refusals: BTreeMap<CameraId, (Wall, String)>,
     /// Every incident as last recorded.
     pub incidents: BTreeMap<IncidentId, Incident>,
     /// Waits for the database.
@@ -80,6 +82,11 @@ impl Books {
         let history = &mut self.statuses[change.camera.0 as usize - 1];
         if let Some(last) = history.last() {
             change.at = change.at.max(Wall(last.at.0 + 1));
+        }
+        if change.is_refusal() {
+            self.refusals.insert(change.camera, (change.at, change.detail.clone()));
+        } else if change.ends_refusal() {
+            self.refusals.remove(&change.camera);
         }
         history.push(change);
     }

@@ -565,6 +565,7 @@ impl World {
                 self.cams[camera].credentials += 1;
                 let version = (self.cams[camera].credentials, self.now().wall);
                 self.versions.insert(camera, version);
+                self.books.refusals.remove(&CameraId(camera as u32 + 1));
                 let versions = self.versions.clone();
                 self.registry = Arc::new(self.county.registry(&versions));
                 self.tell(Event::Registry(self.registry.clone()));
@@ -626,12 +627,8 @@ impl World {
         self.started = self.t;
         let mut resolved: Vec<Incident> = self.books.incidents.values().filter(|i| !i.is_open()).cloned().collect();
         resolved.sort_by_key(|i| i.resolved);
-        let judged = |i: &usize| {
-            let judged = |c: &&StatusChange| !matches!(c.status, fleet::Status::Unknown | fleet::Status::Paused);
-            let last = self.books.statuses[*i].iter().rev().find(judged)?;
-            (last.cause == Some(Cause::PasswordRefused)).then(|| (last.camera, last.at, last.detail.clone()))
-        };
-        let refused: Vec<_> = (0..self.cams.len()).filter_map(|i| judged(&i)).collect();
+        let refused: Vec<_> =
+            self.books.refusals.iter().map(|(id, (since, detail))| (*id, *since, detail.clone())).collect();
         if !lost.is_empty() {
             // That a password was refused may be among what is lost: then it is sent once more.
             for (i, cam) in self.cams.iter_mut().enumerate() {

@@ -1,6 +1,6 @@
 //! Status history and incidents.
 
-use super::samples::{change, incident};
+use super::samples::{change, incident, register};
 use crate::{Fact, HistoryQuery, IncidentQuery, StatusInterval, Store};
 use fleet::{CameraId, Cause, SiteId, Status, UplinkId, Wall};
 use health::{Incident, IncidentId, Scope, StatusChange, Unobserved};
@@ -144,6 +144,12 @@ pub(super) async fn a_stop_ends_what_nobody_watched(store: &dyn Store) {
     assert_eq!(brief(&history(store, 1).await)[2..], [(11_000, Online), (12_000, Unknown)]);
     assert_eq!(brief(&history(store, 2).await)[4..], [(12_000, Online), (12_001, Unknown)]);
     assert_eq!(store.resume(Wall(20_000)).await.expect("resumes").refused, []);
+
+    // What the register says of a camera later counts, even if our clock was set back in between.
+    record(store, [StatusChange { at: Wall(30_000), ..refused }]).await;
+    assert_eq!(store.resume(Wall(31_000)).await.expect("resumes").refused.len(), 1);
+    store.change_registry(register()).await.expect("takes a register");
+    assert_eq!(store.resume(Wall(32_000)).await.expect("resumes").refused, []);
 }
 
 pub(super) async fn time_nobody_saw_is_unknown(store: &dyn Store) {
