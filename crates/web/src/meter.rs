@@ -225,7 +225,7 @@ mod tests {
         for (command, part) in [
             (&b"/usr/bin/sharpeyes\0decode-worker\0"[..], Part::Decoders),
             (b"/usr/bin/sharpeyes\0sim\0", Part::Simulator),
-            (b"/work/sim\0decode-worker\0", Part::Decoders),
+            (b"/opt/sim\0decode-worker\0", Part::Decoders),
             (b"", Part::Decoders),
         ] {
             assert_eq!(Part::of_child(command), part, "{command:?}");
