@@ -163,6 +163,23 @@ mod outage {
     }
 
     #[test]
+    fn a_corrected_password_is_tried_after_a_restart_though_the_clock_was_ahead_when_it_was_refused() {
+        let mut w = running(County::of(&[3]));
+        w.act(Act::WallStep(3_600_000));
+        w.pass(10 * S);
+        w.act(Act::Camera(0, Fault::Password, true));
+        w.pass(60 * S);
+        assert_eq!(w.status(0), (Status::Offline, Some(Cause::PasswordRefused)));
+        w.act(Act::WallStep(-3_600_000));
+        w.pass(60 * S);
+        // No time to try it in between.
+        w.act(Act::Correct(0));
+        w.act(Act::Restart { crash: false });
+        w.pass(60 * S);
+        assert_eq!(w.status(0), (Status::Online, None));
+    }
+
+    #[test]
     fn slots_of_an_offline_camera_are_gaps_with_its_cause() {
         let mut w = running(County::of(&[3]));
         w.act(Act::Camera(0, Fault::PowerOff, true));
