@@ -5,7 +5,11 @@ use crate::{
     clip::{CodedPicture, Take, Which},
 };
 use sha2::{Digest, Sha256};
-use std::{fs, io, path::Path};
+use std::{
+    fs,
+    io::{self, Write},
+    path::Path,
+};
 
 const MAGIC: &[u8; 8] = b"SESCENE1";
 
@@ -32,9 +36,12 @@ pub(crate) fn save(path: &Path, takes: &Takes) -> io::Result<()> {
     }
     let digest = Sha256::digest(&data);
     data.extend_from_slice(&digest);
-    let draft = path.with_extension(format!("{}.draft", std::process::id()));
-    fs::write(&draft, data)?;
-    fs::rename(&draft, path)
+    // A draft of its own: other farms, in this process too, may be drawing the same scene.
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut draft = tempfile::Builder::new().suffix(".draft").tempfile_in(folder)?;
+    draft.write_all(&data)?;
+    draft.persist(path)?;
+    Ok(())
 }
 
 /// Reads a file; `None` if it is absent or not whole.
@@ -101,5 +108,26 @@ mod tests {
         bytes.truncate(bytes.len() - 40);
         fs::write(&path, bytes).unwrap();
         assert_eq!(load(&path), None);
+    }
+
+    #[test]
+    fn farms_that_draw_the_same_scene_at_once_do_not_disturb_each_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("scene.bin");
+        let slice = vec![7; 100_000];
+        let take = Take { pictures: vec![Some(CodedPicture { key: true, slice })] };
+        let takes = vec![((SimCodec::H264, Which::Main), take)];
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    for _ in 0..20 {
+                        save(&path, &takes).unwrap();
+                        assert_eq!(load(&path).as_ref(), Some(&takes));
+                    }
+                });
+            }
+        });
+        let left = fs::read_dir(folder.path()).unwrap().count();
+        assert_eq!(left, 1, "drafts are left");
     }
 }

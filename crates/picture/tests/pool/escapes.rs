@@ -76,8 +76,9 @@ fn map_code() -> bool {
 pub(crate) fn attempt(task: &str) -> ExitCode {
     let (layers, what) = task.split_once(':').unwrap();
     let limits = Limits { memory: 64 << 20, cpu: Duration::from_secs(5) };
+    // The second thread lives as long as this end of its channel.
+    let (_second_thread, wait) = std::sync::mpsc::channel::<()>();
     if what == "threads" {
-        let (_keep, wait) = std::sync::mpsc::channel::<()>();
         thread::spawn(move || wait.recv());
     }
     sandbox::prepare();
