@@ -15,7 +15,7 @@ const WITHIN: Duration = Duration::from_secs(15);
 
 /// Two cameras, in a network of their own per test and process.
 async fn farm(net: u8) -> Farm {
-    let process = 40 + (std::process::id() % 200) as u8;
+    let process = 40 + (std::process::id() % 100) as u8;
     let config = camsim::Config {
         cache: PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("scenes-live-{net}")),
         scenes: 2,

@@ -27,7 +27,7 @@ fn row(name: &'static str, main: &'static str, manners: &'static [Manner]) -> Ro
 }
 
 async fn farm(test: u8, rows: &[Row]) -> Farm {
-    let process = 40 + (std::process::id() % 200) as u8;
+    let process = 40 + (std::process::id() % 100) as u8;
     let cameras = (1u32..).zip(rows).map(|(id, row)| SimCamera {
         id,
         name: row.name.into(),

@@ -84,7 +84,7 @@ async fn a_picture_that_cannot_be_had_says_why() {
 
 /// A county of simulated cameras, three behind each uplink, in a network of its own.
 async fn county(test: u8, cameras: u32) -> (Farm, Registry) {
-    let process = 40 + (std::process::id() % 200) as u8;
+    let process = 40 + (std::process::id() % 100) as u8;
     let address = move |id: u32| std::net::SocketAddr::from(([127, process, test, id as u8], 8554));
     let farm = Farm::start(camsim::Config {
         cache: PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("scenes-{test}")),

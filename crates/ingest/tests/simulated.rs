@@ -76,9 +76,9 @@ fn untroubled(f: &StreamFigures) -> bool {
     f.lost == 0 && f.fps > 5.0
 }
 
-/// A county of `cameras`, in a network of its own per test and process.
+/// A county of `cameras`, in a network of its own per test and process (the tests of `web` run beside: theirs lie above).
 async fn farm(test: u8, cameras: u8) -> Farm {
-    let process = 40 + (std::process::id() % 200) as u8;
+    let process = 40 + (std::process::id() % 100) as u8;
     let config = camsim::Config {
         cache: PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("scenes-{test}")),
         scenes: 4,

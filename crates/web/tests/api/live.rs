@@ -16,7 +16,7 @@ use tokio_tungstenite::{
 
 /// Cameras 1 (H.264) and 2 (H.265) send video; the others do not exist.
 async fn filmed() -> (Farm, County) {
-    let process = 40 + (std::process::id() % 200) as u8;
+    let process = 140 + (std::process::id() % 100) as u8;
     static NEXT: std::sync::atomic::AtomicU8 = std::sync::atomic::AtomicU8::new(100);
     let net = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     let config = camsim::Config {
