@@ -78,6 +78,68 @@ impl Pause {
     }
 }
 
+/// Slots of a camera that are due and not decided.
+#[derive(Debug, Default)]
+pub(crate) struct Undecided {
+    /// Waits for the verdict.
+    pub(crate) held: Option<Wall>,
+    /// Asked for and not answered.
+    pub(crate) pending: Vec<Wall>,
+    /// Wait for a session of the main stream.
+    pub(crate) queued: Vec<(Wall, SnapshotClass)>,
+}
+
+impl Undecided {
+    fn is_empty(&self) -> bool {
+        self.held.is_none() && self.pending.is_empty() && self.queued.is_empty()
+    }
+
+    /// Whether a slot of this name is among them.
+    pub(crate) fn has(&self, slot: Wall) -> bool {
+        self.held == Some(slot) || self.pending.contains(&slot) || self.queued.iter().any(|(s, _)| *s == slot)
+    }
+}
+
+/// A camera's undecided slots. Most of the time there are none, and then it costs a pointer.
+#[derive(Debug, Default)]
+pub(crate) struct Slots(Option<Box<Undecided>>);
+
+impl Slots {
+    pub(crate) fn get(&self) -> Option<&Undecided> {
+        self.0.as_deref()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// A session of the main stream is wanted for some.
+    pub(crate) fn any_queued(&self) -> bool {
+        self.get().is_some_and(|s| !s.queued.is_empty())
+    }
+
+    /// Some were asked for.
+    pub(crate) fn any_pending(&self) -> bool {
+        self.get().is_some_and(|s| !s.pending.is_empty())
+    }
+
+    /// Takes the one that waits for the verdict.
+    pub(crate) fn take_held(&mut self) -> Option<Wall> {
+        self.0.as_ref()?;
+        self.change(|s| s.held.take())
+    }
+
+    /// Changes them, and keeps no room if none is left.
+    pub(crate) fn change<R>(&mut self, change: impl FnOnce(&mut Undecided) -> R) -> R {
+        let slots = self.0.get_or_insert_default();
+        let result = change(slots);
+        if slots.is_empty() {
+            self.0 = None;
+        }
+        result
+    }
+}
+
 /// One camera.
 #[derive(Debug)]
 pub(crate) struct Camera {
@@ -133,15 +195,11 @@ pub(crate) struct Camera {
     // snapshots
     pub(crate) last_snapshot: Option<Wall>,
     pub(crate) photographed: bool,
-    /// A due slot that waits for the verdict.
-    pub(crate) held: Option<Wall>,
-    /// Slots asked for and not answered.
-    pub(crate) pending: Vec<Wall>,
+    /// Those that are due and not decided.
+    pub(crate) slots: Slots,
     /// Its pictures come from the main stream by sessions of their own.
     pub(crate) patrolled: bool,
     pub(crate) patrol: Patrol,
-    /// Slots that wait for such a session.
-    pub(crate) queued: Vec<(Wall, SnapshotClass)>,
     pub(crate) last_slot: Wall,
 
     // steadiness
@@ -161,14 +219,15 @@ pub(crate) struct Camera {
 }
 
 impl Camera {
-    pub(crate) fn new(id: CameraId, group: GroupIx, at: Wall) -> Camera {
+    /// A camera of which nothing is known yet, and `nothing` is said.
+    pub(crate) fn new(id: CameraId, group: GroupIx, at: Wall, nothing: Arc<str>) -> Camera {
         Camera {
             id,
             group,
             stream: StreamChoice::Main,
             status: Status::Unknown,
             cause: Some(Cause::NotYetChecked),
-            detail: Arc::from(""),
+            detail: nothing,
             since: at,
             told: Wall(i64::MIN),
             changed: Mono(0),
@@ -192,11 +251,9 @@ impl Camera {
             delivered: false,
             last_snapshot: None,
             photographed: false,
-            held: None,
-            pending: Vec::new(),
+            slots: Slots::default(),
             patrolled: false,
             patrol: Patrol::Idle,
-            queued: Vec::new(),
             last_slot: Wall(i64::MIN),
             changes: Recent::default(),
             losses: Recent::default(),

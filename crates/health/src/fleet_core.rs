@@ -4,8 +4,9 @@
 //! in the modules beside: `register`, `session`, `verdict`, `slots`, `own`, `correlate`.
 
 use crate::{
-    Acknowledgement, Board, CameraRow, Config, Counts, Effect, Event, Incident, IncidentId, StatusChange, StreamEvent,
-    Window,
+    Acknowledgement, Board, CameraRow, Carriage, Config, Counts, Effect, Event, Incident, IncidentId, StatusChange,
+    StreamEvent, Window,
+    alike::Alike,
     book::Book,
     camera::{Camera, Link},
     groups::Groups,
@@ -60,6 +61,9 @@ pub struct Fleet {
     pub(crate) book: Book,
     pub(crate) own: Own,
     pub(crate) counts: Counts,
+    /// What is said of cameras, and how their packets travel.
+    pub(crate) details: Alike<str>,
+    pub(crate) carriages: Alike<Carriage>,
     /// What the store remembered of cameras that the register has not named yet.
     pub(crate) resumed: BTreeMap<CameraId, StatusChange>,
     /// Refused passwords of an earlier run, of cameras that the register has not named yet.
@@ -90,6 +94,8 @@ impl Fleet {
             schedule: Schedule::default(),
             own: Own::default(),
             counts: Counts::default(),
+            details: Alike::default(),
+            carriages: Alike::default(),
             refused: resumed.refused.into_iter().map(|(camera, _, detail)| (camera, detail)).collect(),
             resumed: resumed.statuses.into_iter().map(|s| (s.camera, s)).collect(),
             effects: Vec::new(),
@@ -298,7 +304,7 @@ impl Fleet {
             if camera.status == Status::Unknown && camera.cause == Some(Cause::NotYetChecked) {
                 // No change of status, but whoever looks should see why.
                 let detail = format!("waits: the uplink's budget of {budget} kbit/s is in use by its other cameras");
-                camera.detail = Arc::from(detail.as_str());
+                camera.detail = self.details.share(detail);
             }
         }
         match self.opener.next(self.now.mono) {

@@ -43,13 +43,12 @@ impl Fleet {
                     Link::Queued { .. } | Link::Running { .. } => assert!(!set(Timer::Retry), "{id}"),
                 }
             }
-            let waiting = !camera.pending.is_empty() || !camera.queued.is_empty() || camera.held.is_some();
-            assert!(!waiting || set(Timer::Answer), "{id}: slots end");
+            assert!(camera.slots.is_empty() || set(Timer::Answer), "{id}: slots end");
             match camera.patrol {
-                Patrol::Idle => assert!(camera.queued.is_empty(), "{id}: what waits stands in line"),
-                Patrol::Queued { .. } => assert!(!camera.queued.is_empty(), "{id}: nobody stands in line for nothing"),
+                Patrol::Idle => assert!(!camera.slots.any_queued(), "{id}: what waits stands in line"),
+                Patrol::Queued { .. } => assert!(camera.slots.any_queued(), "{id}: nobody stands in line for nothing"),
                 Patrol::Open { group, kbps } => {
-                    assert!(!camera.pending.is_empty(), "{id}: a session for pictures that nobody waits for");
+                    assert!(camera.slots.any_pending(), "{id}: a session for pictures that nobody waits for");
                     *charged.entry(group).or_insert(0) += kbps;
                 }
             }

@@ -6,6 +6,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod alike;
 mod board;
 mod book;
 mod camera;

@@ -46,7 +46,7 @@ impl Fleet {
 
     fn add(&mut self, record: &fleet::Camera) {
         let group = self.groups.place(record, &self.registry);
-        let camera = Camera::new(record.id, group, self.now.wall);
+        let camera = Camera::new(record.id, group, self.now.wall, self.details.share(""));
         let ix = match self.free.pop() {
             Some(ix) => {
                 self.cameras[ix.at()] = camera;
@@ -69,7 +69,7 @@ impl Fleet {
             let camera = &mut self.cameras[ix.at()];
             camera.status = change.status;
             camera.cause = change.cause;
-            camera.detail = Arc::from(change.detail.as_str());
+            camera.detail = self.details.share(change.detail.as_str());
             camera.since = change.at;
             camera.told = change.at;
             camera.changed = self.now.mono;

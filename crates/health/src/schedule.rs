@@ -32,7 +32,17 @@ pub(crate) enum Timer {
     Flap,
 }
 
-const TIMERS: usize = 8;
+const ALL_TIMERS: [Timer; 8] = [
+    Timer::Retry,
+    Timer::Watch,
+    Timer::Slot,
+    Timer::Answer,
+    Timer::Assess,
+    Timer::Verdict,
+    Timer::PauseEnd,
+    Timer::Flap,
+];
+const TIMERS: usize = ALL_TIMERS.len();
 const NEVER: Mono = Mono(u64::MAX);
 
 /// Whose deadline it is.
@@ -58,14 +68,79 @@ pub(crate) enum Key {
     Pulse,
 }
 
+impl Key {
+    /// The place of its kind in their order.
+    fn kind(self) -> usize {
+        match self {
+            Key::Ramp => 0,
+            Key::Camera(..) => CAMERA,
+            Key::Group(_) => GROUP,
+            Key::Incident(_) => INCIDENT,
+            Key::Doubt => 4,
+            Key::Flush => 5,
+            Key::Windows => 6,
+            Key::Acknowledgements => 7,
+            Key::Pulse => 8,
+        }
+    }
+}
+
+/// A key in eight bytes, in the same order: there are several in the heap for each camera. The first says of which kind
+/// it is, the others whose.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+struct Packed(u64);
+
+/// Enough for the number of any incident.
+const WHOSE: u64 = (1 << 56) - 1;
+/// The kinds of which there is one, by their order.
+const KINDS: [Option<Key>; 9] = [
+    Some(Key::Ramp),
+    None,
+    None,
+    None,
+    Some(Key::Doubt),
+    Some(Key::Flush),
+    Some(Key::Windows),
+    Some(Key::Acknowledgements),
+    Some(Key::Pulse),
+];
+const CAMERA: usize = 1;
+const GROUP: usize = 2;
+const INCIDENT: usize = 3;
+
+impl From<Key> for Packed {
+    fn from(key: Key) -> Packed {
+        let whose = match key {
+            Key::Camera(ix, timer) => u64::from(ix.0) << 8 | timer as u64,
+            Key::Group(ix) => u64::from(ix.0),
+            Key::Incident(id) => id,
+            _ => 0,
+        };
+        assert!(whose <= WHOSE, "no node ever sees so many incidents");
+        Packed((key.kind() as u64) << 56 | whose)
+    }
+}
+
+impl From<Packed> for Key {
+    fn from(packed: Packed) -> Key {
+        let (kind, whose) = ((packed.0 >> 56) as usize, packed.0 & WHOSE);
+        match kind {
+            CAMERA => Key::Camera(CameraIx((whose >> 8) as u32), ALL_TIMERS[(whose & 0xFF) as usize]),
+            GROUP => Key::Group(GroupIx(whose as u32)),
+            INCIDENT => Key::Incident(whose),
+            single => KINDS[single].expect("made of a key"),
+        }
+    }
+}
+
 /// The heap and, per key, the time that counts.
 #[derive(Debug, Default)]
 pub(crate) struct Schedule {
-    heap: BinaryHeap<Reverse<(Mono, Key)>>,
+    heap: BinaryHeap<Reverse<(Mono, Packed)>>,
     cameras: Vec<[Mono; TIMERS]>,
     groups: Vec<Mono>,
     incidents: BTreeMap<u64, Mono>,
-    single: [Option<Mono>; 6],
+    single: [Option<Mono>; KINDS.len()],
     live: usize,
 }
 
@@ -87,7 +162,7 @@ impl Schedule {
             return;
         }
         self.live += usize::from(former.is_none());
-        self.heap.push(Reverse((at, key)));
+        self.heap.push(Reverse((at, key.into())));
         if self.heap.len() > Self::most(self.live) {
             self.rebuild();
         }
@@ -108,27 +183,13 @@ impl Schedule {
             Key::Camera(ix, timer) => self.cameras.get(ix.at()).map(|t| t[timer as usize]).filter(|&at| at != NEVER),
             Key::Group(ix) => self.groups.get(ix.at()).copied().filter(|&at| at != NEVER),
             Key::Incident(id) => self.incidents.get(&id).copied(),
-            Key::Ramp => self.single[0],
-            Key::Doubt => self.single[1],
-            Key::Flush => self.single[2],
-            Key::Pulse => self.single[5],
-            Key::Windows => self.single[3],
-            Key::Acknowledgements => self.single[4],
+            single => self.single[single.kind()],
         }
     }
 
     /// Forgets every deadline of a camera.
     pub(crate) fn clear_camera(&mut self, ix: CameraIx) {
-        for timer in [
-            Timer::Retry,
-            Timer::Watch,
-            Timer::Slot,
-            Timer::Answer,
-            Timer::Assess,
-            Timer::Verdict,
-            Timer::PauseEnd,
-            Timer::Flap,
-        ] {
+        for timer in ALL_TIMERS {
             self.clear(Key::Camera(ix, timer));
         }
     }
@@ -144,6 +205,7 @@ impl Schedule {
         if at > now {
             return None;
         }
+        let key = Key::from(key);
         debug_assert_eq!(self.due(key), Some(at), "the top of the heap is never stale");
         self.clear(key);
         Some((key, at))
@@ -171,12 +233,7 @@ impl Schedule {
                     None => self.incidents.remove(&id),
                 };
             }
-            Key::Ramp => self.single[0] = at,
-            Key::Doubt => self.single[1] = at,
-            Key::Flush => self.single[2] = at,
-            Key::Pulse => self.single[5] = at,
-            Key::Windows => self.single[3] = at,
-            Key::Acknowledgements => self.single[4] = at,
+            single => self.single[single.kind()] = at,
         }
         former
     }
@@ -184,7 +241,7 @@ impl Schedule {
     /// Drops stale entries from the top, so that [`next`](Self::next) tells the truth.
     fn prune(&mut self) {
         while let Some(&Reverse((at, key))) = self.heap.peek() {
-            if self.due(key) == Some(at) {
+            if self.due(key.into()) == Some(at) {
                 break;
             }
             self.heap.pop();
@@ -194,7 +251,8 @@ impl Schedule {
     /// Keeps stale entries from piling up: each rebuild costs as much as the sets since the last one.
     fn rebuild(&mut self) {
         let entries = std::mem::take(&mut self.heap).into_vec();
-        let mut fresh: Vec<_> = entries.into_iter().filter(|Reverse((at, key))| self.due(*key) == Some(*at)).collect();
+        let mut fresh: Vec<_> =
+            entries.into_iter().filter(|Reverse((at, key))| self.due(Key::from(*key)) == Some(*at)).collect();
         fresh.sort_unstable();
         fresh.dedup();
         // It never grows beyond this before it is rebuilt again.
@@ -236,6 +294,19 @@ mod tests {
         assert_eq!(s.pop(Mono(19)), None);
         assert_eq!(s.pop(Mono(20)), Some((key, Mono(20))));
         assert_eq!(s.pop(Mono(99)), None);
+    }
+
+    #[test]
+    fn a_packed_key_is_the_same_key() {
+        let cameras = ALL_TIMERS.into_iter().map(|timer| Key::Camera(CameraIx(u32::MAX), timer));
+        let others = [Key::Group(GroupIx(u32::MAX)), Key::Group(GroupIx(0)), Key::Incident(0), Key::Incident(WHOSE)];
+        let mut keys: Vec<Key> = KINDS.into_iter().flatten().chain(cameras).chain(others).collect();
+        for key in &keys {
+            assert_eq!(Key::from(Packed::from(*key)), *key);
+        }
+        keys.sort_unstable();
+        assert!(keys.is_sorted_by_key(|key| Packed::from(*key)), "in the same order");
+        assert_eq!(size_of::<(Mono, Packed)>(), 16);
     }
 
     #[test]

@@ -47,7 +47,7 @@ impl Fleet {
         camera.link = Link::Running { judged: false };
         camera.parked = false;
         camera.figures = None;
-        camera.carriage = Some(Arc::new(carriage));
+        camera.carriage = Some(self.carriages.share(carriage));
         if !matches!(camera.status, Status::Online | Status::Impaired) {
             camera.faults = Faults::default();
         }

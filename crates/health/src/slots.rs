@@ -5,7 +5,7 @@
 
 use crate::{
     Effect, Failure, Fleet, SnapshotClass, SnapshotOutcome,
-    camera::{Link, Patrol},
+    camera::{Link, Patrol, Undecided},
     index::CameraIx,
     opener::Class,
     schedule::{Key, Timer, next_in_phase, phase},
@@ -61,7 +61,7 @@ impl Fleet {
         } else if matches!(camera.link, Link::Running { .. }) {
             self.ask_snapshot(ix, slot, class);
         } else if undecided {
-            if let Some(former) = self.cameras[ix.at()].held.replace(slot) {
+            if let Some(former) = self.cameras[ix.at()].slots.change(|s| s.held.replace(slot)) {
                 self.gap(ix, former, Cause::NotYetChecked, "not decided before the next was due");
             }
             self.expect_answer(ix);
@@ -74,8 +74,10 @@ impl Fleet {
         let camera = &mut self.cameras[ix.at()];
         camera.photographed = true;
         if camera.patrolled {
-            camera.queued.push((slot, class));
-            let late = (camera.queued.len() > MOST_PENDING).then(|| camera.queued.remove(0).0);
+            let late = camera.slots.change(|s| {
+                s.queued.push((slot, class));
+                (s.queued.len() > MOST_PENDING).then(|| s.queued.remove(0).0)
+            });
             if let Some(late) = late {
                 self.gap(ix, late, Cause::NotYetChecked, BUSY);
             }
@@ -89,8 +91,10 @@ impl Fleet {
 
     fn emit_snapshot(&mut self, ix: CameraIx, slot: Wall, class: SnapshotClass, stream: StreamChoice) {
         let camera = &mut self.cameras[ix.at()];
-        camera.pending.push(slot);
-        let late = (camera.pending.len() > MOST_PENDING).then(|| camera.pending.remove(0));
+        let late = camera.slots.change(|s| {
+            s.pending.push(slot);
+            (s.pending.len() > MOST_PENDING).then(|| s.pending.remove(0))
+        });
         self.effects.push(Effect::Snapshot { camera: camera.id, stream, slot, class });
         if let Some(late) = late {
             self.gap(ix, late, Cause::OwnDisk, "the archive did not answer before four more were due");
@@ -100,7 +104,7 @@ impl Fleet {
     /// Stands in line for a session of the main stream, unless one is there or on its way.
     fn queue_patrol(&mut self, ix: CameraIx) {
         let camera = &self.cameras[ix.at()];
-        if camera.patrol != Patrol::Idle || camera.queued.is_empty() {
+        if camera.patrol != Patrol::Idle || !camera.slots.any_queued() {
             return;
         }
         let group = camera.group;
@@ -115,7 +119,7 @@ impl Fleet {
         let Patrol::Queued { group, .. } = camera.patrol else { unreachable!("only who stands in line is admitted") };
         camera.patrol = Patrol::Open { group, kbps };
         let running = camera.is_running();
-        for (slot, class) in std::mem::take(&mut camera.queued) {
+        for (slot, class) in camera.slots.change(|s| std::mem::take(&mut s.queued)) {
             if running {
                 self.emit_snapshot(ix, slot, class, StreamChoice::Main);
             } else {
@@ -137,14 +141,9 @@ impl Fleet {
                 self.opener.uncharge(group, kbps);
             }
         }
-        if self.idle_of_slots(ix) {
+        if self.cameras[ix.at()].slots.is_empty() {
             self.schedule.clear(Key::Camera(ix, Timer::Answer));
         }
-    }
-
-    fn idle_of_slots(&self, ix: CameraIx) -> bool {
-        let camera = &self.cameras[ix.at()];
-        camera.pending.is_empty() && camera.queued.is_empty() && camera.held.is_none()
     }
 
     /// The latest slot sets the limit: there are at most [`MOST_PENDING`] before it.
@@ -162,20 +161,18 @@ impl Fleet {
 
     /// A session stands: a slot that waited for it gets its picture.
     pub(crate) fn take_held(&mut self, ix: CameraIx) {
-        if let Some(slot) = self.cameras[ix.at()].held.take() {
+        if let Some(slot) = self.cameras[ix.at()].slots.take_held() {
             self.take(ix, slot, SnapshotClass::Routine);
         }
     }
 
     pub(crate) fn slot_answered(&mut self, ix: CameraIx, slot: Wall, outcome: SnapshotOutcome) {
         let camera = &mut self.cameras[ix.at()];
-        let Some(place) = camera.pending.iter().position(|&s| s == slot) else { return };
-        camera.pending.remove(place);
-        if camera.pending.is_empty() {
-            // Most of the time nothing is: then no room is kept for it.
-            camera.pending = Vec::new();
+        let answered = |s: &mut Undecided| s.pending.iter().position(|&p| p == slot).map(|at| s.pending.remove(at));
+        if camera.slots.is_empty() || camera.slots.change(answered).is_none() {
+            return;
         }
-        let over = camera.pending.is_empty() && matches!(camera.patrol, Patrol::Open { .. });
+        let over = !camera.slots.any_pending() && matches!(camera.patrol, Patrol::Open { .. });
         let id = camera.id;
         match outcome {
             SnapshotOutcome::Stored => camera.last_snapshot = Some(self.now.wall),
@@ -184,7 +181,7 @@ impl Fleet {
         if over {
             self.drop_patrol(ix);
             self.queue_patrol(ix);
-        } else if self.idle_of_slots(ix) {
+        } else if self.cameras[ix.at()].slots.is_empty() {
             self.schedule.clear(Key::Camera(ix, Timer::Answer));
         }
     }
@@ -195,13 +192,13 @@ impl Fleet {
             self.expect_answer(ix);
             return;
         }
-        for slot in std::mem::take(&mut self.cameras[ix.at()].pending) {
+        for slot in self.cameras[ix.at()].slots.change(|s| std::mem::take(&mut s.pending)) {
             self.gap(ix, slot, Cause::OwnDisk, "the archive did not answer within 60 s");
         }
-        if let Some(slot) = self.cameras[ix.at()].held.take() {
+        if let Some(slot) = self.cameras[ix.at()].slots.take_held() {
             self.gap(ix, slot, Cause::NotYetChecked, "no session within 60 s");
         }
-        for (slot, _) in std::mem::take(&mut self.cameras[ix.at()].queued) {
+        for (slot, _) in self.cameras[ix.at()].slots.change(|s| std::mem::take(&mut s.queued)) {
             self.gap(ix, slot, Cause::NotYetChecked, BUSY);
         }
         self.drop_patrol(ix);
@@ -211,12 +208,11 @@ impl Fleet {
     pub(crate) fn slots_follow(&mut self, ix: CameraIx, from: Status) {
         let camera = &self.cameras[ix.at()];
         let status = camera.status;
-        if camera.held.is_some() && matches!(status, Status::Offline | Status::Unknown | Status::Paused) {
-            let slot = self.cameras[ix.at()].held.take().expect("just seen");
-            self.gap_by_status(ix, slot);
-        }
         if matches!(status, Status::Offline | Status::Unknown | Status::Paused) {
-            for (slot, _) in std::mem::take(&mut self.cameras[ix.at()].queued) {
+            if let Some(slot) = self.cameras[ix.at()].slots.take_held() {
+                self.gap_by_status(ix, slot);
+            }
+            for (slot, _) in self.cameras[ix.at()].slots.change(|s| std::mem::take(&mut s.queued)) {
                 self.gap_by_status(ix, slot);
             }
             if matches!(self.cameras[ix.at()].patrol, Patrol::Queued { .. }) {
@@ -233,12 +229,8 @@ impl Fleet {
     /// The camera goes: what was still due of it is a gap.
     pub(crate) fn drop_slots(&mut self, ix: CameraIx, cause: Cause, detail: &str) {
         let camera = &mut self.cameras[ix.at()];
-        let slots: Vec<Wall> = camera
-            .pending
-            .drain(..)
-            .chain(camera.queued.drain(..).map(|(slot, _)| slot))
-            .chain(camera.held.take())
-            .collect();
+        let slots = camera.slots.change(std::mem::take);
+        let slots = slots.pending.into_iter().chain(slots.queued.into_iter().map(|(slot, _)| slot)).chain(slots.held);
         for slot in slots {
             self.gap(ix, slot, cause, detail);
         }
@@ -260,10 +252,7 @@ impl Fleet {
         let wall = self.wall_at(at);
         let camera = &mut self.cameras[ix.at()];
         let near = camera.last_slot.0.abs_diff(wall.0) < 1_000;
-        let taken = near
-            || camera.pending.contains(&wall)
-            || camera.queued.iter().any(|(slot, _)| *slot == wall)
-            || camera.held == Some(wall);
+        let taken = near || camera.slots.get().is_some_and(|s| s.has(wall));
         let slot = if taken { Wall(camera.last_slot.0.max(wall.0) + 1) } else { wall };
         camera.last_slot = slot;
         slot

@@ -7,7 +7,7 @@ use crate::{
     schedule::{Key, Timer, next_in_phase, phase},
 };
 use fleet::{Cause, Layer, Status, Wall};
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 /// A picture must be judged within this time.
 const VERDICT_WITHIN: Duration = Duration::from_secs(30);
@@ -211,7 +211,7 @@ impl Fleet {
         }
         camera.status = status;
         camera.cause = cause;
-        camera.detail = Arc::from(detail.as_str());
+        camera.detail = self.details.share(detail.as_str());
         camera.told = at;
         camera.changed = self.now.mono;
         if judged(from) && judged(status) && from != status {
