@@ -24,7 +24,7 @@ fn play(lines: &[String]) -> Result<Replay, Fault> {
 }
 
 fn recorded(seed: u64) -> sim::World {
-    let plan = Plan::draw(seed, Scale { cameras: 20, length: 1500 * S });
+    let plan = Plan::draw(seed, Scale { cameras: 20, length: 1500 * S, trouble: 1.0 });
     let mut w = plan.stage_recording(Config::default());
     w.run_to(plan.end);
     w

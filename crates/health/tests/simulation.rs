@@ -3,9 +3,12 @@
 //! ```text
 //! cargo test -p sharpeyes-health --test simulation -- --nocapture            2,000 small counties
 //! SHARPEYES_SIM_SEED=17 cargo test …                                         one of them again
-//! SHARPEYES_SIM_SEEDS=50 SHARPEYES_SIM_CAMERAS=800 SHARPEYES_SIM_HOURS=8760 cargo test --release …
-//!                                                                            the whole county, for years
+//! SHARPEYES_SIM_SEEDS=2 SHARPEYES_SIM_CAMERAS=800 SHARPEYES_SIM_HOURS=8760 SHARPEYES_SIM_TROUBLE=0.02 cargo test --release …
+//!                                                                            the whole county, for two years
 //! ```
+//!
+//! `SHARPEYES_SIM_TROUBLE` thins the disturbances out: what makes an hour eventful would be a year without a quiet minute.
+//! At 0.02 a camera fails some fifty times a year.
 //!
 //! A failing seed is printed with the smallest script that still fails, and recorded as a field log, to be played step by
 //! step with `sharpeyes replay`.
@@ -84,7 +87,7 @@ fn record(plan: &Plan) -> Vec<PathBuf> {
 
 #[test]
 fn a_failing_seed_leaves_a_log_that_can_be_played() {
-    let plan = Plan::draw(1, Scale { cameras: 12, length: QUIET + 300 * S });
+    let plan = Plan::draw(1, Scale { cameras: 12, length: QUIET + 300 * S, trouble: 1.0 });
     for log in record(&plan) {
         let text = std::fs::read_to_string(log).unwrap();
         let mut lines = text.lines();
@@ -111,6 +114,7 @@ fn thousands_of_counties() {
     let seeds = env("SHARPEYES_SIM_SEEDS").map_or(2_000, |s| s as u64);
     let hours = env("SHARPEYES_SIM_HOURS").unwrap_or(0.75);
     let cameras = env("SHARPEYES_SIM_CAMERAS").map(|c| c as usize);
+    let trouble = env("SHARPEYES_SIM_TROUBLE").unwrap_or(1.0);
     let length = ((hours * 3600.0) as Time) * S;
     assert!(length > QUIET + 120 * S, "too short to have trouble and quiet");
     let began = Instant::now();
@@ -131,7 +135,7 @@ fn thousands_of_counties() {
                         break;
                     }
                     let cameras = cameras.unwrap_or(12 + (seed as usize * 7) % 41);
-                    let plan = Plan::draw(seed, Scale { cameras, length });
+                    let plan = Plan::draw(seed, Scale { cameras, length, trouble });
                     let figures = run(&plan);
                     if !figures.wrong.is_empty() {
                         failed.lock().unwrap().push(plan);

@@ -29,6 +29,8 @@ pub struct Books {
     pub refusals: BTreeMap<CameraId, (Wall, String)>,
     /// Every incident as last recorded.
     pub incidents: BTreeMap<IncidentId, Incident>,
+    /// The newest change of all.
+    newest: Option<Wall>,
     /// Waits for the database.
     waiting: VecDeque<Fact>,
     pub database_down: bool,
@@ -88,6 +90,7 @@ impl Books {
         } else if change.ends_refusal() {
             self.refusals.remove(&change.camera);
         }
+        self.newest = self.newest.max(Some(change.at));
         history.push(change);
     }
 
@@ -103,8 +106,7 @@ impl Books {
     /// The process is gone: what waited is lost, and what nobody watched any more ends as of the last sign of life.
     pub fn resume(&mut self, now: Wall) -> Vec<Fact> {
         let lost = std::mem::take(&mut self.waiting).into();
-        let newest = self.statuses.iter().flatten().map(|c| c.at).max();
-        let Some(last) = self.alive.map(|(wall, _)| wall).max(newest) else { return lost };
+        let Some(last) = self.alive.map(|(wall, _)| wall).max(self.newest) else { return lost };
         for camera in 0..self.statuses.len() {
             let Some(open) = self.statuses[camera].last() else { continue };
             if !matches!(open.status, Status::Unknown | Status::Paused) {

@@ -19,7 +19,8 @@ impl World {
 
     /// When the camera was first told to have this status after `from`.
     pub fn told(&self, camera: usize, status: Status, from: Time) -> Option<Time> {
-        self.log.statuses[camera].iter().find(|(t, c)| *t >= from && c.status == status).map(|(t, _)| *t)
+        let log = &self.log.statuses[camera];
+        log[log.partition_point(|(t, _)| *t < from)..].iter().find(|(_, c)| c.status == status).map(|(t, _)| *t)
     }
 
     /// Status and cause of every change after `from`.
@@ -85,8 +86,9 @@ impl World {
         let mut times: Vec<Time> = self.log.slots[camera].values().map(|(t, _, _)| *t).collect();
         times.sort_unstable();
         times.push(self.t);
-        let mut last = 0;
-        times.into_iter().map(|t| t - std::mem::replace(&mut last, t)).max().unwrap_or(0)
+        let past = &self.log.past_slots[camera];
+        let mut last = past.last;
+        times.into_iter().map(|t| t - std::mem::replace(&mut last, t)).max().unwrap_or(0).max(past.longest)
     }
 
     /// The most sessions opened within any second.

@@ -131,6 +131,8 @@ pub struct Log {
     /// Slots of each camera: when decided, and how often stored or gapped.
     pub slots: Vec<BTreeMap<Wall, (Time, u32, u32)>>,
     pub asked: BTreeSet<(usize, Wall)>,
+    /// What is left of each camera's slots that were decided long ago.
+    pub past_slots: Vec<PastSlots>,
     /// Times in which the checks do not count on the core: restarts and sleeps.
     pub breaks: Vec<(Time, Time)>,
     /// Times in which nothing of ours looked, or from which nothing is on record.
@@ -141,6 +143,45 @@ pub struct Log {
     pub most_opening: usize,
     /// Pictures taken by sessions of their own.
     pub patrols: u64,
+}
+
+/// The slots of a camera that were decided so long ago that nothing more is expected of them.
+#[derive(Clone, Debug, Default)]
+pub struct PastSlots {
+    pub count: u64,
+    /// When the last of them was decided, and the longest time between two.
+    pub last: Time,
+    pub longest: Time,
+}
+
+/// A camera's slots are kept one by one up to twice this number.
+const RECENT_SLOTS: usize = 600;
+
+impl Log {
+    /// The slot of a camera that is being decided.
+    fn slot(&mut self, camera: usize, slot: Wall, t: Time) -> &mut (Time, u32, u32) {
+        if self.slots[camera].len() >= 2 * RECENT_SLOTS {
+            self.forget_slots(camera);
+        }
+        self.slots[camera].entry(slot).or_insert((t, 0, 0))
+    }
+
+    /// Holds the older half of a camera's slots against what is right, and keeps only their sum.
+    fn forget_slots(&mut self, camera: usize) {
+        let mut by_time: Vec<(Time, Wall)> = self.slots[camera].iter().map(|(slot, (t, ..))| (*t, *slot)).collect();
+        by_time.sort_unstable();
+        for (t, slot) in by_time.into_iter().take(RECENT_SLOTS) {
+            let (_, stored, gaps) = self.slots[camera].remove(&slot).expect("just seen");
+            self.asked.remove(&(camera, slot));
+            if stored + gaps != 1 {
+                self.faults.push(format!("camera {camera}: slot {slot:?} at {t}: {stored} stored, {gaps} gaps"));
+            }
+            let past = &mut self.past_slots[camera];
+            past.count += 1;
+            past.longest = past.longest.max(t - past.last);
+            past.last = t;
+        }
+    }
 }
 
 pub struct World {
@@ -232,7 +273,12 @@ impl World {
             own_disk_down: false,
             truths: Vec::new(),
             pictures: BTreeSet::new(),
-            log: Log { statuses: vec![Vec::new(); n], slots: vec![BTreeMap::new(); n], ..Log::default() },
+            log: Log {
+                statuses: vec![Vec::new(); n],
+                slots: vec![BTreeMap::new(); n],
+                past_slots: vec![PastSlots::default(); n],
+                ..Log::default()
+            },
             asleep: None,
             gone: false,
             books: Books::of(n),
@@ -367,8 +413,7 @@ impl World {
             }
             Effect::Gap { camera, slot, failure } => {
                 self.pictures.remove(&(index(camera), slot));
-                let entry = self.log.slots[index(camera)].entry(slot).or_insert((self.t, 0, 0));
-                entry.2 += 1;
+                self.log.slot(index(camera), slot, self.t).2 += 1;
                 let asked = self.log.asked.contains(&(index(camera), slot));
                 if self.told_paused(index(camera)) && !asked && failure.cause.status() != fleet::Status::Paused {
                     self.fault(format!("{camera}: gap {failure:?} while paused"));
@@ -460,8 +505,7 @@ impl World {
             Happening::Keyframe { camera, session, tries } => self.keyframe(camera, session, tries),
             Happening::Photo { camera, slot, session, tries } => self.photo(camera, slot, session, tries),
             Happening::Stored { camera, slot } => {
-                let entry = self.log.slots[camera].entry(slot).or_insert((self.t, 0, 0));
-                entry.1 += 1;
+                self.log.slot(camera, slot, self.t).1 += 1;
                 let camera = CameraId(camera as u32 + 1);
                 self.tell(Event::Snapshot { camera, slot, outcome: SnapshotOutcome::Stored });
             }

@@ -51,6 +51,8 @@ pub struct Plan {
 pub struct Scale {
     pub cameras: usize,
     pub length: Time,
+    /// Of the disturbances that a short run needs to have some of every kind, so many (1 = all).
+    pub trouble: f64,
 }
 
 /// Nothing is wrong any more for so long before the end.
@@ -65,7 +67,7 @@ impl Plan {
         let share = scale.cameras as f64 / 40.0;
         // Kind by kind: how many are expected in an hour of forty cameras, or in an hour of the whole service.
         let some = |rng: &mut ChaCha8Rng, per_hour: f64| {
-            let mean = per_hour * hours;
+            let mean = per_hour * hours * scale.trouble;
             (0..(2.0 * mean).ceil() as u32).filter(|_| rng.random_bool((mean / (2.0 * mean).ceil()).min(1.0))).count()
         };
         let cameras = plan.county.cameras().count();

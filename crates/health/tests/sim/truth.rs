@@ -8,7 +8,7 @@ use super::{
 use fleet::{CameraId, Cause, Status, Wall};
 use health::{
     IncidentId, LikelyCause, Scope,
-    ledger::{Kind, Rules, total},
+    ledger::{Kind, Rules, Stretch, total},
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -85,12 +85,23 @@ type Span = (Time, Time);
 struct Judge<'a> {
     plan: &'a Plan,
     world: &'a World,
-    /// True outages of each camera, merged.
+    /// By hour: what happens in it. Whoever asks what was going on at a time need not read the whole script.
+    by_hour: Vec<Vec<usize>>,
+    /// When each camera became a member of which incident.
+    joins: Vec<Vec<(Time, IncidentId)>>,
+    /// What the books say of each camera.
+    histories: Vec<Vec<Stretch>>,
+    /// Times of which something is true, merged: outages of each camera; shadows of our own faults; pauses of each
+    /// camera; restarts and sleeps; times that nobody saw.
     outages: Vec<Vec<Span>>,
     ours: Vec<Span>,
     paused: Vec<Vec<Span>>,
+    breaks: Vec<Span>,
+    unseen: Vec<Span>,
     figures: Figures,
 }
+
+const HOUR: Time = 3600 * S;
 
 /// Compares a finished run with its plan.
 pub fn judge(plan: &Plan, world: &World) -> Figures {
@@ -124,12 +135,24 @@ pub fn judge(plan: &Plan, world: &World) -> Figures {
         events: world.log.events,
         hours: plan.end as f64 / (3600.0 * S as f64),
         incidents: world.top_level().len() as u64,
-        slots: world.log.slots.iter().map(|s| s.len() as u64).sum(),
+        slots: world.log.slots.iter().map(|s| s.len() as u64).sum::<u64>()
+            + world.log.past_slots.iter().map(|p| p.count).sum::<u64>(),
         wrong: world.log.faults.clone(),
         ..Figures::default()
     };
-    let outages = spans.into_iter().map(merge).collect();
-    let mut judge = Judge { plan, world, outages, ours, paused, figures };
+    let mut judge = Judge {
+        plan,
+        world,
+        by_hour: by_hour(plan),
+        joins: joins(world),
+        histories: (0..n).map(|camera| world.books.stretches(camera)).collect(),
+        outages: spans.into_iter().map(merge).collect(),
+        ours: merge(ours),
+        paused: paused.into_iter().map(merge).collect(),
+        breaks: merge(world.log.breaks.clone()),
+        unseen: merge(world.log.unseen.clone()),
+        figures,
+    };
     judge.missed();
     judge.false_offline();
     judge.links();
@@ -155,13 +178,48 @@ fn merge(mut spans: Vec<Span>) -> Vec<Span> {
     merged
 }
 
+/// Whether any of these spans, which were merged, touches this time.
 fn overlap(spans: &[Span], from: Time, until: Time) -> bool {
-    spans.iter().any(|&(a, b)| a <= until && from <= b)
+    spans.get(spans.partition_point(|&(_, b)| b < from)).is_some_and(|&(a, _)| a <= until)
+}
+
+fn by_hour(plan: &Plan) -> Vec<Vec<usize>> {
+    let mut hours = vec![Vec::new(); (plan.end / HOUR + 1) as usize];
+    for (i, item) in plan.items.iter().enumerate() {
+        for hour in &mut hours[(item.from / HOUR) as usize..=(item.until.min(plan.end) / HOUR) as usize] {
+            hour.push(i);
+        }
+    }
+    hours
+}
+
+fn joins(world: &World) -> Vec<Vec<(Time, IncidentId)>> {
+    let mut joins = vec![Vec::new(); world.cams.len()];
+    for (incident, versions) in &world.log.incidents {
+        let mut before: BTreeSet<CameraId> = BTreeSet::new();
+        for (t, version) in versions {
+            let members: BTreeSet<CameraId> =
+                version.members.iter().filter(|m| m.left.is_none()).map(|m| m.camera).collect();
+            for camera in members.difference(&before) {
+                joins[camera.0 as usize - 1].push((*t, *incident));
+            }
+            before = members;
+        }
+    }
+    joins.iter_mut().for_each(|j| j.sort_unstable());
+    joins
 }
 
 impl Judge<'_> {
     fn say(&mut self, at: Time, what: String) {
         self.figures.wrong.push(format!("seed {} at {:.1} s: {what}", self.plan.seed, at as f64 / S as f64));
+    }
+
+    /// What goes on at some time between two instants, in the order of the script.
+    fn near(&self, from: Time, until: Time) -> BTreeSet<usize> {
+        let last = self.by_hour.len() - 1;
+        let (first, last) = (((from / HOUR) as usize).min(last), ((until / HOUR) as usize).min(last));
+        self.by_hour[first..=last].iter().flatten().copied().collect()
     }
 
     fn status_at(&self, camera: usize, t: Time) -> Option<Status> {
@@ -244,17 +302,18 @@ impl Judge<'_> {
             }
             _ => false,
         };
-        if self.plan.items.iter().any(unclear) || overlap(&self.world.log.unseen, from, back) {
+        let steps = || self.plan.items.iter().filter(|i| matches!(i.what, What::WallStep(_)));
+        if steps().any(unclear) || overlap(&self.unseen, from, back) {
             return;
         }
         let wall = |t: Time| {
-            let skew = self.plan.items.iter().filter(|i| i.from <= t && t < i.until).map(|i| match i.what {
+            let skew = steps().filter(|i| i.from <= t && t < i.until).map(|i| match i.what {
                 What::WallStep(ms) => ms,
                 _ => 0,
             });
             Wall(super::WALL_START + (t / super::MS) as i64 + skew.sum::<i64>())
         };
-        let all = self.world.books.stretches(camera);
+        let all = &self.histories[camera];
         // An outage is no longer than a night; what was before it and the day before is not asked for.
         let first = all.partition_point(|s| s.until.is_some_and(|end| end < wall(from.saturating_sub(86_400 * S))));
         let history = &all[first..];
@@ -273,14 +332,14 @@ impl Judge<'_> {
 
     /// Of time in which nothing of ours looked the ledger claims nothing, and of all time no more than was looked at.
     fn unseen(&mut self) {
-        let unseen = merge(self.world.log.unseen.clone());
+        let unseen = self.unseen.clone();
         let sets_the_clock = self.plan.sets_the_clock();
         let steps = self.plan.items.iter().filter(|i| matches!(i.what, What::WallStep(_) | What::Sleep)).count() as u64;
         let blank: Time = unseen.iter().map(|(from, until)| until - from).sum();
         // A time of thirty seconds without a look is within what a check leaves open.
         let most = ((self.plan.end - blank + 40 * S * (2 * steps + unseen.len() as u64)) / super::MS) as i64;
         for camera in 0..self.outages.len() {
-            let history = self.world.books.stretches(camera);
+            let history = std::mem::take(&mut self.histories[camera]);
             for &(from, until) in unseen.iter().filter(|(from, until)| !sets_the_clock && until - from > 45 * S) {
                 self.figures.unseen += 1;
                 let claimed = claimed(&history, self.world.wall_of(from), self.world.wall_of(until));
@@ -294,6 +353,7 @@ impl Judge<'_> {
             if claimed > most {
                 self.say(self.plan.end, format!("camera {camera}: {claimed} ms are claimed of {most} ms"));
             }
+            self.histories[camera] = history;
         }
     }
 
@@ -303,8 +363,7 @@ impl Judge<'_> {
             for (t, change) in &self.world.log.statuses[camera] {
                 let true_outage = overlap(&self.outages[camera], t.saturating_sub(EVIDENCE), *t);
                 // A correction of the register that came while we did not run is learnt of a moment after.
-                let not_told_yet =
-                    change.cause == Some(Cause::PasswordRefused) && overlap(&self.world.log.breaks, *t, *t);
+                let not_told_yet = change.cause == Some(Cause::PasswordRefused) && overlap(&self.breaks, *t, *t);
                 let true_outage = true_outage || not_told_yet;
                 if change.status == Status::Offline && change.from != Some(Status::Offline) && !true_outage {
                     wrong.push((*t, format!("camera {camera} told offline without cause: {change:?}")));
@@ -319,7 +378,8 @@ impl Judge<'_> {
 
     /// Whole links and terminals: how many incidents told each outage.
     fn links(&mut self) {
-        let items = self.plan.items.clone();
+        let plan = self.plan;
+        let items = &plan.items;
         for (i, item) in items.iter().enumerate() {
             if !matches!(item.what, What::Link(_) | What::Olt(_) | What::Night(_))
                 || item.until - item.from < 30 * S
@@ -328,8 +388,10 @@ impl Judge<'_> {
                 continue;
             }
             let behind = item.what.silences(&self.plan.county);
+            let others = self.near(item.from.saturating_sub(150 * S), item.until.max(item.from + 60 * S) + 5 * S);
             let disturbed = |camera: usize| {
-                items.iter().enumerate().any(|(j, other)| {
+                others.iter().any(|&j| {
+                    let other = &items[j];
                     let near = other.from <= item.until.max(item.from + 60 * S) + 5 * S
                         && item.from.saturating_sub(150 * S) <= other.until;
                     let hits = match other.what {
@@ -359,19 +421,9 @@ impl Judge<'_> {
 
     /// The incidents a camera became a member of within a span, by the incident they were folded into.
     fn joined(&self, camera: usize, from: Time, until: Time) -> BTreeSet<IncidentId> {
-        let id = CameraId(camera as u32 + 1);
-        let mut found = BTreeSet::new();
-        for (incident, versions) in &self.world.log.incidents {
-            let mut was = false;
-            for (t, version) in versions {
-                let is = version.members.iter().any(|m| m.camera == id && m.left.is_none());
-                if is && !was && *t >= from && *t <= until {
-                    found.insert(self.world.root_of(*incident));
-                }
-                was = is;
-            }
-        }
-        found
+        let joins = &self.joins[camera];
+        let within = joins[joins.partition_point(|(t, _)| *t < from)..].iter().take_while(|(t, _)| *t <= until);
+        within.map(|(_, incident)| self.world.root_of(*incident)).collect()
     }
 
     /// Shared incidents whose members have no cause in common.
@@ -393,9 +445,9 @@ impl Judge<'_> {
                 let camera = member.camera.0 as usize - 1;
                 let t = first_seen[&member.camera];
                 let because: Vec<String> = self
-                    .plan
-                    .items
-                    .iter()
+                    .near(t.saturating_sub(90 * S), t)
+                    .into_iter()
+                    .map(|i| &self.plan.items[i])
                     .filter(|i| i.from <= t && i.until + 90 * S >= t)
                     .filter(|i| i.what.silences(&self.plan.county).contains(&camera))
                     .map(|i| match i.what {
@@ -423,7 +475,7 @@ impl Judge<'_> {
                 && !self.shadowed(item.from, item.until)
                 && !overlap(&self.outages[camera], item.from.saturating_sub(100 * S), item.until)
                 && !overlap(&self.paused[camera], item.from.saturating_sub(100 * S), item.until)
-                && (fault != Fault::Clock || !self.plan.items.iter().any(|i| matches!(i.what, What::WallStep(_))));
+                && (fault != Fault::Clock || !self.plan.sets_the_clock());
             if !clear {
                 continue;
             }
@@ -444,13 +496,14 @@ impl Judge<'_> {
         for item in self.plan.items.clone() {
             let What::Window(_) = item.what else { continue };
             let short = item.until - item.from < 5 * S;
-            if short || overlap(&self.world.log.breaks, item.from.saturating_sub(120 * S), item.until) {
+            if short || overlap(&self.breaks, item.from.saturating_sub(120 * S), item.until) {
                 continue;
             }
             self.figures.windows += 1;
             for camera in item.what.pauses(&self.plan.county) {
                 let log = &self.world.log.statuses[camera];
                 let within = |t: &Time| item.from + 2 * S < *t && *t + S < item.until;
+                let log = &log[log.partition_point(|(t, _)| *t < item.from)..];
                 let judged = log.iter().find(|(t, c)| within(t) && c.status != Status::Paused);
                 let begun = self.status_at(camera, item.from + 2 * S) == Some(Status::Paused);
                 if let Some(what) = judged.map(|(_, c)| format!("{c:?}")).or((!begun).then(|| "not paused".into())) {
@@ -473,7 +526,8 @@ impl Judge<'_> {
             let behind = What::Night(link).silences(&self.plan.county);
             let clear = |from: Time, until: Time| {
                 !self.shadowed(from, from + 60 * S)
-                    && !self.plan.items.iter().any(|i| {
+                    && !self.near(from.saturating_sub(400 * S), from + 60 * S).into_iter().any(|i| {
+                        let i = &self.plan.items[i];
                         let other = !matches!(i.what, What::Night(l) if l == link);
                         let hits = |c| {
                             i.what.silences(&self.plan.county).contains(c)
