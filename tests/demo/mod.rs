@@ -140,20 +140,29 @@ impl Session {
         assert!(status.is_success() && text.contains("\"applied\":true"), "import: {status} {text}");
     }
 
+    /// As [`post`](Self::post), also if it is refused.
+    pub async fn try_post(&self, path: &str, body: Value) -> (StatusCode, Value) {
+        let (status, text) = self.answer(Method::POST, path, Some(body)).await;
+        (status, serde_json::from_str(&text).unwrap_or(Value::Null))
+    }
+
     async fn send(&self, method: Method, path: &str, body: Option<Value>) -> Value {
+        let (status, text) = self.answer(method.clone(), path, body).await;
+        assert!(status.is_success(), "{method} {path}: {status} {text}");
+        serde_json::from_str(&text).unwrap_or(Value::Null)
+    }
+
+    async fn answer(&self, method: Method, path: &str, body: Option<Value>) -> (StatusCode, String) {
         let mut request = self
             .client
-            .request(method.clone(), format!("{}/api/v1{path}", self.url))
+            .request(method, format!("{}/api/v1{path}", self.url))
             .header("Origin", &self.url)
             .header("X-Reason", "test");
         if let Some(body) = body {
             request = request.json(&body);
         }
         let response = request.send().await.unwrap();
-        let status = response.status();
-        let text = response.text().await.unwrap();
-        assert!(status.is_success(), "{method} {path}: {status} {text}");
-        serde_json::from_str(&text).unwrap_or(Value::Null)
+        (response.status(), response.text().await.unwrap())
     }
 
     /// Asks again until `good` holds; fails with the last answer after `within`.
