@@ -29,7 +29,7 @@ use std::{
         Mutex,
         atomic::{AtomicU64, Ordering},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 fn env(name: &str) -> Option<f64> {
@@ -53,18 +53,26 @@ fn run(plan: &Plan) -> Figures {
     })
 }
 
-/// Leaves out whatever is not needed for the run to fail.
+/// For so long a smaller script is sought.
+const SHRINK_FOR: Duration = Duration::from_secs(120);
+
+/// Leaves out whatever is not needed for the run to fail, first halves, then quarters and so on.
 fn shrink(plan: &Plan) -> Plan {
+    let began = Instant::now();
     let mut plan = plan.clone();
-    let mut i = 0;
-    while i < plan.items.len() {
-        let mut smaller = plan.clone();
-        smaller.items.remove(i);
-        if run(&smaller).wrong.is_empty() {
-            i += 1;
-        } else {
-            plan = smaller;
+    let mut part = plan.items.len() / 2;
+    while part > 0 && began.elapsed() < SHRINK_FOR {
+        let mut i = 0;
+        while i < plan.items.len() && began.elapsed() < SHRINK_FOR {
+            let mut smaller = plan.clone();
+            smaller.items.drain(i..(i + part).min(plan.items.len()));
+            if run(&smaller).wrong.is_empty() {
+                i += part;
+            } else {
+                plan = smaller;
+            }
         }
+        part /= 2;
     }
     plan
 }

@@ -290,22 +290,7 @@ impl Judge<'_> {
     /// What the availability ledger counts of this outage, from the intervals as the store would keep them.
     fn books(&mut self, camera: usize, from: Time, until: Time, back: Time) {
         let during = |t: Time| (from.saturating_sub(S)..=back).contains(&t);
-        let unclear = |i: &super::script::Item| match i.what {
-            // The length of what lasts while the clock is set is not known by that clock, and what happens in a time
-            // that the books have already is entered right after it.
-            What::WallStep(ms) => {
-                let behind = ms.unsigned_abs() * super::MS;
-                during(i.from)
-                    || during(i.until)
-                    || (ms < 0 && i.from <= from && from < i.until)
-                    || (ms > 0 && i.until <= from && from < i.until + behind)
-            }
-            _ => false,
-        };
         let steps = || self.plan.items.iter().filter(|i| matches!(i.what, What::WallStep(_)));
-        if steps().any(unclear) || overlap(&self.unseen, from, back) {
-            return;
-        }
         let wall = |t: Time| {
             let skew = steps().filter(|i| i.from <= t && t < i.until).map(|i| match i.what {
                 What::WallStep(ms) => ms,
@@ -313,6 +298,15 @@ impl Judge<'_> {
             });
             Wall(super::WALL_START + (t / super::MS) as i64 + skew.sum::<i64>())
         };
+        // The length of what lasts while the clock is set is not known by that clock, and what happens in a time that the
+        // books have already, because the clock was ahead or is behind, is entered right after it.
+        let been_there = |i: &super::script::Item| {
+            [i.from, i.until].into_iter().any(|t| (1..=from).contains(&t) && wall(t - 1) > wall(from))
+        };
+        let unclear = steps().any(|i| during(i.from) || during(i.until) || been_there(i));
+        if unclear || overlap(&self.unseen, from, back) {
+            return;
+        }
         let all = &self.histories[camera];
         // An outage is no longer than a night; what was before it and the day before is not asked for.
         let first = all.partition_point(|s| s.until.is_some_and(|end| end < wall(from.saturating_sub(86_400 * S))));
