@@ -1,5 +1,6 @@
 // Times, sizes and rates in words. Times are shown in the county's zone whatever the browser's is.
 import { language, t } from '@/i18n'
+import { said } from '@/i18n/sentences'
 
 export const ZONE = 'Asia/Shanghai'
 const ZONE_OFFSET_MS = 8 * 3_600_000 // no daylight saving there since 1991
@@ -122,7 +123,7 @@ export function offset(ms: number | null | undefined): string {
 
 /** Evidence as it is told, its instants in the county's time. */
 export function evidence(text: string): string {
-  return text
+  return said(text)
     .replace(/\buntil_ms=(\d{13})\b/g, (_, at: string) => `→ ${dateTime(Number(at))}`)
     .replace(/\b\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?Z/g, (at) => dateTime(Date.parse(at)))
 }

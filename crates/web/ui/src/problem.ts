@@ -1,6 +1,7 @@
 // A failure in words that say what to do.
 import { Problem } from '@/api/http'
 import { t, told } from '@/i18n'
+import { said } from '@/i18n/sentences'
 
 export function explain(error: unknown): string {
   if (!(error instanceof Problem)) return error instanceof Error ? error.message : String(error)
@@ -9,8 +10,8 @@ export function explain(error: unknown): string {
     return error.retryAfter ? t('problem.tooManyWait', { s: error.retryAfter }) : t('problem.tooMany')
   }
   const key = `problem.codes.${error.code}`
-  if (told(key)) return t(key, { detail: error.detail })
-  if (error.detail) return error.detail
+  if (told(key)) return t(key, { detail: said(error.detail) })
+  if (error.detail) return said(error.detail)
   if (error.status === 403) return t('problem.forbidden')
   if (error.status === 404) return t('problem.notFound')
   if (error.status >= 500) return t('problem.server', { status: error.status })
