@@ -6,6 +6,8 @@ use std::{
     path::Path,
     process::{Command, Output},
 };
+use store::{ChangeKind, ChangeNote, RegisterStore, Store};
+use store_sqlite::SqliteStore;
 
 fn sharpeyes(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_sharpeyes")).args(args).output().unwrap()
@@ -100,6 +102,19 @@ fn rejected_rows_name_line_column_and_what_is_expected() {
     assert_eq!((&report["applied"], &report["counts"]["added"]), (&true.into(), &1.into()));
     let (_, report) = import(&[]);
     assert_eq!((&report["applied"], &report["counts"]["unchanged"]), (&false.into(), &1.into()));
+    // What the command imported is on record and can be taken back, like what the dashboard did.
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let store = SqliteStore::open(&folder.path().join("data/store")).await.unwrap();
+        let changes = store.register_changes().await.unwrap();
+        assert_eq!(changes.len(), 1, "a file that changed nothing is no change");
+        assert_eq!((changes[0].note.kind, changes[0].added), (ChangeKind::Import, 1));
+        assert!(changes[0].note.detail.starts_with("cameras.csv: 1 added"), "{}", changes[0].note.detail);
+        let note = ChangeNote { kind: ChangeKind::Undo, by: "admin".into(), ..changes[0].note.clone() };
+        store.undo_change(changes[0].id, note).await.unwrap();
+        let registry = store.registry().await.unwrap();
+        assert!(registry.cameras().all(|c| c.life_cycle == fleet::LifeCycle::Dismantled));
+        store.close().await;
+    });
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::{
 use fleet::{Wall, import};
 use serde::Serialize;
 use std::{path::PathBuf, process::ExitCode};
-use store::{AuditEntry, RegistryChange, Store};
+use store::{AuditEntry, ChangeKind, ChangeNote, RegistryChange, Store};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -74,14 +74,18 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
 async fn apply(store: &dyn Store, plan: &import::Plan, args: &Args) -> Result<(), Failure> {
     let change = RegistryChange::from(plan.change());
     let counts = plan.counts();
-    store.change_registry(change).await.map_err(Failure::work)?;
+    let file = args.file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let detail = format!("{file}: {} added, {} changed, {} rejected", counts.added, counts.changed, counts.rejected);
+    // On record like those of the dashboard, and there to be taken back.
+    let note = ChangeNote { at: Wall::read(), by: "system".into(), kind: ChangeKind::Import, detail };
+    store.change_register(change, note).await.map_err(Failure::work)?;
     let entry = AuditEntry {
         at: Wall::read(),
         who: "system".into(),
         who_detail: "command line".into(),
         address: String::new(),
         action: "cameras_imported".into(),
-        object: args.file.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        object: file,
         reason: String::new(),
         success: true,
         detail: format!("{} added, {} changed, {} rejected", counts.added, counts.changed, counts.rejected),
