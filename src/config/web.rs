@@ -5,9 +5,10 @@ use serde::Deserialize;
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
-use web::{Tls, TlsError, WebConfig, users::Duties};
+use web::{Tiles, TilesError, Tls, TlsError, WebConfig, users::Duties};
 
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -34,6 +35,9 @@ pub(crate) struct Web {
     pub(crate) separate_duties: bool,
     pub(crate) second_factor_roles: Vec<store::Role>,
     pub(crate) breached_passwords: Option<PathBuf>,
+    pub(crate) map_tiles: Option<PathBuf>,
+    pub(crate) map_attribution: String,
+    pub(crate) map_gcj02: bool,
 }
 
 impl Default for Web {
@@ -62,6 +66,9 @@ impl Default for Web {
             separate_duties: false,
             second_factor_roles: Vec::new(),
             breached_passwords: None,
+            map_tiles: None,
+            map_attribution: String::new(),
+            map_gcj02: false,
         }
     }
 }
@@ -72,7 +79,8 @@ impl Web {
         const DAY_MS: u64 = 86_400_000;
         let own = self.tls_certificate.is_some() || self.tls_key.is_some();
         let made = !self.tls_made_for.is_empty();
-        let rules: [(bool, &'static str, &'static str); 12] = [
+        let rules: [(bool, &'static str, &'static str); 13] = [
+            (self.map_attribution.chars().count() <= 200, "web.map_attribution", "at most 200 characters"),
             (
                 self.tls_certificate.is_some() || self.tls_key.is_none(),
                 "web.tls_certificate",
@@ -112,6 +120,12 @@ impl Web {
             _ if !self.tls_made_for.is_empty() => Tls::generated(folder, &self.tls_made_for).map(Some),
             _ => Ok(None),
         }
+    }
+
+    /// The ground of the map, if one is given.
+    pub(crate) fn map(&self) -> Result<Option<Arc<Tiles>>, TilesError> {
+        let open = |path: &PathBuf| Tiles::open(path, &self.map_attribution, self.map_gcj02).map(Arc::new);
+        self.map_tiles.as_ref().map(open).transpose()
     }
 
     /// Whether the page is reached by https.

@@ -44,6 +44,7 @@ pub(crate) struct Node {
     /// As last loaded; the archive asks it for the place of each camera.
     registry: Arc<ArcSwap<Registry>>,
     breached: Option<Arc<web::Breached>>,
+    map: Option<Arc<web::Tiles>>,
 }
 
 /// What only some ways of starting a node have.
@@ -75,6 +76,7 @@ impl Node {
         }
         let doors = web::Doors { pages, tls, redirect, metrics };
         let breached = read_breached(&config)?;
+        let map = config.web.map().map_err(|e| Failure::setup(format!("web.map_tiles: {e}")))?;
         let store = open_store(&config).await?;
         let registry = Arc::new(ArcSwap::from_pointee(store.registry().await.map_err(Failure::setup)?));
         let known = Arc::clone(&registry);
@@ -87,7 +89,7 @@ impl Node {
             .map_err(|e| Failure::setup(format!("decoders: {e}")))?;
         // Both have sealed anew what a changed key left to them.
         config.key()?.forget_old().map_err(Failure::setup)?;
-        Ok(Node { config, store, archive, pool, doors, address, registry, breached })
+        Ok(Node { config, store, archive, pool, doors, address, registry, breached, map })
     }
 
     /// The register as opened.
@@ -107,7 +109,7 @@ impl Node {
     }
 
     /// The SHA-256 of its certificate, to be compared before a browser trusts it.
-    pub(crate) fn fingerprint(&self) -> Option<&str> {
+    pub(crate) fn fingerprint(&self) -> Option<String> {
         self.doors.tls.as_ref().map(web::Tls::fingerprint)
     }
 
@@ -123,7 +125,7 @@ impl Node {
 
     /// Runs until `stop` turns true, then ends sessions and flushes everything.
     pub(crate) async fn run(self, extras: Extras, mut stop: watch::Receiver<bool>) -> Result<(), Failure> {
-        let Node { config, store, archive, pool, doors, address, registry: published, breached } = self;
+        let Node { config, store, archive, pool, doors, address, registry: published, breached, map } = self;
         let registry = published.load_full();
         let now = Now::read();
         let resumed = store.resume(now.wall).await.map_err(Failure::setup)?;
@@ -199,7 +201,7 @@ impl Node {
             heartbeat: Arc::clone(&shared.heartbeat),
             clock: own::clock,
             started: now,
-            config: web::WebConfig { breached, ..web_config(&config) },
+            config: web::WebConfig { breached, map, ..web_config(&config) },
         };
         tracing::info!(cameras = registry.cameras().len(), %address, "node started");
         let mut stop_web = stop.clone();

@@ -13,12 +13,15 @@ mod robots;
 mod target;
 
 pub use letter::{Item, Language, Letter, OrderItem};
-pub use target::{Envelope, Security, Target};
+pub use mail::{File, MOST_ATTACHED, Mail};
+pub use target::{Envelope, Security, Target, is_reader};
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
 /// Longest try in all.
 const LIMIT: Duration = Duration::from_secs(15);
+/// Longest try of a mail with files, which may go over a slow link.
+const LIMIT_OF_FILES: Duration = Duration::from_secs(90);
 
 /// Why a delivery did not arrive. Fit to be shown.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -81,10 +84,15 @@ impl Courier {
                 Target::Alertmanager { url, token } => post::alertmanager(self, url, token.as_deref(), letter).await,
             }
         };
-        match tokio::time::timeout(LIMIT, trying).await {
-            Ok(done) => done,
-            Err(_) => Err(Refusal::Unreachable(format!("no answer within {} s", LIMIT.as_secs()))),
-        }
+        within(LIMIT, trying).await
+    }
+
+    /// Tries once to send a mail with files, through a mail server.
+    ///
+    /// # Errors
+    /// Why it did not arrive; the target is none of mail, among others.
+    pub async fn mail(&self, target: &Target, mail: Mail) -> Result<(), Refusal> {
+        within(LIMIT_OF_FILES, mail::send_whole(self, target, mail)).await
     }
 
     /// The address to connect to: resolved once, and permitted.
@@ -96,5 +104,12 @@ impl Courier {
         };
         let first = found.first().ok_or(Refusal::Unresolved)?.ip();
         found.into_iter().find(|a| (self.permits)(a.ip())).ok_or(Refusal::Forbidden(first))
+    }
+}
+
+async fn within(limit: Duration, trying: impl Future<Output = Result<(), Refusal>>) -> Result<(), Refusal> {
+    match tokio::time::timeout(limit, trying).await {
+        Ok(done) => done,
+        Err(_) => Err(Refusal::Unreachable(format!("no answer within {} s", limit.as_secs()))),
     }
 }

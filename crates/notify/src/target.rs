@@ -141,10 +141,7 @@ impl Target {
                     Some("host, port: expected the mail server's name or address and its port")
                 } else if to.is_empty() || to.len() > 50 {
                     Some("to: expected 1 to 50 readers")
-                } else if !std::iter::once(from)
-                    .chain(to)
-                    .all(|a| a.len() <= 254 && a.parse::<lettre::Address>().is_ok())
-                {
+                } else if !std::iter::once(from).chain(to).all(|a| is_reader(a)) {
                     Some("from, to: expected mail addresses such as duty@example.org")
                 } else if user.is_some() != password.is_some() {
                     Some("user, password: expected both or neither")
@@ -165,6 +162,12 @@ impl Target {
             | Target::Alertmanager { url, .. } => bad_url(url),
         }
     }
+}
+
+/// Whether mail can be addressed to it.
+#[must_use]
+pub fn is_reader(address: &str) -> bool {
+    address.len() <= 254 && address.parse::<lettre::Address>().is_ok()
 }
 
 fn bad_url(text: &str) -> Option<&'static str> {

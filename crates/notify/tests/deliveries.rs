@@ -13,7 +13,7 @@ use fleet::Wall;
 use health::{Severity, desk::News};
 use hmac::{Hmac, Mac};
 use mailin::{Action, Handler, SessionBuilder};
-use notify::{Courier, Item, Language, Letter, Refusal, Security, Target};
+use notify::{Courier, File, Item, Language, Letter, MOST_ATTACHED, Mail, Refusal, Security, Target};
 use serde_json::{Value, json};
 use sha2::Sha256;
 use std::{
@@ -297,6 +297,30 @@ async fn mail_arrives_at_a_mail_server() {
     let body = mail.split("\r\n\r\n").nth(1).unwrap().replace("\r\n", "");
     let body = String::from_utf8(STANDARD.decode(body).unwrap()).unwrap();
     assert!(body.starts_with("【紧急】石桥镇 · 上村"), "{body}");
+    let whole = |to: &[&str], bytes: usize| Mail {
+        key: "node-1-R1-1-2".into(),
+        subject: "日报".into(),
+        text: "在线率 98%".into(),
+        html: "<p>在线率 98%</p>".into(),
+        files: vec![File { name: "report.csv".into(), kind: "text/csv", bytes: vec![b'7'; bytes] }],
+        to: to.iter().map(|t| (*t).to_owned()).collect(),
+    };
+    courier().mail(&target(&readers), whole(&["mayor@county.example"], 9)).await.unwrap();
+    let (_, to, mail) = mails.recv_timeout(Duration::from_secs(10)).unwrap();
+    assert_eq!(to, ["mayor@county.example"]);
+    for part in [
+        "Message-ID: <node-1-R1-1-2@county.example>",
+        "multipart/alternative",
+        "text/html",
+        "Content-Disposition: attachment; filename=\"report.csv\"",
+        "777777777",
+    ] {
+        assert!(mail.contains(part), "{part} is not in {mail}");
+    }
+    courier().mail(&target(&readers), whole(&[], 9)).await.unwrap();
+    assert_eq!(mails.recv_timeout(Duration::from_secs(10)).unwrap().1, readers);
+    let large = courier().mail(&target(&readers), whole(&[], MOST_ATTACHED + 1)).await;
+    assert!(matches!(large, Err(Refusal::Settings(_))), "{large:?}");
     let refused = courier().deliver(&target(&["nobody@county.example"]), &letter()).await.unwrap_err();
     assert!(matches!(refused, Refusal::Refused(_)), "{refused:?}");
     let trial = Letter::trial("node-1", Language::English, Wall(0));

@@ -19,6 +19,7 @@ mod folder;
 mod handovers;
 mod incidents;
 mod ledger;
+mod mailings;
 mod notices;
 mod open;
 mod orders;
@@ -150,9 +151,9 @@ impl Store for SqliteStore {
         self.writer.write(move |tx| Box::pin(users::add(tx, user))).await
     }
 
-    async fn update_user(&self, user: &User) -> Result<()> {
-        let user = user.clone();
-        self.writer.write(move |tx| Box::pin(async move { users::update(tx, &user).await })).await
+    async fn update_user(&self, user: &User, seen: &User) -> Result<()> {
+        let (user, seen) = (user.clone(), seen.clone());
+        self.writer.write(move |tx| Box::pin(async move { users::update(tx, &user, &seen).await })).await
     }
 
     async fn add_session(&self, session: &SessionRecord) -> Result<()> {

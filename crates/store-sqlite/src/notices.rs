@@ -31,9 +31,9 @@ impl NoticeStore for SqliteStore {
         self.writer.write(move |tx| Box::pin(async move { add(tx, &vault, channel).await })).await
     }
 
-    async fn update_channel(&self, channel: &Channel) -> Result<()> {
-        let (vault, channel) = (Arc::clone(&self.vault), channel.clone());
-        self.writer.write(move |tx| Box::pin(async move { update(tx, &vault, &channel).await })).await
+    async fn update_channel(&self, channel: &Channel, seen: &Channel) -> Result<()> {
+        let (vault, channel, seen) = (Arc::clone(&self.vault), channel.clone(), seen.clone());
+        self.writer.write(move |tx| Box::pin(async move { replace(tx, &vault, &channel, &seen).await })).await
     }
 
     async fn remove_channel(&self, id: ChannelId) -> Result<()> {
@@ -85,24 +85,19 @@ impl NoticeStore for SqliteStore {
 }
 
 async fn channels(pool: &SqlitePool, vault: &Vault) -> Done<Vec<Channel>> {
-    let rows = sqlx::query!("SELECT id, name, kind, enabled, route, shown, target FROM channel ORDER BY id")
-        .fetch_all(pool)
-        .await?;
-    rows.into_iter()
-        .map(|row| {
-            let id = ChannelId(number(row.id)?);
-            let target = vault.open_target(id, &row.target).ok_or(Fault::Damaged("a channel's target is not ours"))?;
-            Ok(Channel {
-                id,
-                name: row.name,
-                kind: row.kind,
-                enabled: row.enabled != 0,
-                route: serde_json::from_str(&row.route)?,
-                shown: row.shown,
-                target,
-            })
-        })
-        .collect()
+    let rows = sqlx::query_as!(Kept, "SELECT * FROM channel ORDER BY id").fetch_all(pool).await?;
+    rows.into_iter().map(|row| row.channel(vault)).collect()
+}
+
+/// Replaces what is still as it was seen.
+async fn replace(tx: &mut SqliteConnection, vault: &Vault, channel: &Channel, seen: &Channel) -> Done<()> {
+    let row =
+        sqlx::query_as!(Kept, "SELECT * FROM channel WHERE id = ?", channel.id.0).fetch_optional(&mut *tx).await?;
+    let Some(row) = row else { return found(0, channel.id) };
+    if row.channel(vault)? != *seen {
+        return Err(StoreError::Changed(format!("the channel {}", channel.id)).into());
+    }
+    update(tx, vault, channel).await
 }
 
 async fn add(tx: &mut SqliteConnection, vault: &Vault, channel: Channel) -> Done<Channel> {
@@ -325,7 +320,34 @@ fn key(id: u64) -> Done<i64> {
     i64::try_from(id).map_err(|_| StoreError::Invalid("no such delivery".into()).into())
 }
 
-/// The table's columns.
+/// The columns of a channel.
+struct Kept {
+    id: i64,
+    name: String,
+    kind: String,
+    enabled: i64,
+    route: String,
+    shown: String,
+    target: Vec<u8>,
+}
+
+impl Kept {
+    fn channel(self, vault: &Vault) -> Done<Channel> {
+        let id = ChannelId(number(self.id)?);
+        let target = vault.open_target(id, &self.target).ok_or(Fault::Damaged("a channel's target is not ours"))?;
+        Ok(Channel {
+            id,
+            name: self.name,
+            kind: self.kind,
+            enabled: self.enabled != 0,
+            route: serde_json::from_str(&self.route)?,
+            shown: self.shown,
+            target,
+        })
+    }
+}
+
+/// The columns of a delivery.
 struct Row {
     id: i64,
     channel: i64,

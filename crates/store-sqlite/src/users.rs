@@ -61,12 +61,16 @@ pub(crate) async fn add(tx: &mut SqliteConnection, user: NewUser) -> Result<User
     })
 }
 
-pub(crate) async fn update(tx: &mut SqliteConnection, user: &User) -> Result<(), Fault> {
-    let before =
-        sqlx::query!(r#"SELECT role, password_hash, active AS "active: bool" FROM user WHERE id = ?"#, user.id.0)
-            .fetch_optional(&mut *tx)
-            .await?
-            .ok_or_else(|| StoreError::Missing(format!("the user {}", user.name)))?;
+/// Replaces what is still as it was seen.
+pub(crate) async fn update(tx: &mut SqliteConnection, user: &User, seen: &User) -> Result<(), Fault> {
+    let before = sqlx::query_as!(Row, "SELECT * FROM user WHERE id = ?", user.id.0)
+        .fetch_optional(&mut *tx)
+        .await?
+        .ok_or_else(|| StoreError::Missing(format!("the user {}", user.name)))?
+        .user()?;
+    if before != *seen {
+        return Err(StoreError::Changed(format!("the user {}", user.name)).into());
+    }
     let folded = fold(&user.name);
     let (role, password) = (user.role.code(), user.password_hash.expose());
     let (towns, sites) = (serde_json::to_string(&user.towns)?, serde_json::to_string(&user.sites)?);
@@ -92,7 +96,7 @@ pub(crate) async fn update(tx: &mut SqliteConnection, user: &User) -> Result<(),
     .execute(&mut *tx)
     .await
     .map_err(|e| taken(e.into(), &user.name))?;
-    if before.role != role || before.password_hash != password || before.active != user.active {
+    if before.role != user.role || before.password_hash != user.password_hash || before.active != user.active {
         sqlx::query!("DELETE FROM session WHERE user = ?", user.id.0).execute(tx).await?;
     }
     Ok(())

@@ -11,6 +11,7 @@ mod facts;
 mod findings;
 mod handovers;
 mod ledger;
+mod mailings;
 mod notices;
 mod orders;
 mod people;
@@ -56,6 +57,8 @@ pub async fn run(make: impl AsyncFn() -> Arc<dyn Store>) {
         notices::channels_come_change_and_go,
         notices::messages_and_marks_are_kept_together_and_in_order,
         notices::what_was_told_of_orders_is_kept_with_its_messages,
+        mailings::mailings_come_change_and_go,
+        mailings::a_period_is_sent_once_and_tried_until_it_arrives,
         orders::change_one_version_at_a_time,
         orders::are_found_by_each_filter,
         orders::pictures_are_kept_with_their_order,

@@ -22,6 +22,9 @@ pub enum StoreError {
     /// Nothing with this name or number.
     #[error("{0} does not exist")]
     Missing(String),
+    /// It is not as whoever wants to change it saw it.
+    #[error("{0} was changed meanwhile")]
+    Changed(String),
     /// A cursor or value that cannot be used.
     #[error("{0}")]
     Invalid(String),

@@ -11,6 +11,7 @@ mod facts;
 mod findings;
 mod handovers;
 mod ledger;
+mod mailings;
 mod notices;
 pub mod orders;
 mod people;
@@ -30,6 +31,7 @@ pub use ledger::{
     FREEZE_AFTER_DAYS, Frozen, FrozenPlace, HOURS_KEPT_DAYS, Ledger, LedgerHistory, LedgerLine, LedgerStore, RollUp,
     RolledUp, SnapshotCount, Step,
 };
+pub use mailings::{Every, MOST_MAILINGS, Mailing, MailingId, MailingPlan, MailingStore, Sending};
 pub use notices::{Channel, Delivery, DeliveryState, MOST_CHANNELS, NewDelivery, NoticeStore, Tried};
 pub use orders::{Agreement, NewOrderPicture, OrderPicture, OrderQuery, OrderStore, PictureKind};
 pub use people::{AuditEntry, AuditQuery, AuditRecord, NewUser, Role, SessionRecord, User, UserId};
@@ -55,6 +57,7 @@ pub trait Store:
     + WindowStore
     + OrderStore
     + NoticeStore
+    + MailingStore
     + LedgerStore
     + Pictures
     + FindingStore
@@ -99,7 +102,8 @@ pub trait Store:
     /// Adds a user; [`StoreError::Conflict`] if the name is taken.
     async fn add_user(&self, user: NewUser) -> Result<User>;
     /// Replaces a user's record. Ends all sessions of the user if role, password or activity changed.
-    async fn update_user(&self, user: &User) -> Result<()>;
+    /// [`Changed`](StoreError::Changed) if the record is not as it was `seen`.
+    async fn update_user(&self, user: &User, seen: &User) -> Result<()>;
     /// Stores a session under the hash of its token.
     async fn add_session(&self, session: &SessionRecord) -> Result<()>;
     /// The session with this token hash.

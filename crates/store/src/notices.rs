@@ -116,8 +116,8 @@ pub trait NoticeStore: Send + Sync {
     /// Adds a channel; its `id` is given by the store. [`Invalid`](crate::StoreError::Invalid) if there are
     /// [`MOST_CHANNELS`].
     async fn add_channel(&self, channel: Channel) -> Result<Channel>;
-    /// Replaces a channel.
-    async fn update_channel(&self, channel: &Channel) -> Result<()>;
+    /// Replaces a channel. [`Changed`](crate::StoreError::Changed) if it is not as it was `seen`.
+    async fn update_channel(&self, channel: &Channel, seen: &Channel) -> Result<()>;
     /// Removes a channel, what it was told and what waits for it; what was delivered stays in the log.
     async fn remove_channel(&self, id: ChannelId) -> Result<()>;
 

@@ -2,9 +2,9 @@
 
 use crate::{
     Services, access, api, caller::Caller, dashboard, enrolments::Enrolments, exports, exports::Exports,
-    grants::Grants, guard, hub, hub::Hub, ladder::Climbs, meter::Meter, metrics, metrics::HttpMetrics, password,
-    password::Hasher, pictures::Pictures, problem::Problem, session::Sessions, tally, tally::Tally, throttle::Throttle,
-    tokens, validator,
+    grants::Grants, guard, hub, hub::Hub, ladder::Climbs, mailings, meter::Meter, metrics, metrics::HttpMetrics,
+    password, password::Hasher, pictures::Pictures, problem::Problem, session::Sessions, tally, tally::Tally,
+    throttle::Throttle, tiles::Tiles, tls::Tls, tokens, validator,
 };
 use axum::{
     Router,
@@ -14,7 +14,10 @@ use axum::{
     response::IntoResponse,
     routing::{any, get},
 };
-use std::{ops::Deref, sync::Arc};
+use std::{
+    ops::Deref,
+    sync::{Arc, OnceLock},
+};
 use store::User;
 use tokio::sync::Semaphore;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -49,6 +52,11 @@ pub(crate) struct Shared {
     pub(crate) live_viewers: Arc<Semaphore>,
     /// Photographs are decoded one at a time: each may need some hundred megabytes.
     pub(crate) photographs: Semaphore,
+    /// Reports are sent as try-outs one at a time.
+    pub(crate) trial_mails: Semaphore,
+    /// What the pages are served with, if by TLS.
+    pub(crate) certificate: OnceLock<Tls>,
+    pub(crate) tiles: Option<Arc<Tiles>>,
     /// Changes of users and imports happen one after the other.
     pub(crate) administration: tokio::sync::Mutex<()>,
     stop: CancellationToken,
@@ -89,12 +97,16 @@ impl App {
             event_streams: Arc::new(Semaphore::new(config.event_streams)),
             live_viewers: Arc::new(Semaphore::new(config.live_viewers)),
             photographs: Semaphore::new(1),
+            trial_mails: Semaphore::new(1),
+            certificate: OnceLock::new(),
+            tiles: config.map.clone(),
             administration: tokio::sync::Mutex::default(),
             services,
             _stop_at_the_end: stop.clone().drop_guard(),
             stop,
         }));
         tokio::spawn(exports::run(Arc::downgrade(&app.0), Arc::clone(&app.exports), app.stop.clone()));
+        tokio::spawn(mailings::run(Arc::downgrade(&app.0), config.mailings_every, app.stop.clone()));
         app
     }
 
@@ -165,7 +177,7 @@ impl App {
     }
 }
 
-/// Not evidence: it is compressed already, and a download that is continued must be of the same bytes.
+/// Not evidence nor map tiles: they are compressed already, and what is asked for by range must be the same bytes.
 fn worth_compressing() -> impl Predicate {
     let [zip, bytes] = ["application/zip", "application/octet-stream"].map(NotForContentType::const_new);
     DefaultPredicate::new().and(zip).and(bytes)

@@ -1,6 +1,6 @@
 //! Settings of the HTTP side.
 
-use crate::{Breached, users::Duties};
+use crate::{Breached, Tiles, users::Duties};
 use fleet::Secret;
 use std::{path::PathBuf, sync::Arc, time::Duration};
 use store::Role;
@@ -61,6 +61,12 @@ pub struct WebConfig {
     pub export_bytes: u64,
     /// A package is removed after this long.
     pub exports_kept: Duration,
+    /// How often is looked for a renewed certificate.
+    pub certificate_every: Duration,
+    /// The ground of the map, if one was given.
+    pub map: Option<Arc<Tiles>>,
+    /// How often is looked for reports that are to be mailed.
+    pub mailings_every: Duration,
     /// When shifts change, by the county's clock: where a shift begins that no handover begins.
     pub shifts: Vec<jiff::civil::Time>,
     /// The node has not reported progress for this long: `/livez` fails.
@@ -96,6 +102,9 @@ impl Default for WebConfig {
             export_snapshots: 5000,
             export_bytes: 1 << 30,
             exports_kept: Duration::from_secs(7 * 86_400),
+            certificate_every: Duration::from_secs(60),
+            map: None,
+            mailings_every: Duration::from_secs(15),
             shifts: vec![jiff::civil::Time::constant(8, 0, 0, 0), jiff::civil::Time::constant(20, 0, 0, 0)],
             stuck_after: Duration::from_secs(10),
         }

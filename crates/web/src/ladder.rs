@@ -115,6 +115,14 @@ impl From<&ingest::Rung> for Rung {
 }
 
 impl Ladder {
+    /// Without the words on causes that are hidden.
+    pub(crate) fn without(mut self, hidden: impl Fn(Cause) -> bool) -> Ladder {
+        for rung in self.rungs.iter_mut().filter(|r| r.cause.is_some_and(|c| hidden(c.0))) {
+            rung.evidence.clear();
+        }
+        self
+    }
+
     /// The first failing rung and why; nothing if all is well.
     pub(crate) fn verdict(&self) -> (Option<Layer>, Option<Cause>) {
         (self.layer.map(|l| l.0), self.cause.map(|c| c.0))

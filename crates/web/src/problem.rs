@@ -57,6 +57,15 @@ impl Problem {
         Problem::new(StatusCode::NOT_FOUND, "not_found", "there is nothing here")
     }
 
+    /// 412: the record is no longer as the client saw it.
+    pub(crate) fn changed_meanwhile() -> Problem {
+        Problem::new(
+            StatusCode::PRECONDITION_FAILED,
+            "changed_meanwhile",
+            "somebody has changed this meanwhile; load it anew and look again",
+        )
+    }
+
     /// 401.
     pub(crate) fn unauthenticated() -> Problem {
         Problem::new(StatusCode::UNAUTHORIZED, "not_signed_in", "sign in first")
@@ -81,6 +90,11 @@ impl Problem {
     pub(crate) fn retry_after(mut self, wait: Duration) -> Problem {
         self.retry_after = Some(wait);
         self
+    }
+
+    /// Whether this is its code.
+    pub(crate) fn is(&self, code: &str) -> bool {
+        self.code == code
     }
 
     /// What happened and what to do.
@@ -122,6 +136,7 @@ impl From<StoreError> for Problem {
                 Problem::new(StatusCode::CONFLICT, "conflict", format!("{what} exists already"))
             }
             StoreError::Missing(_) => Problem::not_found(),
+            StoreError::Changed(_) => Problem::changed_meanwhile(),
             StoreError::Invalid(what) => Problem::invalid(what),
             StoreError::Unusable(_) | StoreError::Newer { .. } | StoreError::Database(_) => {
                 tracing::error!(%error, "the database failed");

@@ -57,7 +57,12 @@ pub async fn serve(
 ) -> io::Result<()> {
     let Doors { pages, tls, redirect: plain, metrics } = doors.into();
     let slots = services.config.connections;
+    let every = services.config.certificate_every;
     let app = App::start(services);
+    if let Some(tls) = &tls {
+        app.certificate.get_or_init(|| tls.clone());
+        tokio::spawn(renew(tls.clone(), every, app.stopping()));
+    }
     let stop = app.stopping();
     let router = app.router();
     // Whoever collects metrics reads them through a door of their own, and through no other.
@@ -83,6 +88,18 @@ pub async fn serve(
     };
     tokio::join!(accept(pages, door, slots, &stop), observed, led, ended);
     Ok(())
+}
+
+/// Serves a renewed certificate soon after it is there.
+async fn renew(tls: Tls, every: Duration, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(every) => {}
+        }
+        let tls = tls.clone();
+        let _ = tokio::task::spawn_blocking(move || tls.look()).await;
+    }
 }
 
 /// What is behind a socket.

@@ -1,11 +1,15 @@
 //! TLS of the dashboard: a certificate of the county's own, or one that is made here and kept beside the data.
 //!
-//! Reads and makes certificates and nothing else; never logs a key. TLS 1.2 and 1.3 as rustls does them.
+//! Reads and makes certificates and nothing else; never logs a key. TLS 1.2 and 1.3 as rustls does them. What was renewed
+//! on the disk is served from the next connection on; what cannot be used is told of, and the former one served.
 
+use arc_swap::{ArcSwap, ArcSwapOption};
 use rcgen::{CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, KeyPair};
 use rustls::{
     ServerConfig,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+    server::{ClientHello, ResolvesServerCert},
+    sign::CertifiedKey,
 };
 use sha2::{Digest, Sha256};
 use std::{
@@ -59,16 +63,50 @@ pub enum TlsError {
     },
 }
 
-/// A certificate with its key, ready to answer.
+/// A certificate with its key, ready to answer. Cheap to clone; clones serve the same.
 #[derive(Clone)]
 pub struct Tls {
     pub(crate) config: Arc<ServerConfig>,
+    source: Arc<Source>,
+    served: Arc<Served>,
+}
+
+/// Where it comes from.
+enum Source {
+    Files { certificate: PathBuf, key: PathBuf },
+    Made { folder: PathBuf, names: Vec<String> },
+}
+
+/// What is served now.
+struct Served {
+    pair: ArcSwap<Pair>,
+    /// Why what is on the disk by now is not served.
+    trouble: ArcSwapOption<String>,
+}
+
+/// A certificate and its key, as read.
+struct Pair {
+    key: Arc<CertifiedKey>,
     fingerprint: String,
+    /// SHA-256 of both files.
+    content: [u8; 32],
+}
+
+impl std::fmt::Debug for Served {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Served").field("fingerprint", &self.pair.load().fingerprint).finish_non_exhaustive()
+    }
+}
+
+impl ResolvesServerCert for Served {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(Arc::clone(&self.pair.load().key))
+    }
 }
 
 impl std::fmt::Debug for Tls {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Tls").field("fingerprint", &self.fingerprint).finish_non_exhaustive()
+        f.debug_struct("Tls").field("served", &self.served).finish_non_exhaustive()
     }
 }
 
@@ -78,6 +116,79 @@ impl Tls {
     /// # Errors
     /// A file cannot be read or holds something else, or they do not go together.
     pub fn read(certificate: &Path, key: &Path) -> Result<Tls, TlsError> {
+        Tls::of(Source::Files { certificate: certificate.to_owned(), key: key.to_owned() })
+    }
+
+    fn of(source: Source) -> Result<Tls, TlsError> {
+        let (certificate, key) = source.files()?;
+        let pair = ArcSwap::from_pointee(Pair::read(&certificate, &key)?);
+        let served = Arc::new(Served { pair, trouble: ArcSwapOption::empty() });
+        let mut config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(|e| TlsError::Unfit { file: certificate, why: e.to_string() })?
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::clone(&served) as Arc<dyn ResolvesServerCert>);
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(Tls { config: Arc::new(config), source: Arc::new(source), served })
+    }
+
+    /// The certificate kept in a folder; made for these names and addresses if there is none yet, if it was made for
+    /// others, or if it is a year old. Browsers warn of it until it is installed on their machines.
+    ///
+    /// # Errors
+    /// It cannot be made, kept or read.
+    pub fn generated(folder: &Path, names: &[String]) -> Result<Tls, TlsError> {
+        Tls::of(Source::Made { folder: folder.to_owned(), names: names.to_vec() })
+    }
+
+    /// SHA-256 of the certificate in capitals: what a browser shows, to be compared before it is trusted.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        self.served.pair.load().fingerprint.clone()
+    }
+
+    /// Why what is on the disk by now is not served, if it cannot be used.
+    pub(crate) fn trouble(&self) -> Option<Arc<String>> {
+        self.served.trouble.load_full()
+    }
+
+    /// Looks whether the files hold something new, and serves it if it can be used. Reads files.
+    pub(crate) fn look(&self) {
+        let found = self.source.files().and_then(|(certificate, key)| Pair::read(&certificate, &key));
+        match found {
+            Ok(pair) => {
+                self.served.trouble.store(None);
+                if pair.content != self.served.pair.load().content {
+                    tracing::info!(
+                        sha256 = pair.fingerprint,
+                        "the dashboard is served with another certificate from now on"
+                    );
+                    self.served.pair.store(Arc::new(pair));
+                }
+            }
+            Err(error) => {
+                let told = error.to_string();
+                if self.trouble().is_none_or(|before| *before != told) {
+                    tracing::error!(error = told, "the certificate on the disk is not served; the former one is");
+                    self.served.trouble.store(Some(Arc::new(told)));
+                }
+            }
+        }
+    }
+}
+
+impl Source {
+    /// Certificate and key; made first if need be.
+    fn files(&self) -> Result<(PathBuf, PathBuf), TlsError> {
+        match self {
+            Source::Files { certificate, key } => Ok((certificate.clone(), key.clone())),
+            Source::Made { folder, names } => ensure(folder, names),
+        }
+    }
+}
+
+impl Pair {
+    fn read(certificate: &Path, key: &Path) -> Result<Pair, TlsError> {
         let unreadable = |file: &Path, why: &dyn std::fmt::Display| TlsError::Unreadable {
             file: file.to_owned(),
             why: why.to_string(),
@@ -88,50 +199,35 @@ impl Tls {
             .map_err(|_| TlsError::Empty { file: certificate.to_owned(), what: "certificate" })?;
         let own = chain.first().ok_or(TlsError::Empty { file: certificate.to_owned(), what: "certificate" })?;
         let fingerprint = hex::encode_upper(Sha256::digest(own));
-        let text = fs::read(key).map_err(|e| unreadable(key, &e))?;
-        let key = PrivateKeyDer::from_pem_slice(&text)
+        let secret = fs::read(key).map_err(|e| unreadable(key, &e))?;
+        let content = Sha256::new_with_prefix(Sha256::digest(&text)).chain_update(Sha256::digest(&secret)).finalize();
+        let key = PrivateKeyDer::from_pem_slice(&secret)
             .map_err(|_| TlsError::Empty { file: key.to_owned(), what: "private key" })?;
-        let unfit = |why: rustls::Error| TlsError::Unfit { file: certificate.to_owned(), why: why.to_string() };
-        let mut config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .map_err(unfit)?
-            .with_no_client_auth()
-            .with_single_cert(chain, key)
-            .map_err(unfit)?;
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Tls { config: Arc::new(config), fingerprint })
+        let key = CertifiedKey::from_der(chain, key, &rustls::crypto::ring::default_provider())
+            .map_err(|e| TlsError::Unfit { file: certificate.to_owned(), why: e.to_string() })?;
+        Ok(Pair { key: Arc::new(key), fingerprint, content: content.into() })
     }
+}
 
-    /// The certificate kept in a folder; made for these names and addresses if there is none yet, if it was made for
-    /// others, or if it is a year old. Browsers warn of it until it is installed on their machines.
-    ///
-    /// # Errors
-    /// It cannot be made, kept or read.
-    pub fn generated(folder: &Path, names: &[String]) -> Result<Tls, TlsError> {
-        let unmade = |why: &dyn std::fmt::Display| TlsError::Unmade { folder: folder.to_owned(), why: why.to_string() };
-        let [certificate, key, made_for] = ["certificate.pem", "key.pem", "names"].map(|name| folder.join(name));
-        let wanted = names.join("\n");
-        let age = fs::metadata(&certificate).and_then(|m| m.modified()).ok().and_then(|at| at.elapsed().ok());
-        let fits = fs::read_to_string(&made_for).is_ok_and(|text| text == wanted);
-        if !fits || age.is_none_or(|age| age > RENEWED_AFTER) {
-            fs::create_dir_all(folder).map_err(|e| unmade(&e))?;
-            let (made, its_key) = make(names).map_err(|e| unmade(&e))?;
-            // The names come last: without them everything is made anew.
-            fs::remove_file(&made_for)
-                .or_else(|e| if e.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(e) })
-                .and_then(|()| write(&key, &its_key, 0o600))
-                .and_then(|()| write(&certificate, &made, 0o644))
-                .and_then(|()| write(&made_for, &wanted, 0o644))
-                .map_err(|e| unmade(&e))?;
-        }
-        Tls::read(&certificate, &key)
+/// Makes a certificate for these names unless there is a fitting one that is not too old.
+fn ensure(folder: &Path, names: &[String]) -> Result<(PathBuf, PathBuf), TlsError> {
+    let unmade = |why: &dyn std::fmt::Display| TlsError::Unmade { folder: folder.to_owned(), why: why.to_string() };
+    let [certificate, key, made_for] = ["certificate.pem", "key.pem", "names"].map(|name| folder.join(name));
+    let wanted = names.join("\n");
+    let age = fs::metadata(&certificate).and_then(|m| m.modified()).ok().and_then(|at| at.elapsed().ok());
+    let fits = fs::read_to_string(&made_for).is_ok_and(|text| text == wanted);
+    if !fits || age.is_none_or(|age| age > RENEWED_AFTER) {
+        fs::create_dir_all(folder).map_err(|e| unmade(&e))?;
+        let (made, its_key) = make(names).map_err(|e| unmade(&e))?;
+        // The names come last: without them everything is made anew.
+        fs::remove_file(&made_for)
+            .or_else(|e| if e.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(e) })
+            .and_then(|()| write(&key, &its_key, 0o600))
+            .and_then(|()| write(&certificate, &made, 0o644))
+            .and_then(|()| write(&made_for, &wanted, 0o644))
+            .map_err(|e| unmade(&e))?;
     }
-
-    /// SHA-256 of the certificate in capitals: what a browser shows, to be compared before it is trusted.
-    #[must_use]
-    pub fn fingerprint(&self) -> &str {
-        &self.fingerprint
-    }
+    Ok((certificate, key))
 }
 
 /// A certificate signed with its own key, and that key, both PEM.

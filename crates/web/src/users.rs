@@ -179,8 +179,8 @@ pub(crate) async fn add_person(store: &dyn Store, person: Person) -> Result<(Use
 /// Gives a user a new one-time password.
 pub(crate) async fn reset(store: &dyn Store, user: User) -> Result<OneTimePassword, AccountError> {
     let (password, password_hash) = new_password().await?;
-    let after = User { password_hash, must_change_password: true, ..user };
-    store.update_user(&after).await?;
+    let after = User { password_hash, must_change_password: true, ..user.clone() };
+    store.update_user(&after, &user).await?;
     Ok(OneTimePassword { name: after.name, password })
 }
 
@@ -201,7 +201,7 @@ pub(crate) async fn change(store: &dyn Store, before: &User, after: &User, dutie
             }
         }
     }
-    store.update_user(after).await?;
+    store.update_user(after, before).await?;
     Ok(())
 }
 

@@ -41,11 +41,7 @@ pub(crate) fn unchanged(headers: &HeaderMap, record: &impl Serialize) -> Result<
     if names(seen, &of_bytes(&now)) {
         return Ok(());
     }
-    Err(Problem::new(
-        StatusCode::PRECONDITION_FAILED,
-        "changed_meanwhile",
-        "somebody has changed this meanwhile; load it anew and look again",
-    ))
+    Err(Problem::changed_meanwhile())
 }
 
 /// Gives every JSON answer to GET its ETag, and sends nothing to whoever has it already.

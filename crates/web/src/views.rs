@@ -6,7 +6,7 @@ use crate::{
         CauseWord, CodecWord, LayerWord, LikelyWord, OwnWord, SeverityWord, StatusWord, StreamWord, TransportWord,
     },
 };
-use fleet::{CameraId, Registry, Status};
+use fleet::{CameraId, Cause, Layer, Registry, Status};
 use health::{Board, CameraRow, Carriage, Counts, FormatChange, Incident, Scope as IncidentScope, StreamFigures};
 use serde::Serialize;
 use std::{sync::Arc, time::Duration};
@@ -64,7 +64,8 @@ impl CameraState {
             since: row.since.0,
             layer: row.layer.map(Into::into),
             cause: row.cause.map(Into::into),
-            detail: Arc::clone(&row.detail),
+            // What was found in a picture is told where the picture may be seen.
+            detail: if row.cause.is_some_and(is_of_picture) { Arc::from("") } else { Arc::clone(&row.detail) },
             confirming: row.confirming,
             flapping: row.flapping,
             last_picture: row.last_picture.map(|t| t.0),
@@ -260,6 +261,11 @@ pub(crate) fn millis(d: Duration) -> u64 {
     u64::try_from(d.as_millis()).unwrap_or(u64::MAX)
 }
 
+/// Whether a cause is found in pictures: its words tell what they show.
+pub(crate) fn is_of_picture(cause: Cause) -> bool {
+    cause.layer() == Layer::Picture
+}
+
 /// A camera's status over some time.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct IntervalView {
@@ -288,6 +294,11 @@ impl From<StatusInterval> for IntervalView {
 }
 
 impl IntervalView {
+    /// Without the words on causes that are hidden.
+    pub(crate) fn without(self, hidden: impl Fn(Cause) -> bool) -> IntervalView {
+        if self.cause.is_some_and(|c| hidden(c.0)) { IntervalView { detail: String::new(), ..self } } else { self }
+    }
+
     pub(crate) fn camera(&self) -> CameraId {
         CameraId(self.camera)
     }

@@ -7,7 +7,7 @@ use health::{
 };
 use picture::{Level, MeasureKind};
 use serde::{Deserialize, Serialize};
-use store::{ChangeKind, ExportState, PictureKind, Role, Said};
+use store::{ChangeKind, Every, ExportState, PictureKind, Role, Said};
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
@@ -56,6 +56,8 @@ words! {
     ClassWord(SnapshotClass) = CLASSES.iter().map(|w| code(&w.0));
     /// Part of our own machine.
     OwnWord(OwnPart) = PARTS.iter().map(|w| code(&w.0));
+    /// How often a report is mailed.
+    EveryWord(Every) = [Every::Day, Every::Week, Every::Month].iter().map(code);
     /// How far an export is.
     ExportWord(ExportState) = ExportState::ALL.map(ExportState::code);
     /// How the register was changed.

@@ -35,10 +35,12 @@ pub(super) async fn channels_come_change_and_go(store: &dyn Store) {
     let other = store.add_channel(channel("b")).await.expect("added");
     assert_eq!(store.channels().await.expect("channels"), [made.clone(), other.clone()]);
     let changed = Channel { enabled: false, target: Secret::new("other"), ..made.clone() };
-    store.update_channel(&changed).await.expect("changed");
+    store.update_channel(&changed, &made).await.expect("changed");
     assert_eq!(store.channels().await.expect("channels")[0], changed);
+    let late = store.update_channel(&Channel { target: Secret::new("late"), ..made.clone() }, &made).await;
+    assert!(matches!(late, Err(StoreError::Changed(_))), "whoever saw an older one is refused: {late:?}");
     let nobody = Channel { id: ChannelId(99), ..made.clone() };
-    assert!(matches!(store.update_channel(&nobody).await, Err(StoreError::Missing(_))));
+    assert!(matches!(store.update_channel(&nobody, &nobody).await, Err(StoreError::Missing(_))));
     store.enqueue(&[message(made.id, 1)], &[(made.id, IncidentId(1), MARK)]).await.expect("kept");
     store.remove_channel(made.id).await.expect("removed");
     assert_eq!(store.channels().await.expect("channels"), [other]);
@@ -89,8 +91,9 @@ pub(super) async fn messages_and_marks_are_kept_together_and_in_order(store: &dy
     let second = store.due(Wall(102)).await.expect("due")[0].id;
     store.begin_try(second).await.expect("begun");
     store.end_try(second, Wall(103), &Tried::Failed("for ever".into(), None)).await.expect("ended");
-    let off = Channel { id: b, enabled: false, ..channel("b") };
-    store.update_channel(&off).await.expect("off");
+    let on = Channel { id: b, ..channel("b") };
+    let off = Channel { enabled: false, ..on.clone() };
+    store.update_channel(&off, &on).await.expect("off");
     assert_eq!(due(104).await, [""; 0], "a channel that is off waits");
     let log = store.deliveries(Some(a), 10, None).await.expect("log");
     let told: Vec<_> = log.items.iter().map(|d| (d.state, d.attempts, d.error.as_str(), d.ended)).collect();

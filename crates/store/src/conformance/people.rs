@@ -67,16 +67,20 @@ pub(super) async fn users_change_and_lose_their_sessions(store: &dyn Store) {
     ];
     for (number, (what, ends, change)) in (0..).zip(changes) {
         store.add_session(&session(&zhang, number)).await.expect("adds");
+        let seen = zhang.clone();
         change(&mut zhang);
-        store.update_user(&zhang).await.expect("updates");
+        store.update_user(&zhang, &seen).await.expect("updates");
+        let late = store.update_user(&User { unit: "late".into(), ..seen.clone() }, &seen).await;
+        assert!(matches!(late, Err(StoreError::Changed(_))), "whoever saw an older one is refused: {late:?}");
         assert_eq!(store.user(zhang.id).await.expect("reads"), Some(zhang.clone()), "{what}");
         let left = store.session(&[number; 32]).await.expect("reads");
         assert_eq!(left.is_none(), ends, "sessions after a change of {what}");
     }
     assert!(store.session(&[99; 32]).await.expect("reads").is_some(), "nobody else's session ends");
-    let taken = store.update_user(&User { name: "AN".into(), ..zhang.clone() }).await;
+    let taken = store.update_user(&User { name: "AN".into(), ..zhang.clone() }, &zhang).await;
     assert!(matches!(taken, Err(StoreError::Conflict(_))), "{taken:?}");
-    let nobody = store.update_user(&User { id: UserId(77), name: "nobody".into(), ..zhang }).await;
+    let nobody = User { id: UserId(77), name: "nobody".into(), ..zhang };
+    let nobody = store.update_user(&nobody, &nobody).await;
     assert!(matches!(nobody, Err(StoreError::Missing(_))), "{nobody:?}");
 }
 

@@ -205,7 +205,8 @@ pub(crate) async fn ladder(State(app): State<App>, caller: Caller, Path(id): Pat
     let camera = caller.camera(&registry, id)?;
     let board = app.services.board.load_full();
     let row = board.camera(camera.id).ok_or_else(Problem::not_found)?;
-    Ok(Json(Ladder::known(camera, row, app.services.ingest.transcript(camera.id))))
+    let hidden = app.hidden(&caller, camera.id).await?;
+    Ok(Json(Ladder::known(camera, row, app.services.ingest.transcript(camera.id)).without(hidden)))
 }
 
 /// Climb the ladder now
@@ -351,8 +352,9 @@ pub(crate) async fn history(
         limit: limit(range.limit)?,
         cursor: range.cursor,
     };
-    let page = app.services.store.history(&query).await?;
-    Ok(Json(Paged::from(page).map(Into::into)))
+    let page = Paged::from(app.services.store.history(&query).await?);
+    let hidden = app.hidden(&caller, camera).await?;
+    Ok(Json(page.map(|interval| IntervalView::from(interval).without(&hidden))))
 }
 
 #[derive(Deserialize, IntoParams)]

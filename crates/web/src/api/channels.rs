@@ -1,16 +1,17 @@
 //! Channels of notification: listed without their secrets, added, changed, tried out; the log of deliveries.
 
 use crate::{
-    api::limit,
+    api::{limit, mailings},
     app::{App, done},
     audit::{Action, Deed},
     caller::Caller,
     paging::{Rows, page},
     problem::{Body, Path, Problem, Query, Result},
+    validator,
     views::Paged,
     words::SeverityWord,
 };
-use axum::{Json, extract::State, response::IntoResponse};
+use axum::{Json, extract::State, http::HeaderMap, response::IntoResponse};
 use fleet::{Secret, SiteId, TownId, Wall};
 use health::desk::{Assignee, ChannelId, Route};
 use notify::{Envelope, Language, Letter};
@@ -233,31 +234,44 @@ pub(crate) async fn add(
     Ok(Json(ChannelView::from(&made)))
 }
 
+/// One channel, to be changed
+#[utoipa::path(get, path = "/api/v1/channels/{id}", tag = "channels", params(("id" = u32, Path)),
+    responses((status = 200, body = ChannelView), (status = 404)))]
+pub(crate) async fn one(State(app): State<App>, _: Caller, Path(id): Path<u32>) -> Result<Json<ChannelView>> {
+    Ok(Json(ChannelView::from(&find(&app, id).await?)))
+}
+
 /// Change a channel; without a target it stays what it was
-#[utoipa::path(put, path = "/api/v1/channels/{id}", tag = "channels", params(("id" = u32, Path)),
-    request_body = ChannelInput, responses((status = 200, body = ChannelView), (status = 400), (status = 404)))]
+#[utoipa::path(put, path = "/api/v1/channels/{id}", tag = "channels",
+    params(("id" = u32, Path), ("If-Match" = Option<String>, Header, description = "ETag of the record as it was looked at; with another the change is refused")),
+    request_body = ChannelInput, responses((status = 200, body = ChannelView), (status = 400), (status = 404),
+        (status = 412, description = "code changed_meanwhile")))]
 pub(crate) async fn change(
     State(app): State<App>,
     caller: Caller,
     Path(id): Path<u32>,
+    headers: HeaderMap,
     Body(input): Body<ChannelInput>,
 ) -> Result<Json<ChannelView>> {
     let _order = app.administration.lock().await;
     let before = find(&app, id).await?;
+    validator::unchanged(&headers, &ChannelView::from(&before))?;
     let after = input.channel(&app, Some(&before))?;
     let target = if after.target == before.target { "" } else { ", target changed" };
     let detail = format!("{} {}, enabled {}{target}", after.kind, after.name, after.enabled);
     app.audit(Deed::of(&caller, Action::ChannelChanged).on(after.id).detail(detail)).await?;
-    app.services.store.update_channel(&after).await?;
+    app.services.store.update_channel(&after, &before).await?;
     Ok(Json(ChannelView::from(&after)))
 }
 
 /// Remove a channel and what waits for it
 #[utoipa::path(delete, path = "/api/v1/channels/{id}", tag = "channels", params(("id" = u32, Path)),
-    responses((status = 204), (status = 404)))]
+    responses((status = 204), (status = 404),
+        (status = 409, description = "code mails_reports: reports go out through it")))]
 pub(crate) async fn remove(State(app): State<App>, caller: Caller, Path(id): Path<u32>) -> Result<impl IntoResponse> {
     let _order = app.administration.lock().await;
     let channel = find(&app, id).await?;
+    mailings::not_needed(&app, channel.id).await?;
     app.audit(Deed::of(&caller, Action::ChannelRemoved).on(channel.id).detail(channel.name)).await?;
     app.services.store.remove_channel(channel.id).await?;
     Ok(done())

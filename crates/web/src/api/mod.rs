@@ -12,6 +12,8 @@ pub(crate) mod handovers;
 pub(crate) mod holds;
 pub(crate) mod import;
 pub(crate) mod incidents;
+pub(crate) mod mailings;
+pub(crate) mod map;
 pub(crate) mod node;
 pub(crate) mod order_acts;
 pub(crate) mod order_figures;
@@ -91,9 +93,13 @@ pub(crate) fn router() -> OpenApiRouter<App> {
         .routes(routes!(incidents::one))
         .routes(routes!(incidents::acknowledge))
         .routes(routes!(channels::list, channels::add))
-        .routes(routes!(channels::change, channels::remove))
+        .routes(routes!(channels::one, channels::change, channels::remove))
         .routes(routes!(channels::test))
         .routes(routes!(channels::deliveries))
+        .routes(routes!(mailings::list, mailings::add))
+        .routes(routes!(mailings::one, mailings::change, mailings::remove))
+        .routes(routes!(mailings::test))
+        .routes(routes!(mailings::sendings))
         .routes(routes!(windows::list, windows::plan))
         .routes(routes!(windows::end))
         .routes(routes!(orders::list, orders::open))
@@ -120,7 +126,7 @@ pub(crate) fn router() -> OpenApiRouter<App> {
         .routes(routes!(exports::decide))
         .routes(routes!(exports::file))
         .routes(routes!(users::list, users::add))
-        .routes(routes!(users::change))
+        .routes(routes!(users::one, users::change))
         .routes(routes!(users::reset_password))
         .routes(routes!(sessions::of_user, sessions::end_of_user))
         .routes(routes!(second_factor::remove_of_user))
@@ -147,6 +153,8 @@ pub(crate) fn router() -> OpenApiRouter<App> {
         .routes(routes!(handovers::list, handovers::give))
         .routes(routes!(handovers::one))
         .routes(routes!(handovers::take))
+        .routes(routes!(map::map))
+        .routes(routes!(map::bytes))
         .routes(routes!(demo::state))
         .routes(routes!(demo::fault))
 }

@@ -8,6 +8,7 @@ use crate::{
     disk::Disk,
     meter::{Machine, Part},
     services::{ClockState, elapsed},
+    tls::Tls,
     views::{OwnFault, own_faults},
 };
 use axum::{Json, extract::State};
@@ -41,6 +42,10 @@ pub(crate) struct SelfView {
     #[schema(value_type = Object)]
     archive: archive::Stats,
     database: Database,
+    /// The certificate that the pages are served with; null without TLS of our own.
+    certificate: Option<ServedCertificate>,
+    /// Reports that were to be mailed and are not; null while the database does not tell.
+    unsent_reports: Option<Vec<UnsentReport>>,
     /// What people said of verdicts on pictures; null while the database does not tell.
     verdicts: Option<VerdictsView>,
 }
@@ -119,6 +124,52 @@ struct SandboxLayer {
     detail: String,
 }
 
+/// A certificate.
+#[derive(Serialize, ToSchema)]
+struct ServedCertificate {
+    sha256: String,
+    /// Why what is on the disk by now is not served; null: it is.
+    trouble: Option<String>,
+}
+
+impl ServedCertificate {
+    fn of(tls: &Tls) -> ServedCertificate {
+        ServedCertificate { sha256: tls.fingerprint(), trouble: tls.trouble().map(|t| t.to_string()) }
+    }
+}
+
+/// A report whose mail did not arrive.
+#[derive(Serialize, ToSchema)]
+struct UnsentReport {
+    mailing: u32,
+    name: String,
+    /// The time it tells of.
+    from: i64,
+    until: i64,
+    attempts: u32,
+    /// When it is tried next; null: given up.
+    next: Option<i64>,
+    error: String,
+}
+
+async fn unsent_reports(store: &dyn store::Store) -> Result<Vec<UnsentReport>, store::StoreError> {
+    let troubled = store.troubled_sendings().await?;
+    if troubled.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mailings = store.mailings().await?;
+    let view = |sending: store::Sending| UnsentReport {
+        mailing: sending.mailing.0,
+        name: mailings.iter().find(|m| m.id == sending.mailing).map(|m| m.name.clone()).unwrap_or_default(),
+        from: sending.range.start.0,
+        until: sending.range.end.0,
+        attempts: sending.attempts,
+        next: sending.ended.is_none().then_some(sending.next.0),
+        error: sending.error,
+    };
+    Ok(troubled.into_iter().map(view).collect())
+}
+
 #[derive(Serialize, ToSchema)]
 struct Database {
     /// ok or failed.
@@ -192,6 +243,8 @@ pub(crate) async fn own(State(app): State<App>, _: Caller) -> Json<SelfView> {
             last_write: condition.last_write.map(|w| w.at.0),
             last_write_ms: condition.last_write.map(|w| tenths(w.took.as_secs_f64() * 1000.0)),
         },
+        certificate: app.certificate.get().map(ServedCertificate::of),
+        unsent_reports: unsent_reports(services.store.as_ref()).await.ok(),
         verdicts,
     })
 }

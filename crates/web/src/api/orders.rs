@@ -8,11 +8,11 @@ use crate::{
     caller::Caller,
     paging::{Rows, page},
     problem::{Body, Path, Problem, Query, Result},
-    views::{IncidentView, Paged},
+    views::{IncidentView, Paged, is_of_picture},
     words::{HoldReasonWord, LikelyWord, OrderOutcomeWord, OrderStateWord, PictureKindWord, SeverityWord},
 };
 use axum::{Json, extract::State, http::StatusCode};
-use fleet::{CameraId, Registry, TownId, Wall};
+use fleet::{CameraId, Cause, Registry, TownId, Wall};
 use health::{
     Incident, IncidentId,
     desk::{self, Act, Actor, Assignee, NewOrder, Order, OrderFault, OrderId, OrderState},
@@ -271,6 +271,20 @@ impl App {
             "no_order",
             "a technician sees pictures only of cameras in the open work orders given to him",
         ))
+    }
+
+    /// The causes of which a caller is not told in words what they rest on: those found in pictures that he may not see,
+    /// and a likeness to a camera that may be outside his part of the county.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub(crate) async fn hidden(&self, caller: &Caller, camera: CameraId) -> Result<impl Fn(Cause) -> bool> {
+        let watches = match self.watches(caller, camera).await {
+            Err(problem) if !problem.is("no_order") => return Err(problem),
+            watches => watches.is_ok(),
+        };
+        let everything = caller.scope.is_everything();
+        Ok(move |cause| is_of_picture(cause) && (!watches || cause == Cause::SamePicture && !everything))
     }
 
     /// Names of those to whom orders may be given.

@@ -168,7 +168,11 @@ pub(crate) async fn picture(State(app): State<App>, caller: Caller, Path(id): Pa
         confidence: finite(held.finding.confidence),
         measured: finite(held.finding.measured),
         threshold: finite(held.finding.threshold),
-        detail: held.finding.detail.clone(),
+        // It names the other camera.
+        detail: match held.finding.twin {
+            Some(twin) if !caller.scope.sees_camera(&registry, twin) => String::new(),
+            _ => held.finding.detail.clone(),
+        },
         areas: AreaView::of(held.finding.region),
         twin: held.finding.twin.filter(|t| caller.scope.sees_camera(&registry, *t)).map(|t| t.0),
         since: held.since.0,

@@ -6,6 +6,7 @@ use crate::{
     caller::Caller,
     problem::{Problem, Query, Result},
     reports::{self, Figures, Group, GroupRow, Language, Member, Period, Place, Sheet, Span},
+    scope::Scope,
 };
 use axum::{
     Json,
@@ -125,7 +126,7 @@ pub(crate) async fn report(
     caller: Caller,
     Query(question): Query<Question>,
 ) -> Result<Json<Report>> {
-    Ok(Json(make(&app, &caller, &question).await?))
+    Ok(Json(make(&app, &caller.scope, &question).await?))
 }
 
 /// The same as a file for a spreadsheet
@@ -134,17 +135,13 @@ pub(crate) async fn report(
 pub(crate) async fn file(State(app): State<App>, caller: Caller, Query(question): Query<Question>) -> Result<Response> {
     let format = question.format.ok_or_else(|| Problem::invalid("format: expected csv or xlsx"))?;
     let language = question.language.unwrap_or_default();
-    let report = make(&app, &caller, &question).await?;
+    let report = make(&app, &caller.scope, &question).await?;
     let name = file_name(&report, format);
     app.audit(Deed::of(&caller, Action::ReportExported).on(&name)).await?;
     let sheet = sheet(&report, language);
     let (kind, bytes) = match format {
         Format::Csv => (reports::CSV, Bytes::from(reports::csv(&sheet))),
-        Format::Xlsx => {
-            let made = tokio::task::spawn_blocking(move || reports::xlsx(&sheet)).await;
-            let made = made.map_err(|e| Problem::internal("a workbook was not made", e))?;
-            (reports::XLSX, Bytes::from(made.map_err(|e| Problem::internal("a workbook was not made", e))?))
-        }
+        Format::Xlsx => (reports::XLSX, Bytes::from(workbook(sheet).await?)),
     };
     Ok(attachment(kind, &name, Body::from(bytes)))
 }
@@ -159,7 +156,7 @@ pub(crate) async fn intervals(
 ) -> Result<Response> {
     let span = span(&question)?;
     let registry = app.services.registry.load_full();
-    let wanted = wanted(&caller, &registry, &question)?;
+    let wanted = wanted(&caller.scope, &registry, &question)?;
     let ledger = app.services.store.ledger(span.range.clone()).await?;
     let upto = ledger.upto.unwrap_or(span.range.start);
     let range = span.range.start..span.range.end.min(upto).max(span.range.start);
@@ -226,10 +223,56 @@ fn place(registry: &Registry, camera: CameraId) -> Place {
     }
 }
 
-async fn make(app: &App, caller: &Caller, question: &Question) -> Result<Report> {
+async fn workbook(sheet: Sheet) -> Result<Vec<u8>> {
+    let made = tokio::task::spawn_blocking(move || reports::xlsx(&sheet)).await;
+    let made = made.map_err(|e| Problem::internal("a workbook was not made", e))?;
+    made.map_err(|e| Problem::internal("a workbook was not made", e))
+}
+
+/// A report as a mail tells it, and as the files that go with it.
+pub(crate) struct Written {
+    pub(crate) letter: reports::Letter,
+    /// Name, media type, content.
+    pub(crate) files: Vec<(String, &'static str, Vec<u8>)>,
+}
+
+impl Question {
+    /// The period that ended last before a day.
+    pub(crate) fn of_mailing(period: Period, date: String, plan: &store::MailingPlan) -> Question {
+        Question {
+            period: Some(period),
+            date: Some(date),
+            from: None,
+            until: None,
+            group: crate::words::from_code(&plan.group),
+            town: plan.town,
+            site: plan.site,
+            contractor: plan.contractor.clone(),
+            camera: None,
+            language: crate::words::from_code(&plan.language),
+            format: None,
+        }
+    }
+}
+
+/// Writes a report of any part of the county.
+pub(crate) async fn write(app: &App, question: &Question) -> Result<Written> {
+    let report = make(app, &Arc::default(), question).await?;
+    let sheet = sheet(&report, question.language.unwrap_or_default());
+    let span = dates(&(Wall(report.from)..Wall(report.until)));
+    let letter = reports::letter(&sheet, &span, &report.total, report.before.as_ref());
+    let csv = reports::csv(&sheet).into_bytes();
+    let files = vec![
+        (file_name(&report, Format::Xlsx), reports::XLSX, workbook(sheet).await?),
+        (file_name(&report, Format::Csv), reports::CSV, csv),
+    ];
+    Ok(Written { letter, files })
+}
+
+async fn make(app: &App, scope: &Arc<Scope>, question: &Question) -> Result<Report> {
     let span = span(question)?;
     let registry = app.services.registry.load_full();
-    let wanted = wanted(caller, &registry, question)?;
+    let wanted = wanted(scope, &registry, question)?;
     let by = question.group.unwrap_or(Group::Town);
     let store = &app.services.store;
     let ledger = store.ledger(span.range.clone()).await?;
@@ -306,15 +349,14 @@ fn span(question: &Question) -> Result<Span> {
 struct Wanted {
     /// No condition and no limit of scope: everything.
     all: bool,
-    scope: Arc<crate::scope::Scope>,
+    scope: Arc<Scope>,
     town: Option<TownId>,
     site: Option<SiteId>,
     contractor: Option<String>,
     camera: Option<CameraId>,
 }
 
-fn wanted(caller: &Caller, registry: &Registry, question: &Question) -> Result<Wanted> {
-    let scope = &caller.scope;
+fn wanted(scope: &Arc<Scope>, registry: &Registry, question: &Question) -> Result<Wanted> {
     if let Some(town) = question.town
         && (registry.town(TownId(town)).is_none() || !scope.sees_town(registry, TownId(town)))
     {
@@ -325,8 +367,10 @@ fn wanted(caller: &Caller, registry: &Registry, question: &Question) -> Result<W
     {
         return Err(Problem::not_found());
     }
-    if let Some(camera) = question.camera {
-        caller.camera(registry, camera)?;
+    if let Some(camera) = question.camera
+        && !scope.sees_camera(registry, CameraId(camera))
+    {
+        return Err(Problem::not_found());
     }
     let Question { town, site, contractor, camera, .. } = question;
     Ok(Wanted {

@@ -176,10 +176,11 @@ pub(crate) async fn change_password(
     app.throttle.succeeded(&name, caller.address);
     password::check_rules(&new, &name, &old, app.services.config.breached.as_deref())?;
     let password_hash = app.hasher.hash(Secret::new(new)).await?;
+    let seen = user.clone();
     let user = User { password_hash, must_change_password: false, ..user };
     app.audit(Deed::of(&caller, Action::PasswordChanged)).await?;
     // Ends every session of the user in the store.
-    app.services.store.update_user(&user).await?;
+    app.services.store.update_user(&user, &seen).await?;
     app.grants.forget(&caller.token);
     app.sessions.forget_user(user.id);
     let cookie = new_cookie(&app, &user, caller.address.to_string(), &headers).await?;

@@ -7,10 +7,15 @@ use crate::{
     paging::{Rows, page},
     problem::{Body, Path, Problem, Query, Result},
     users::{self, AccountError, Duties, Person},
+    validator,
     views::Paged,
     words::RoleWord,
 };
-use axum::{Json, extract::State, http::StatusCode};
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderMap, StatusCode},
+};
 use fleet::{SiteId, TownId, Wall};
 use serde::{Deserialize, Deserializer, Serialize};
 use store::{User, UserId};
@@ -129,18 +134,34 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Op
     Option::deserialize(deserializer).map(Some)
 }
 
+/// One user, to be changed
+#[utoipa::path(get, path = "/api/v1/users/{id}", tag = "users", params(("id" = u32, Path)),
+    responses((status = 200, body = UserView), (status = 404)))]
+pub(crate) async fn one(State(app): State<App>, _: Caller, Path(id): Path<u32>) -> Result<Json<UserView>> {
+    let user = app.services.store.user(UserId(id)).await?.ok_or_else(Problem::not_found)?;
+    Ok(Json(view(&app, &user).await?))
+}
+
+async fn view(app: &App, user: &User) -> Result<UserView> {
+    Ok(UserView::of(user, app.services.store.second_factor(user.id).await?.is_some()))
+}
+
 /// Change a user; fields left out stay. His sessions end if role or activity changed
-#[utoipa::path(patch, path = "/api/v1/users/{id}", tag = "users", params(("id" = u32, Path)), request_body = UserChange,
-    responses((status = 200, body = UserView), (status = 400), (status = 404),
-        (status = 409, description = "code last_administrator")))]
+#[utoipa::path(patch, path = "/api/v1/users/{id}", tag = "users",
+    params(("id" = u32, Path), ("If-Match" = Option<String>, Header, description = "ETag of the record as it was looked at; with another the change is refused")),
+    request_body = UserChange, responses((status = 200, body = UserView), (status = 400), (status = 404),
+        (status = 409, description = "code last_administrator"),
+        (status = 412, description = "code changed_meanwhile")))]
 pub(crate) async fn change(
     State(app): State<App>,
     caller: Caller,
     Path(id): Path<u32>,
+    headers: HeaderMap,
     Body(change): Body<UserChange>,
 ) -> Result<Json<UserView>> {
     let _order = app.administration.lock().await;
     let before = app.services.store.user(UserId(id)).await?.ok_or_else(Problem::not_found)?;
+    validator::unchanged(&headers, &view(&app, &before).await?)?;
     let mut after = before.clone();
     if let Some(text) = change.full_name {
         after.full_name = text;
@@ -182,8 +203,7 @@ pub(crate) async fn change(
         after.sites.len()
     );
     app.audit(Deed::of(&caller, Action::UserChanged).on(id).detail(detail)).await?;
-    let enrolled = app.services.store.second_factor(after.id).await?.is_some();
-    Ok(Json(UserView::of(&after, enrolled)))
+    Ok(Json(view(&app, &after).await?))
 }
 
 #[derive(Serialize, ToSchema)]

@@ -23,7 +23,8 @@ pub(crate) fn csv(sheet: &Sheet) -> String {
     out
 }
 
-fn text(cell: &Cell) -> String {
+/// A cell in words.
+pub(super) fn text(cell: &Cell) -> String {
     match cell {
         Cell::Text(text) => text.clone(),
         Cell::Number(number) => number.to_string(),

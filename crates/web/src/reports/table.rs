@@ -82,6 +82,9 @@ const COLUMNS: [Column; 24] = [
     ("豁免占比", "share excused", |f| Cell::Rate(f.excused)),
 ];
 
+/// The columns that a mail tells; the files have them all.
+const MAIN: [usize; 8] = [1, 5, 6, 7, 10, 13, 17, 21];
+
 /// Name and formula: Chinese, English.
 const FORMULAS: [(&str, &str, &str, &str); 9] = [
     (
@@ -141,6 +144,25 @@ const FORMULAS: [(&str, &str, &str, &str); 9] = [
 ];
 
 impl Sheet {
+    /// Places of the columns that a mail tells: the names, how many cameras, and the main figures.
+    pub(crate) fn main(&self) -> Vec<usize> {
+        let first = self.headings.len() - COLUMNS.len();
+        (0..first).chain(MAIN.iter().map(|n| first + n)).collect()
+    }
+
+    /// The main figures of a sum beside those of the period before: name, now, before.
+    pub(crate) fn compared(
+        language: Language,
+        now: &Figures,
+        before: Option<&Figures>,
+    ) -> Vec<(&'static str, Cell, Option<Cell>)> {
+        let column = |n: &usize| {
+            let (zh, en, fill) = COLUMNS[*n];
+            (language.pick(zh, en), fill(now), before.map(fill))
+        };
+        MAIN.iter().map(column).collect()
+    }
+
     /// Puts a report into a table: the sum first, then the groups.
     pub(crate) fn new(
         language: Language,

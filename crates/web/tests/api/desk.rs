@@ -191,7 +191,7 @@ async fn a_contractors_order_is_seen_by_its_technicians_and_nobody_elses() {
     let operator = county.signed_in(Role::Operator).await;
     county.user("ours", Role::Technician, &[], &[]).await;
     let other = county.user("theirs", Role::Technician, &[], &[]).await;
-    county.services.store.update_user(&store::User { unit: "别家".into(), ..other }).await.unwrap();
+    county.services.store.update_user(&store::User { unit: "别家".into(), ..other.clone() }, &other).await.unwrap();
     let id = opened(&county, &operator).await;
     let unknown = json!({ "act": "assign", "contractor": "没有这家" });
     assert_eq!(act(&operator, id, unknown).await.status(), 400);

@@ -181,3 +181,30 @@ async fn cameras_out_of_scope_have_no_picture() {
     let confirm = json!({ "cause": "picture_blurred" });
     assert_eq!(east.post(&format!("{PATH}/confirm"), &confirm).await.status(), StatusCode::NOT_FOUND);
 }
+
+#[tokio::test]
+async fn what_pictures_show_is_told_in_words_only_to_those_who_may_see_them() {
+    let county = County::start().await;
+    county.publish(&[(1, Cause::PictureBlurred), (2, Cause::SamePicture), (3, Cause::NoAnswer)]);
+    county.user("west", Role::Operator, &[1], &[]).await;
+    let (operator, technician) = (county.signed_in(Role::Operator).await, county.signed_in(Role::Technician).await);
+    let west = county.browser("west").await;
+    // The test's rows say the code of their cause.
+    let rung = async |browser: &crate::support::Browser<'_>, camera: u32| {
+        let ladder = browser.json(&format!("/api/v1/cameras/{camera}/ladder")).await;
+        let rungs = ladder["rungs"].as_array().unwrap().clone();
+        rungs.into_iter().find(|r| r["cause"].is_string()).unwrap()["evidence"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(rung(&operator, 1).await, "picture_blurred");
+    assert_eq!(rung(&operator, 2).await, "same_picture");
+    assert_eq!(rung(&technician, 1).await, "", "he has no order for it");
+    assert_eq!(rung(&technician, 3).await, "no_answer", "what is no picture he is told");
+    assert_eq!(rung(&west, 1).await, "picture_blurred");
+    assert_eq!(rung(&west, 2).await, "", "the other camera may be outside his part of the county");
+    for browser in [&operator, &technician] {
+        let states = browser.json("/api/v1/states").await;
+        let told: Vec<&str> =
+            states["cameras"].as_array().unwrap().iter().map(|c| c["detail"].as_str().unwrap()).collect();
+        assert_eq!(told, ["", "", "no_answer", "", ""]);
+    }
+}

@@ -71,10 +71,11 @@ async fn signing_out_ends_the_session_at_once_everywhere() {
 async fn unknown_users_and_wrong_passwords_get_the_same_answer() {
     let county = County::start().await;
     let user = county.user("li", Role::Operator, &[], &[]).await;
-    let gone = store::User { active: false, ..county.user("gone", Role::Operator, &[], &[]).await };
-    county.services.store.update_user(&gone).await.unwrap();
-    let past = store::User { expires: Some(fleet::Wall(1)), ..county.user("past", Role::Operator, &[], &[]).await };
-    county.services.store.update_user(&past).await.unwrap();
+    let gone = county.user("gone", Role::Operator, &[], &[]).await;
+    county.services.store.update_user(&store::User { active: false, ..gone.clone() }, &gone).await.unwrap();
+    let past = county.user("past", Role::Operator, &[], &[]).await;
+    let expired = store::User { expires: Some(fleet::Wall(1)), ..past.clone() };
+    county.services.store.update_user(&expired, &past).await.unwrap();
     let mut answers = Vec::new();
     for (name, password) in [("li", "wrong"), ("nobody", "wrong"), ("gone", PASSWORD), ("past", PASSWORD), ("", "")] {
         let response = county.anybody().sign_in(name, password).await;

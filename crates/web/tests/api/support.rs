@@ -225,6 +225,19 @@ impl County {
         page.items.into_iter().rev().map(|r| (r.entry.action, r.entry.who, r.entry.success)).collect()
     }
 
+    /// Stops the web side and starts it again over the same store.
+    pub(crate) async fn restart(&mut self) {
+        self.stop.take().unwrap().send(()).unwrap();
+        tokio::time::timeout(DEADLINE, self.server.take().unwrap()).await.unwrap().unwrap().unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        self.address = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel();
+        self.stop = Some(stop);
+        self.server = Some(tokio::spawn(web::serve(Doors::from(listener), self.services.clone(), async {
+            let _ = stopped.await;
+        })));
+    }
+
     pub(crate) async fn stop(mut self) -> Duration {
         let began = std::time::Instant::now();
         self.stop.take().unwrap().send(()).unwrap();

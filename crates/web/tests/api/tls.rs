@@ -80,3 +80,66 @@ async fn metrics_have_a_door_of_their_own_if_wished() {
     let beside = get(county.url("/metrics")).await.text().await.unwrap();
     assert!(!beside.contains("sharpeyes_"), "not beside the pages any more");
 }
+
+/// What one who trusts this certificate and no other gets.
+async fn trusts(pem: &[u8], url: &str) -> bool {
+    let client = Client::builder()
+        .add_root_certificate(reqwest::Certificate::from_pem(pem).unwrap())
+        .tls_built_in_root_certs(false)
+        .timeout(DEADLINE)
+        .build()
+        .unwrap();
+    client.get(url).send().await.is_ok()
+}
+
+#[tokio::test]
+async fn a_renewed_certificate_is_served_without_a_restart_and_a_wrong_one_told_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let made = |name: &str| {
+        Tls::generated(&at(name), &["127.0.0.1".to_owned()]).unwrap();
+        let read = |file: &str| std::fs::read(at(name).join(file)).unwrap();
+        (read("certificate.pem"), read("key.pem"))
+    };
+    let (first, second) = (made("one"), made("two"));
+    let (certificate, key) = (at("tls.pem"), at("tls.key"));
+    let put = |pair: (&[u8], &[u8])| {
+        std::fs::write(&certificate, pair.0).unwrap();
+        std::fs::write(&key, pair.1).unwrap();
+    };
+    put((&first.0, &first.1));
+    let tls = Tls::read(&certificate, &key).unwrap();
+    let county = County::behind(
+        |s| s.config.certificate_every = std::time::Duration::from_millis(50),
+        |pages| Doors { tls: Some(tls.clone()), ..Doors::from(pages) },
+    )
+    .await;
+    county.user("li", Role::Administrator, &[], &[]).await;
+    let https = format!("https://{}", county.address);
+    let client =
+        Client::builder().danger_accept_invalid_certs(true).cookie_store(true).timeout(DEADLINE).build().unwrap();
+    let body = json!({ "name": "li", "password": PASSWORD });
+    client.post(format!("{https}/api/v1/session")).json(&body).send().await.unwrap();
+    let told = || async {
+        let own: serde_json::Value =
+            client.get(format!("{https}/api/v1/self")).send().await.unwrap().json().await.unwrap();
+        own["certificate"].clone()
+    };
+    assert_eq!(told().await, json!({ "sha256": tls.fingerprint(), "trouble": null }));
+    assert!(trusts(&first.0, &https).await && !trusts(&second.0, &https).await);
+
+    // The new certificate without its key: the former one is served, and Self-health says why.
+    put((&second.0, &first.1));
+    crate::support::until("the trouble told", || async { told().await["trouble"].is_string() }).await;
+    assert!(told().await["trouble"].as_str().unwrap().contains("cannot be used"));
+    assert!(trusts(&first.0, &https).await, "nobody is shut out meanwhile");
+
+    put((&second.0, &second.1));
+    crate::support::until("the renewal", || async { trusts(&second.0, &https).await }).await;
+    assert!(!trusts(&first.0, &https).await);
+    assert_eq!(told().await, json!({ "sha256": tls.fingerprint(), "trouble": null }), "the clone serves the same");
+
+    std::fs::remove_file(&certificate).unwrap();
+    crate::support::until("the trouble told", || async { told().await["trouble"].is_string() }).await;
+    assert!(trusts(&second.0, &https).await);
+}

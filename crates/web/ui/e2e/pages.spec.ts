@@ -6,6 +6,8 @@ import { ask, enter } from './enter'
 
 /** Largest first route, compressed as it is sent, in bytes: fonts and data left out. */
 const FIRST_ROUTE = 250 * 1024
+/** Pages that show what the log keeps, as it was written down. */
+const RECORDS = ['/audit', '/register?tab=changes']
 const SIZES = [
   { width: 1366, height: 768 },
   { width: 360, height: 780 },
@@ -19,6 +21,20 @@ async function judged(page: Page, path: string, width: number): Promise<string[]
   return wide > 0 ? [...told, `${path} at ${width}: ${wide} px wider than the screen`] : told
 }
 
+/** Texts of a Chinese page that are English sentences: three words of small letters after each other. */
+function english(page: Page): Promise<string[]> {
+  return page.evaluate(() => {
+    const found: string[] = []
+    const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
+    for (let node = texts.nextNode(); node; node = texts.nextNode()) {
+      const text = node.textContent?.trim() ?? ''
+      if (node.parentElement?.closest('pre, code, script, style, .mono, [lang=en]')) continue
+      if (/\b[a-z]{2,},? [a-z']{2,},? [a-z]{2,}\b/.test(text)) found.push(text)
+    }
+    return found
+  })
+}
+
 test('every page is usable by everybody, on the desk and on the phone', async ({ page }) => {
   await page.goto('/sign-in')
   await page.locator('#name').waitFor()
@@ -26,6 +42,9 @@ test('every page is usable by everybody, on the desk and on the phone', async ({
   await enter(page)
   const { cameras } = await ask<{ cameras: { id: number; site: number }[] }>(page, '/fleet')
   const first = cameras[0]!
+  // One camera of each kind of trouble there is.
+  const { cameras: states } = await ask<{ cameras: { id: number; cause: string | null }[] }>(page, '/states')
+  const troubled = [...new Map(states.filter((state) => state.cause !== null).map((state) => [state.cause, state.id])).values()].slice(0, 5)
   const paths = [
     '/',
     '/wall',
@@ -33,6 +52,7 @@ test('every page is usable by everybody, on the desk and on the phone', async ({
     '/sites',
     `/sites/${first.site}`,
     `/cameras/${first.id}`,
+    ...troubled.map((id) => `/cameras/${id}`),
     '/incidents',
     `/live?cameras=${first.id}&split=4`,
     '/orders',
@@ -43,6 +63,7 @@ test('every page is usable by everybody, on the desk and on the phone', async ({
     '/exports',
     '/users',
     '/channels',
+    '/mailings',
     '/tokens',
     '/account',
     '/audit',
@@ -68,6 +89,7 @@ test('every page is usable by everybody, on the desk and on the phone', async ({
       await page.waitForTimeout(350)
       complaints.push(...(await judged(page, path, size.width)))
     }
+    if (!RECORDS.includes(path)) complaints.push(...(await english(page)).map((text) => `${path} says in English: ${text}`))
   }
   expect(complaints).toEqual([])
 })

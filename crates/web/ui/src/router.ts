@@ -32,6 +32,7 @@ const routes: RouteRecordRaw[] = [
   { path: '/reports', name: 'reports', component: () => import('@/pages/Reports.vue'), meta: { title: 'nav.reports', power: 'watch' } },
   { path: '/users', name: 'users', component: () => import('@/pages/Users.vue'), meta: { title: 'nav.users', power: 'users' } },
   { path: '/channels', name: 'channels', component: () => import('@/pages/Channels.vue'), meta: { title: 'nav.channels', power: 'channels' } },
+  { path: '/mailings', name: 'mailings', component: () => import('@/pages/Mailings.vue'), meta: { title: 'nav.mailings', power: 'channels' } },
   { path: '/tokens', name: 'tokens', component: () => import('@/pages/Tokens.vue'), meta: { title: 'nav.tokens', power: 'users' } },
   { path: '/account', name: 'account', component: () => import('@/pages/Account.vue'), meta: { title: 'account.title' } },
   { path: '/audit', name: 'audit', component: () => import('@/pages/Audit.vue'), meta: { title: 'nav.audit', power: 'audit' } },

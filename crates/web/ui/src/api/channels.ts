@@ -1,5 +1,5 @@
 // Channels of notification: their words and their routes.
-import { request, whole } from './http'
+import { ifMatch, request, seen, whole } from './http'
 import type { Millis, Page, SeverityCode } from './types'
 
 export const CHANNEL_KINDS = ['webhook', 'email', 'dingtalk', 'wecom', 'feishu', 'alertmanager'] as const
@@ -49,8 +49,10 @@ export interface Delivery {
 }
 export const channels = () => whole<Channel>('/channels')
 export const addChannel = (channel: ChannelInput) => request<Channel>('POST', '/channels', { json: channel })
-export const changeChannel = (id: number, channel: ChannelInput) =>
-  request<Channel>('PUT', `/channels/${id}`, { json: channel })
+/** A channel as it is now, to be changed. */
+export const channel = (id: number) => seen<Channel>(`/channels/${id}`)
+export const changeChannel = (id: number, input: ChannelInput, etag: string) =>
+  request<Channel>('PUT', `/channels/${id}`, { json: input, ...ifMatch(etag) })
 export const removeChannel = (id: number) => request<void>('DELETE', `/channels/${id}`)
 export const testChannel = (id: number) =>
   request<{ delivered: boolean; error: string | null }>('POST', `/channels/${id}/test`)

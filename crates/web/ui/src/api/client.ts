@@ -1,5 +1,5 @@
 // Every route of the API that the pages use, one function each.
-import { Problem, query, request, whole } from './http'
+import { ifMatch, Problem, query, request, seen, whole } from './http'
 import type {
   AuditRecord,
   AuditVerification,
@@ -10,6 +10,7 @@ import type {
   EvidenceExport,
   Examination,
   FleetNames,
+  Ground,
   Hold,
   ImportReport,
   Incident,
@@ -193,10 +194,15 @@ export interface NewUser {
   expires: number | null
 }
 export const users = () => whole<User>('/users')
+/** A user as he is now, to be changed. */
+export const user = (id: number) => seen<User>(`/users/${id}`)
 export const addUser = (user: NewUser) =>
   request<{ user: User; password: string }>('POST', '/users', { json: user })
-export const changeUser = (id: number, change: Partial<NewUser> & { active?: boolean }) =>
-  request<unknown>('PATCH', `/users/${id}`, { json: change })
+export const changeUser = (id: number, change: Partial<NewUser> & { active?: boolean }, etag = '') =>
+  request<unknown>('PATCH', `/users/${id}`, { json: change, ...ifMatch(etag) })
+/** What the map is drawn on; null: nothing but a plain ground. */
+export const mapGround = () => request<{ ground: Ground | null }>('GET', '/map')
+export const MAP_TILES = '/api/v1/map/tiles'
 export const resetPassword = (id: number) => request<{ password: string }>('POST', `/users/${id}/password`)
 
 export const sessionsOf = (id: number) => request<{ items: SignedIn[] }>('GET', `/users/${id}/sessions`)

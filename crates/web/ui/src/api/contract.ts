@@ -3,6 +3,7 @@
 import type { components } from './schema'
 import type * as Channels from './channels'
 import type * as Desk from './desk'
+import type * as Mailings from './mailings'
 import type * as Handovers from './handovers'
 import type * as Register from './register'
 import type * as Ours from './types'
@@ -83,6 +84,10 @@ type Contract = {
   handover: Fits<Theirs['HandoverView'], Handovers.Handover>
   channels: Fits<Theirs['ChannelView'], Channels.Channel>
   deliveries: Fits<Theirs['DeliveryView'], Channels.Delivery>
+  mailings: Fits<Theirs['MailingView'], Mailings.Mailing>
+  sendings: Fits<Theirs['SendingView'], Mailings.Sending>
+  unsentReports: Fits<Theirs['UnsentReport'], NonNullable<Ours.SelfHealth['unsent_reports']>[number]>
+  ground: Fits<Theirs['GroundView'], Ours.Ground>
   demo: Fits<Theirs['DemoState'], Ours.DemoState>
 }
 

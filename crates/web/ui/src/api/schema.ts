@@ -571,6 +571,8 @@ export interface components {
             /** @description The shared secret, to be typed where no camera is. */
             secret: string;
         };
+        /** @enum {string} */
+        EveryWord: "day" | "week" | "month";
         /** @description One reason of the rules. */
         EvidenceView: {
             en: string;
@@ -945,6 +947,19 @@ export interface components {
             /** @description What the next shift must know. */
             note?: string | null;
         };
+        GroundView: {
+            attribution: string;
+            /** @description West, south, east, north, in degrees. */
+            bounds: number[];
+            /** @description Its places are shifted as Chinese maps are. */
+            gcj02: boolean;
+            /** @description vector, png, jpeg, webp or avif. */
+            kind: string;
+            /** Format: int32 */
+            least_zoom: number;
+            /** Format: int32 */
+            most_zoom: number;
+        };
         /**
          * @description By what a report is grouped.
          * @enum {string}
@@ -1162,6 +1177,11 @@ export interface components {
             /** @description The RTSP exchange, secrets removed. */
             transcript?: string | null;
         };
+        /**
+         * @description Language of a file.
+         * @enum {string}
+         */
+        Language: "zh-CN" | "en";
         /** @enum {string} */
         LayerWord: "address" | "network" | "port" | "rtsp" | "auth" | "media" | "flow" | "decode" | "picture" | "clock";
         /** @enum {string} */
@@ -1195,6 +1215,81 @@ export interface components {
             /** @description To be sent as `Authorization: Bearer`; shown only here. */
             secret: string;
             token: components["schemas"]["Token"];
+        };
+        MailingInput: {
+            /**
+             * Format: int32
+             * @description The channel whose mail server sends it.
+             */
+            channel: number;
+            /** @description Only of this contractor; empty for cameras without one. */
+            contractor?: string | null;
+            /**
+             * Format: int32
+             * @description On which day of the month a monthly one does: 1 to 28.
+             */
+            day: number;
+            enabled: boolean;
+            /** @description The report tells of the day, week or month that is over. */
+            every: components["schemas"]["EveryWord"];
+            group: components["schemas"]["Group"];
+            language: components["schemas"]["Language"];
+            /**
+             * Format: int32
+             * @description At which minute of the county's day.
+             */
+            minute: number;
+            name: string;
+            /**
+             * Format: int32
+             * @description Only of this site.
+             */
+            site?: number | null;
+            /** @description Readers, at most 50; the channel's own if there is none. */
+            to: string[];
+            /**
+             * Format: int32
+             * @description Only of this town.
+             */
+            town?: number | null;
+            /**
+             * Format: int32
+             * @description On which day of the week a weekly report goes out: 1 (Monday) to 7.
+             */
+            weekday: number;
+        };
+        /** @description How a try-out went. */
+        MailingTrial: {
+            delivered: boolean;
+            /** @description Why not. */
+            error?: string | null;
+        };
+        /** @description A report that goes out by mail again and again. */
+        MailingView: {
+            /** Format: int32 */
+            channel: number;
+            contractor?: string | null;
+            /** Format: int32 */
+            day: number;
+            enabled: boolean;
+            every: components["schemas"]["EveryWord"];
+            group: components["schemas"]["Group"];
+            /** Format: int32 */
+            id: number;
+            language: components["schemas"]["Language"];
+            /** Format: int32 */
+            minute: number;
+            name: string;
+            /** Format: int32 */
+            site?: number | null;
+            to: string[];
+            /** Format: int32 */
+            town?: number | null;
+            /** Format: int32 */
+            weekday: number;
+        };
+        MapView: {
+            ground?: null | components["schemas"]["GroundView"];
         };
         MeasureView: {
             /**
@@ -1769,6 +1864,34 @@ export interface components {
             next?: string | null;
         };
         /** @description A page of a longer list. */
+        Paged_MailingView: {
+            items: {
+                /** Format: int32 */
+                channel: number;
+                contractor?: string | null;
+                /** Format: int32 */
+                day: number;
+                enabled: boolean;
+                every: components["schemas"]["EveryWord"];
+                group: components["schemas"]["Group"];
+                /** Format: int32 */
+                id: number;
+                language: components["schemas"]["Language"];
+                /** Format: int32 */
+                minute: number;
+                name: string;
+                /** Format: int32 */
+                site?: number | null;
+                to: string[];
+                /** Format: int32 */
+                town?: number | null;
+                /** Format: int32 */
+                weekday: number;
+            }[];
+            /** @description Ask again with this as `cursor` to continue; null at the end. */
+            next?: string | null;
+        };
+        /** @description A page of a longer list. */
         Paged_OrderView: {
             items: {
                 /**
@@ -1827,6 +1950,38 @@ export interface components {
                  * @description To be sent with each act: whoever looked at an older one is refused.
                  */
                 version: number;
+            }[];
+            /** @description Ask again with this as `cursor` to continue; null at the end. */
+            next?: string | null;
+        };
+        /** @description A page of a longer list. */
+        Paged_SendingView: {
+            items: {
+                /**
+                 * Format: int64
+                 * @description When it was due.
+                 */
+                at: number;
+                /** Format: int32 */
+                attempts: number;
+                /** Format: int64 */
+                ended?: number | null;
+                error: string;
+                /** Format: int64 */
+                from: number;
+                /** Format: int64 */
+                id: number;
+                /** Format: int32 */
+                mailing: number;
+                /**
+                 * Format: int64
+                 * @description When it is tried next, if it waits.
+                 */
+                next?: number | null;
+                /** @description waiting, trying, delivered or failed. */
+                state: string;
+                /** Format: int64 */
+                until: number;
             }[];
             /** @description Ask again with this as `cursor` to continue; null at the end. */
             next?: string | null;
@@ -2241,6 +2396,7 @@ export interface components {
         };
         SelfView: {
             archive: Record<string, never>;
+            certificate?: null | components["schemas"]["ServedCertificate"];
             clock: components["schemas"]["ClockView"];
             /**
              * Format: double
@@ -2266,10 +2422,46 @@ export interface components {
             rss_bytes: number;
             /** Format: int64 */
             started: number;
+            /** @description Reports that were to be mailed and are not; null while the database does not tell. */
+            unsent_reports?: components["schemas"]["UnsentReport"][] | null;
             /** Format: int64 */
             uptime_s: number;
             verdicts?: null | components["schemas"]["VerdictsView"];
             version: string;
+        };
+        /** @description A report that was due. */
+        SendingView: {
+            /**
+             * Format: int64
+             * @description When it was due.
+             */
+            at: number;
+            /** Format: int32 */
+            attempts: number;
+            /** Format: int64 */
+            ended?: number | null;
+            error: string;
+            /** Format: int64 */
+            from: number;
+            /** Format: int64 */
+            id: number;
+            /** Format: int32 */
+            mailing: number;
+            /**
+             * Format: int64
+             * @description When it is tried next, if it waits.
+             */
+            next?: number | null;
+            /** @description waiting, trying, delivered or failed. */
+            state: string;
+            /** Format: int64 */
+            until: number;
+        };
+        /** @description A certificate. */
+        ServedCertificate: {
+            sha256: string;
+            /** @description Why what is on the disk by now is not served; null: it is. */
+            trouble?: string | null;
         };
         /** @description Who is signed in. */
         SessionView: {
@@ -2559,6 +2751,27 @@ export interface components {
             password?: string;
             transport?: null | components["schemas"]["TransportWord"];
             username?: string;
+        };
+        /** @description A report whose mail did not arrive. */
+        UnsentReport: {
+            /** Format: int32 */
+            attempts: number;
+            error: string;
+            /**
+             * Format: int64
+             * @description The time it tells of.
+             */
+            from: number;
+            /** Format: int32 */
+            mailing: number;
+            name: string;
+            /**
+             * Format: int64
+             * @description When it is tried next; null: given up.
+             */
+            next?: number | null;
+            /** Format: int64 */
+            until: number;
         };
         UpkeepView: {
             phone?: string | null;

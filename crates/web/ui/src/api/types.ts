@@ -583,6 +583,8 @@ export interface SelfHealth {
     last_write: Millis | null
     last_write_ms: number | null
   }
+  certificate: { sha256: string; trouble: string | null } | null
+  unsent_reports: { mailing: number; name: string; from: Millis; until: Millis; attempts: number; next: Millis | null; error: string }[] | null
   verdicts: {
     since: Millis
     confirmed: number
@@ -591,6 +593,17 @@ export interface SelfHealth {
     exceptions: number
     classes: { cause: CauseCode; confirmed: number; false_alarms: number }[]
   } | null
+}
+
+/** What the map is drawn on. */
+export interface Ground {
+  kind: string
+  least_zoom: number
+  most_zoom: number
+  /** West, south, east, north. */
+  bounds: number[]
+  attribution: string
+  gcj02: boolean
 }
 
 /** What is kept alike: some classes, of one place or of everywhere else. */

@@ -46,6 +46,7 @@ describe('what the service says', () => {
       ['crates/health/src', String.raw`detail(?: =|:) ${text}`],
       ['crates/picture/src', String.raw`detail(?: =|:)\s*${text}`],
       ['crates/picture/src/error.rs', String.raw`#\[error\(${text}`],
+      ['crates/picture/src/sandbox.rs', String.raw`(?:Ok|Err)\(${text}`],
       ['crates/notify/src', String.raw`Refusal::(?:Settings|Unreachable|Refused)\(\s*${text}`],
       ['crates/notify/src/lib.rs', String.raw`#\[error\(${text}`],
       ['crates/notify/src/target.rs', String.raw`[sS]ome\(${text}`],

@@ -123,6 +123,7 @@ const SENTENCES: readonly Pair[] = [
   ['no files; this kernel\'s landlock knows no more', '不能访问文件（此内核的 landlock 仅支持到此）'],
   ['this kernel has no landlock, or it is switched off', '此内核没有 landlock，或未启用'],
   ['only memory, time and the two pipes', '只能使用内存、时间和两个管道'],
+  ['{} MiB beyond the program, {} s of CPU time', '程序之外最多 {} MiB 内存，{} 秒处理器时间'],
   ['the process has {} threads', '进程有 {} 个线程'],
   // certificates
   ['cannot read {}: {}; name a PEM file this service\'s user may read', '无法读取 {}：{}；请指定本服务用户可读的 PEM 文件'],

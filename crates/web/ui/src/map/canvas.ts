@@ -1,11 +1,23 @@
 // The map itself: MapLibre with a plain ground of our own, nothing fetched from anywhere. Clusters take the colour and
 // the sign of their worst camera.
-import { Map as Chart, NavigationControl, ScaleControl, setWorkerUrl, type GeoJSONSource } from 'maplibre-gl'
+import { addProtocol, AttributionControl, Map as Chart, NavigationControl, ScaleControl, setWorkerUrl, type GeoJSONSource, type RasterSourceSpecification, type VectorSourceSpecification } from 'maplibre-gl'
 import worker from 'maplibre-gl/dist/maplibre-gl-worker.mjs?url'
 import 'maplibre-gl/dist/maplibre-gl.css'
+import { Protocol } from 'pmtiles'
+import { MAP_TILES } from '@/api/client'
+import type { Ground } from '@/api/types'
+import { groundLayers } from './ground'
 import { box, collection, ofRank, rank, type Point } from './points'
 
 setWorkerUrl(worker)
+addProtocol('pmtiles', new Protocol().tile)
+
+/** Places of the ground's tiles, of a vector one also what is in it. */
+function groundSource(ground: Ground): VectorSourceSpecification | RasterSourceSpecification {
+  const url = `pmtiles://${location.origin}${MAP_TILES}`
+  const attribution = ground.attribution.replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`)
+  return ground.kind === 'vector' ? { type: 'vector', url, attribution } : { type: 'raster', url, tileSize: 256, attribution }
+}
 
 /** Signs beside the colours, for those who do not see them. */
 const SIGNS = { offline: '✕', impaired: '!', unknown: '?', paused: '‖', online: '' } as const
@@ -65,13 +77,14 @@ export class CameraMap {
   private readonly chart: Chart
   private shown = ''
 
-  constructor(place: HTMLElement, points: readonly Point[], start: { centre: [number, number]; zoom: number } | null, told: Told, label: string) {
+  constructor(place: HTMLElement, points: readonly Point[], start: { centre: [number, number]; zoom: number } | null, told: Told, label: string, private readonly ground: Ground | null) {
     const all = box(points)
     this.chart = new Chart({
       container: place,
       style: {
         version: 8,
         sources: {
+          ...(ground ? { ground: groundSource(ground) } : {}),
           cameras: {
             type: 'geojson',
             data: collection(points),
@@ -83,6 +96,7 @@ export class CameraMap {
         },
         layers: [
           { id: 'ground', type: 'background', paint: { 'background-color': colour('--panel-2') } },
+          ...(ground ? groundLayers(ground.kind, colour) : []),
           {
             id: 'marks',
             type: 'symbol',
@@ -105,6 +119,9 @@ export class CameraMap {
     this.chart.touchZoomRotate.disableRotation()
     this.chart.addControl(new NavigationControl({ showCompass: false }))
     this.chart.addControl(new ScaleControl({ unit: 'metric' }))
+    if (ground) this.chart.addControl(new AttributionControl({ compact: false }))
+    // Tiles that do not come leave the plain ground; the marks stay.
+    this.chart.on('error', () => {})
     this.chart.setMissingStyleImageResolver((id) => {
       const image = draw(id)
       if (image && !this.chart.hasImage(id)) this.chart.addImage(id, image, { pixelRatio: 2 })
@@ -153,6 +170,9 @@ export class CameraMap {
   repaint(): void {
     for (const id of this.chart.listImages()) this.chart.removeImage(id)
     this.chart.setPaintProperty('ground', 'background-color', colour('--panel-2'))
+    for (const layer of this.ground ? groundLayers(this.ground.kind, colour) : []) {
+      for (const [name, value] of Object.entries(layer.paint ?? {})) this.chart.setPaintProperty(layer.id, name as 'background-color', value as string)
+    }
     this.chart.triggerRepaint()
   }
 

@@ -16,6 +16,7 @@ export {
   MoreFilled,
   OfficeBuilding,
   Odometer,
+  Promotion,
   FullScreen,
   Moon,
   Sunny,
