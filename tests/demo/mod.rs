@@ -108,8 +108,13 @@ pub struct Session {
 impl Session {
     /// Signs in as administrator, choosing [`PASSWORD`] at the first sign-in.
     pub async fn administrator(demo: &Demo) -> Session {
-        let session = Session { client: Client::builder().cookie_store(true).build().unwrap(), url: demo.url.clone() };
-        let password = demo.first_password.as_deref().unwrap_or(PASSWORD);
+        Session::sign_in(&demo.url, demo.first_password.as_deref()).await
+    }
+
+    /// As [`administrator`](Self::administrator), of any node.
+    pub async fn sign_in(url: &str, first_password: Option<&str>) -> Session {
+        let session = Session { client: Client::builder().cookie_store(true).build().unwrap(), url: url.to_owned() };
+        let password = first_password.unwrap_or(PASSWORD);
         let signed_in = session.post("/session", json!({"name": "admin", "password": password})).await;
         if signed_in["must_change_password"] == true {
             session.post("/session/password", json!({"old": password, "new": PASSWORD})).await;
