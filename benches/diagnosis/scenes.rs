@@ -24,10 +24,10 @@ pub(crate) struct Package {
 /// Every package that [`PHOTOS`] come from; `./task evaluate` fetches them by name.
 pub(crate) const PACKAGES: [Package; 5] = [
     Package { name: "opencv-doc", registry: "Debian", licence: "Apache-2.0 and BSD-3-Clause (OpenCV samples)" },
-    Package { name: "lomiri-wallpapers-16.04", registry: "Debian", licence: "CC-BY-4.0, CC-BY-SA-4.0" },
+    Package { name: "lomiri-wallpapers-16.04", registry: "Debian", licence: "CC-BY-4.0 (Aitzol Berasategi)" },
     Package { name: "mate-backgrounds", registry: "Debian", licence: "GPL-2+" },
-    Package { name: "plasma-workspace-wallpapers", registry: "Debian", licence: "LGPL-3, CC-BY-SA-4.0" },
-    Package { name: "scikit-learn", registry: "PyPI", licence: "CC-BY-2.0 (china.jpg)" },
+    Package { name: "plasma-workspace-wallpapers", registry: "Debian", licence: "LGPL-3 (metadata of each), GPL-2+" },
+    Package { name: "scikit-learn", registry: "PyPI", licence: "CC-BY-2.0 (china.jpg by danielbuechele)" },
 ];
 
 /// A photograph or clip of an outdoor scene.

@@ -1,7 +1,10 @@
 //! What a camera usually shows, in colour (day) and in grey (infrared night) apart. Learned from pictures
 //! without a fault; adapts over days, so that a slow change of season is followed and a turned camera is not.
 
-use super::{DiagnosisConfig, compare::correlation};
+use super::{
+    DiagnosisConfig,
+    compare::{INNER, correlation},
+};
 use crate::{Features, GRID_CELLS};
 use fleet::Mono;
 use std::time::Duration;
@@ -12,6 +15,11 @@ const GREY: f32 = 3.0;
 const SLOWEST: f32 = 1.0 / 64.0;
 /// A learned baseline takes at most one picture in this time: 64 of them are a day and more.
 const PACE: Duration = Duration::from_secs(1200);
+
+/// Whether a picture was taken by infrared light.
+pub(super) fn is_grey(features: &Features) -> bool {
+    features.saturation < GREY
+}
 
 /// By day and by night.
 #[derive(Clone, Debug, Default)]
@@ -47,13 +55,13 @@ impl Baselines {
     /// The one that goes with this picture's kind of light, if any picture of the kind was seen. One that is
     /// still being learned is of use for figures, not for the scene.
     pub(super) fn get(&self, features: &Features) -> Option<&Baseline> {
-        let one = if features.saturation < GREY { &self.grey } else { &self.colour };
+        let one = if is_grey(features) { &self.grey } else { &self.colour };
         one.as_deref().filter(|b| b.count >= 3)
     }
 
     /// Takes in a picture without a fault; whether it changed anything.
     pub(super) fn learn(&mut self, features: &Features, at: Mono, config: &DiagnosisConfig) -> bool {
-        let one = if features.saturation < GREY { &mut self.grey } else { &mut self.colour };
+        let one = if is_grey(features) { &mut self.grey } else { &mut self.colour };
         one.get_or_insert_default().learn(features, at, config)
     }
 
@@ -70,6 +78,12 @@ impl Baseline {
     /// The edge map as pictures have it.
     pub(super) fn edges_now(&self) -> Vec<u8> {
         self.edges.iter().map(|&e| (e >> 8) as u8).collect()
+    }
+
+    /// Mean luma without the strips of text.
+    pub(super) fn mean(&self) -> f32 {
+        let cells = self.luma.get(INNER).unwrap_or_default();
+        cells.iter().sum::<f32>() / cells.len().max(1) as f32
     }
 
     /// By how much the mean luma of these cells usually differs from one to the other: standard deviation.

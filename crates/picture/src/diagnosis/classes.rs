@@ -1,7 +1,7 @@
 //! The classes that one picture shows, given what the camera usually shows. No history here.
 
 use super::{
-    Level,
+    DiagnosisConfig, Level,
     baseline::Baseline,
     compare::{self, Texture},
     limits::Limits,
@@ -46,7 +46,7 @@ impl Sign {
 
 /// All faults of the wanted classes that this picture shows by itself. Classes that explain each other away are
 /// asked in order: a black picture is not also dark, covered and blurred. One that is not wanted explains nothing.
-pub(super) fn signs(f: &Features, baseline: Option<&Baseline>, limits: Limits<'_>) -> Vec<Sign> {
+pub(super) fn signs(f: &Features, lasting: &[u8], baseline: Option<&Baseline>, limits: Limits<'_>) -> Vec<Sign> {
     let ask = |sign: Option<Sign>| sign.filter(|s| limits.wants(s.cause));
     if let Some(sign) = ask(black(f, limits)) {
         return vec![sign];
@@ -55,12 +55,12 @@ pub(super) fn signs(f: &Features, baseline: Option<&Baseline>, limits: Limits<'_
     found.extend(ask(stripes(f, baseline, limits)));
     if found.is_empty() {
         let first = ask(covered(f, baseline, limits))
-            .or_else(|| ask(too_dark(f, limits)))
+            .or_else(|| ask(too_dark(f, baseline, limits)))
             .or_else(|| ask(too_bright(f, limits)))
             .or_else(|| ask(noise(f, baseline, limits)))
             .or_else(|| ask(torn(f, baseline, limits)))
             .or_else(|| ask(blurred(f, baseline, limits)))
-            .or_else(|| ask(moved(f, baseline, limits)));
+            .or_else(|| ask(moved(f, lasting, baseline, limits)));
         found.extend(first);
     }
     // Another place has other colours.
@@ -77,6 +77,11 @@ fn spread(f: &Features) -> [f32; 4] {
 
 fn luma(f: &Features, cell: usize) -> f32 {
     f32::from(f.luma.get(cell).copied().unwrap_or_default()) / 256.0
+}
+
+/// Whether the usual was learned in fog or rain: it has fewer colours and edges than what a clear day shows.
+fn is_clearer(f: &Features, usual: &Baseline, config: &DiagnosisConfig) -> bool {
+    f.deviation > config.clearer * usual.deviation
 }
 
 /// No light, or none of a scene: black, or the one colour that recorders show when the signal is lost.
@@ -99,12 +104,19 @@ fn black(f: &Features, limits: Limits<'_>) -> Option<Sign> {
     })
 }
 
-fn too_dark(f: &Features, limits: Limits<'_>) -> Option<Sign> {
+pub(super) fn dark_limit(baseline: Option<&Baseline>, limits: Limits<'_>) -> f32 {
+    let config = limits.config;
+    // What is dark by day already is darker still at dusk, and as it should be.
+    let usual = baseline.map_or(config.dark_mean, |b| b.mean() * config.dark_share);
+    limits.of(Cause::PictureTooDark, config.dark_mean.min(usual))
+}
+
+fn too_dark(f: &Features, baseline: Option<&Baseline>, limits: Limits<'_>) -> Option<Sign> {
     let [_, middle, high, _] = spread(f);
-    let threshold = limits.of(Cause::PictureTooDark, limits.config.dark_mean);
+    let threshold = dark_limit(baseline, limits);
     let (mean, _) = compare::shades(f);
     // Headlights or a lit window lift the mean; a picture with them at night is as it should be.
-    (mean < threshold && middle < threshold && high < 4.0 * threshold).then(|| {
+    (mean < threshold && middle < 1.2 * threshold && high < 4.0 * threshold).then(|| {
         let detail = format!("mean luma {mean:.0} (limit {threshold:.0})");
         let region = Region::of(|cell| luma(f, cell) < threshold);
         Sign::new(Cause::PictureTooDark, (mean, threshold, 0.0), region, detail)
@@ -156,7 +168,8 @@ fn covered(f: &Features, baseline: Option<&Baseline>, limits: Limits<'_>) -> Opt
             // A dark, bright or blurred picture shows the same coarse scene; one shade alone shows none.
             let plain = spread < config.covered_shades / 2.0 && there > config.dark_mean && !bright;
             let other = plain || texture.kept() >= 0.6 || compare::coarse(f, baseline) < config.covered_coarse;
-            if there < 225.0 && no_fog && one_shade && other {
+            let shadow = compare::shows_through(f, baseline, &cells) > config.covered_shadow;
+            if there < 225.0 && no_fog && one_shade && other && !shadow {
                 return Some(sign(share, there, Region::of(lost)));
             }
         }
@@ -165,7 +178,8 @@ fn covered(f: &Features, baseline: Option<&Baseline>, limits: Limits<'_>) -> Opt
     let (cells, there) = compare::one_shade(f, baseline)?;
     let share = cells.len() as f32 / compare::INNER.len() as f32;
     let whole_is_dark = share > 0.8 && there < config.dark_mean;
-    (share >= threshold && there < config.covered_luma && !whole_is_dark)
+    let shadow = compare::shows_through(f, baseline, &cells) > config.covered_shadow;
+    (share >= threshold && there < config.covered_luma && !whole_is_dark && !shadow)
         .then(|| sign(share, there, Region::of(|cell| cells.contains(&cell))))
 }
 
@@ -209,7 +223,7 @@ fn colour_cast(f: &Features, baseline: Option<&Baseline>, limits: Limits<'_>) ->
             (x * cb + y * cr) / distance.max(1.0) > 0.5 * distance
         };
         // All colours go the same way, not only those of a red lorry.
-        let distance = if share > 0.7 { distance } else { 0.0 };
+        let distance = if share > 0.7 && !is_clearer(f, b, config) { distance } else { 0.0 };
         (cb, cr, distance, limits.of(Cause::PictureColourCast, config.cast), Region::of(shifted))
     } else {
         let [cb, cr] = f.chroma;
@@ -263,10 +277,12 @@ fn shift(f: &Features, b: &Baseline) -> Option<(f32, f32, f32)> {
     Some((x, y, along as f32 / cells.len() as f32))
 }
 
-pub(super) fn noise_limit(baseline: Option<&Baseline>, limits: Limits<'_>) -> f32 {
+pub(super) fn noise_limit(f: &Features, baseline: Option<&Baseline>, limits: Limits<'_>) -> f32 {
     let config = limits.config;
     let usual = baseline.map_or(config.noise_sigma, |b| {
-        (b.noise * config.noise_rise + config.noise_step).min(config.noise_sigma.max(b.noise * 2.0))
+        // With less light than usual the camera's gain rises, and the noise with it.
+        let gain = (b.mean() / compare::shades(f).0.max(1.0)).clamp(1.0, config.noise_gain);
+        ((b.noise * config.noise_rise + config.noise_step) * gain).min(config.noise_sigma.max(b.noise * 2.0))
     });
     limits.of(Cause::PictureNoise, usual)
 }
@@ -275,7 +291,7 @@ pub(super) fn noise_limit(baseline: Option<&Baseline>, limits: Limits<'_>) -> f3
 /// encoder smoothed the noise in some blocks and kept it in others, by fine detail that outweighs the picture's whole
 /// contrast: no scene has that (white noise alone has an acuity of 20, sharp scenes up to about 1).
 fn noise(f: &Features, baseline: Option<&Baseline>, limits: Limits<'_>) -> Option<Sign> {
-    let sigma_limit = noise_limit(baseline, limits);
+    let sigma_limit = noise_limit(f, baseline, limits);
     let region = || Region::of(|cell| f32::from(f.grain[cell]) / 8.0 > sigma_limit);
     if f.noise > sigma_limit {
         let usual = baseline.map_or(String::new(), |b| format!(", usually {:.1}", b.noise));
@@ -361,27 +377,29 @@ pub(super) fn scene_figures(f: &Features, baseline: Option<&Baseline>, limits: L
 }
 
 /// Another scene, or the same one seen from a turned camera: its edges agree better when they are shifted back.
-fn moved(f: &Features, baseline: Option<&Baseline>, limits: Limits<'_>) -> Option<Sign> {
-    let (correlation, threshold) = scene_figures(f, baseline, limits)?;
+/// `lasting` are the edges that all pictures of the run have: snow and rain hide a scene in each, but not in all.
+fn moved(f: &Features, lasting: &[u8], baseline: Option<&Baseline>, limits: Limits<'_>) -> Option<Sign> {
+    let (now, threshold) = scene_figures(f, baseline, limits)?;
     let config = limits.config;
     let baseline = baseline?;
     let edges = baseline.edges_now();
+    let correlation = compare::correlation(lasting, &edges).max(now);
     let apart = |cell: usize| {
-        let (now, then) = (f32::from(f.edges[cell]).sqrt(), f32::from(edges[cell]).sqrt());
+        let (now, then) = (f32::from(lasting[cell]).sqrt(), f32::from(edges[cell]).sqrt());
         compare::INNER.contains(&cell) && (now - then).abs() > 0.4 * now.max(then) && now.max(then) > 5.0
     };
     let percent = |share: f32| share.max(0.0) * 100.0;
     let (now, limit) = (percent(correlation), percent(threshold));
     // In snow and rain edges are lost while the coarse picture stays.
     let coarse = || compare::coarse(f, baseline) < config.moved_coarse;
-    if correlation < threshold && (correlation < 0.9 * threshold || coarse()) {
+    if correlation < threshold && (correlation < 0.9 * threshold && !is_clearer(f, baseline, config) || coarse()) {
         let detail = format!("edges agree with the usual scene by {now:.0} % (limit {limit:.0} %)");
         return Some(Sign::new(Cause::SceneMoved, (correlation, threshold, 0.0), Region::of(apart), detail));
     }
     if correlation > config.moved_turned || limits.set(Cause::SceneMoved).is_some() {
         return None;
     }
-    let (best, (across, down)) = compare::turned(&f.edges, &edges);
+    let (best, (across, down)) = compare::turned(lasting, &edges);
     let turned = (across, down) != (0, 0) && best > config.moved_turned && best > correlation + config.moved_gain;
     turned.then(|| {
         let part = |cells: isize, of: usize| cells.unsigned_abs() as f32 * 100.0 / of as f32;

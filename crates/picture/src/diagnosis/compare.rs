@@ -118,6 +118,18 @@ pub(super) fn shades(f: &Features) -> (f32, f32) {
     (mean, variance.sqrt())
 }
 
+/// How well the steps of luma from cell to cell within `cells` agree with the usual ones, −1 to 1: a shadow dims a scene
+/// and leaves its steps, a thing before the lens has its own.
+pub(super) fn shows_through(f: &Features, baseline: &Baseline, cells: &[usize]) -> f32 {
+    let inside = |cell: usize| cells.binary_search(&cell).is_ok();
+    let now = |cell: usize| f.luma.get(cell).map_or(0.0, |l| f32::from(*l) / 256.0);
+    let then = |cell: usize| baseline.luma.get(cell).copied().unwrap_or_default();
+    let beside = cells.iter().map(|&cell| (cell, cell + 1)).filter(|(_, next)| next % GRID_COLUMNS != 0);
+    let below = cells.iter().map(|&cell| (cell, cell + GRID_COLUMNS));
+    let pairs = beside.chain(below).filter(|(_, next)| inside(*next));
+    pearson(pairs.map(|(cell, next)| (now(next) - now(cell), then(next) - then(cell))))
+}
+
 /// Mean luma of some cells, and by how much it differs from one to the other.
 pub(super) fn shade(f: &Features, cells: &[usize]) -> (f32, f32) {
     let luma = |cell: &usize| f.luma.get(*cell).map_or(0.0, |l| f32::from(*l) / 256.0);

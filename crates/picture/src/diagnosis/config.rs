@@ -26,6 +26,8 @@ pub struct DiagnosisConfig {
     pub black_shades: f32,
     /// Too dark: mean luma below this (products publish 30; infrared nights in villages reach 25).
     pub dark_mean: f32,
+    /// … or, where the picture is dark as a rule, below this share of the usual.
+    pub dark_share: f32,
     /// Too bright: mean luma above this (products publish 220), and hardly anything dark.
     pub bright_mean: f32,
     /// Covered: share of what usually has texture and now has none above this …
@@ -36,6 +38,8 @@ pub struct DiagnosisConfig {
     pub covered_shades: f32,
     /// … and, if all of it lost its texture, the correlation of the cells' luma with the usual is below this.
     pub covered_coarse: f32,
+    /// … and the steps of luma there do not correlate with the usual ones above this: a shadow is no cover.
+    pub covered_shadow: f32,
     /// Blurred: variance of the Laplacian (Pech-Pacheco et al. 2000) over variance of luma below this although
     /// the picture has contrast; sharp scenes have 0.1 to 1 …
     pub blur_acuity: f32,
@@ -49,6 +53,8 @@ pub struct DiagnosisConfig {
     pub noise_rise: f32,
     /// … and so many luma steps.
     pub noise_step: f32,
+    /// … all that, with less light than usual, times the share of the light that is missing, at most this many times.
+    pub noise_gain: f32,
     /// Noise: or Laplacian variance over luma variance above this.
     pub noise_acuity: f32,
     /// Stripes: jump in luma steps that an eighth of the lines reach in most of their length.
@@ -65,6 +71,9 @@ pub struct DiagnosisConfig {
     pub moved_turned: f32,
     /// … and by so much better than unshifted.
     pub moved_gain: f32,
+    /// A picture with this many times the usual contrast shows no cast, and no other scene unless the cells' luma says so,
+    /// too: the usual was learned in fog.
+    pub clearer: f32,
     /// Scene moved: pictures that make a baseline.
     pub baseline_pictures: u16,
     /// Frozen: pictures identical in every bit, the burned-in clock included …
@@ -87,17 +96,20 @@ impl Default for DiagnosisConfig {
             black_spread: 8.0,
             black_shades: 1.2,
             dark_mean: 24.0,
+            dark_share: 0.5,
             bright_mean: 220.0,
             covered_share: 0.35,
             covered_luma: 165.0,
             covered_shades: 14.0,
             covered_coarse: 0.5,
+            covered_shadow: 0.5,
             blur_acuity: 0.012,
             blur_share: 0.1,
             cast: 14.0,
             noise_sigma: 12.0,
             noise_rise: 2.0,
             noise_step: 2.0,
+            noise_gain: 2.5,
             noise_acuity: 5.0,
             stripe_jump: 8.0,
             torn_share: 0.12,
@@ -106,6 +118,7 @@ impl Default for DiagnosisConfig {
             moved_coarse: 0.75,
             moved_turned: 0.6,
             moved_gain: 0.2,
+            clearer: 1.5,
             baseline_pictures: 5,
             frozen_pictures: 4,
             frozen_time: Duration::from_secs(30),

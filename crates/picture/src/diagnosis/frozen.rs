@@ -10,9 +10,14 @@ use fleet::{Cause, Mono};
 use std::time::Duration;
 
 /// By how much (in 1/256 luma steps) the cells' mean luma may differ, on average, from the first picture of the
-/// run: the encoder codes the same picture anew with another quantiser. Over minutes, light alone moves a live
+/// run: the encoder rounds the same picture anew. Over minutes, light alone moves a live
 /// scene by more; so does sensor noise, unless the camera removes it.
 const REPEAT: u32 = 6;
+/// By how much they may differ when the encoder changes its quantiser: such a picture counts for nothing, and breaks no
+/// run as long as it stays one among [`BREAK`]. Live scenes, the stillest ones too, differ by 40 and more.
+const NEAR: u32 = 32;
+/// See [`NEAR`].
+const BREAK: u16 = 4;
 /// Different distances in time that a run must contain.
 const DISTANCES: usize = 3;
 
@@ -24,6 +29,8 @@ pub(super) struct Stillness {
     last: Mono,
     whole: Run,
     inner: Run,
+    /// Pictures of the inner run that were near only.
+    near: u16,
     distances: [u64; DISTANCES],
 }
 
@@ -54,9 +61,18 @@ impl Stillness {
     /// Compares with the picture before.
     pub(super) fn take(&mut self, features: &Features, at: Mono) -> Still {
         let whole = *self.checks == *features.checks && !features.checks.is_empty();
-        let inner = whole || self.inner_repeats(features);
+        let apart = self.apart(features);
+        let inner = whole || apart.is_some_and(|apart| apart <= REPEAT);
+        // Only a run that is under way can be broken.
+        let near = !inner && self.inner.pictures > 1 && apart.is_some_and(|apart| apart <= NEAR);
+        let near = near && (self.near + 1) * BREAK <= self.inner.pictures + BREAK;
         self.whole = self.whole.next(whole, at);
-        self.inner = self.inner.next(inner, at);
+        if near {
+            self.near += 1;
+            self.luma = features.luma.as_slice().into();
+        } else {
+            self.inner = self.inner.next(inner, at);
+        }
         if inner {
             let distance = at.since(self.last).as_secs();
             if !self.distances.iter().any(|&d| d.abs_diff(distance) < 2)
@@ -64,7 +80,8 @@ impl Stillness {
             {
                 *free = distance.max(1);
             }
-        } else {
+        } else if !near {
+            self.near = 0;
             self.distances = [0; DISTANCES];
             self.luma = features.luma.as_slice().into();
         }
@@ -74,14 +91,11 @@ impl Stillness {
         Still { whole: lasting(self.whole), inner: lasting(self.inner), varied: self.distances.iter().all(|&d| d > 0) }
     }
 
-    fn inner_repeats(&self, features: &Features) -> bool {
-        match (self.luma.get(INNER), features.luma.get(INNER)) {
-            (Some(first), Some(now)) => {
-                let sum: u32 = first.iter().zip(now).map(|(b, n)| u32::from(b.abs_diff(*n))).sum();
-                sum <= REPEAT * first.len() as u32
-            }
-            _ => false,
-        }
+    /// By how much the cells' mean luma differs from that of the run, on average, in 1/256 luma steps, rounded up.
+    fn apart(&self, features: &Features) -> Option<u32> {
+        let (first, now) = (self.luma.get(INNER)?, features.luma.get(INNER)?);
+        let sum: u32 = first.iter().zip(now).map(|(b, n)| u32::from(b.abs_diff(*n))).sum();
+        Some(sum.div_ceil(first.len() as u32))
     }
 }
 

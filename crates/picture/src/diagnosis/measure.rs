@@ -70,11 +70,11 @@ pub(super) fn measures(f: &Features, baseline: Option<&Baseline>, limits: Limits
         between(
             MeasureKind::Brightness,
             f.mean,
-            of(Cause::PictureTooDark, config.dark_mean),
+            Some(classes::dark_limit(baseline, limits)),
             of(Cause::PictureTooBright, config.bright_mean),
         ),
         between(MeasureKind::Sharpness, f.acuity(), Some(classes::blur_limit(baseline, limits)), None),
-        between(MeasureKind::Noise, f.noise, None, Some(classes::noise_limit(baseline, limits))),
+        between(MeasureKind::Noise, f.noise, None, Some(classes::noise_limit(f, baseline, limits))),
         between(MeasureKind::Stripes, stripes, None, Some(stripe_limit)),
         between(MeasureKind::Plain, f.flat, None, of(Cause::PictureCovered, config.covered_share.max(0.8))),
     ];

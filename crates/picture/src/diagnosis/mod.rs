@@ -10,6 +10,7 @@ mod classes;
 mod compare;
 mod config;
 mod frozen;
+mod lasting;
 mod limits;
 mod measure;
 mod record;
@@ -21,6 +22,7 @@ use baseline::Baselines;
 use classes::Sign;
 use fleet::{CameraId, Cause, Mono, Now, Wall};
 use frozen::Stillness;
+use lasting::Lasting;
 use limits::Limits;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -128,6 +130,7 @@ pub struct Diagnosis {
 struct State {
     baselines: Baselines,
     stillness: Stillness,
+    lasting: Lasting,
     agreed: [u8; CLASSES.len()],
     /// Classes that a person called a false alarm, until when; at most one entry a class.
     exceptions: Vec<(Cause, Wall)>,
@@ -169,6 +172,7 @@ impl Diagnosis {
         if state.last.is_some_and(|last| at.mono.since(last) > MEMORY) {
             state.agreed = [0; CLASSES.len()];
             state.stillness = Stillness::default();
+            state.lasting = Lasting::default();
         }
         state.last = Some(at.mono);
         state.newest = Some(Box::new(features.clone()));
@@ -176,7 +180,9 @@ impl Diagnosis {
         let excepted = |cause: Cause| state.exceptions.iter().any(|(c, _)| *c == cause);
         let baseline = state.baselines.get(features);
         // A false alarm still explains what follows from it: a black picture is not told as a dark one instead.
-        let all = classes::signs(features, baseline, limits);
+        let run = CLASSES.iter().position(|c| *c == Cause::SceneMoved).map_or(0, |class| state.agreed[class]);
+        let lasting = state.lasting.take(features, run.into());
+        let all = classes::signs(features, &lasting, baseline, limits);
         let (mut others, mut signs): (Vec<Sign>, Vec<Sign>) = all.into_iter().partition(|s| excepted(s.cause));
         let still = state.stillness.take(features, at.mono);
         let frozen = still.sign(features, limits).filter(|_| limits.wants(Cause::PictureFrozen) && signs.is_empty());
