@@ -255,8 +255,8 @@ pub(crate) async fn change(
 ) -> Result<Json<ChannelView>> {
     let _order = app.administration.lock().await;
     let before = find(&app, id).await?;
-    validator::unchanged(&headers, &ChannelView::from(&before))?;
     let after = input.channel(&app, Some(&before))?;
+    validator::unchanged(&headers, &ChannelView::from(&before))?;
     let target = if after.target == before.target { "" } else { ", target changed" };
     let detail = format!("{} {}, enabled {}{target}", after.kind, after.name, after.enabled);
     app.audit(Deed::of(&caller, Action::ChannelChanged).on(after.id).detail(detail)).await?;

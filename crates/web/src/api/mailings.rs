@@ -202,8 +202,8 @@ pub(crate) async fn change(
 ) -> Result<Json<MailingView>> {
     let _order = app.administration.lock().await;
     let before = find(&app, id).await?;
-    validator::unchanged(&headers, &MailingView::from(&before))?;
     let after = input.mailing(&app, Some(&before)).await?;
+    validator::unchanged(&headers, &MailingView::from(&before))?;
     app.audit(Deed::of(&caller, Action::MailingChanged).on(after.id).detail(told(&after))).await?;
     app.services.store.update_mailing(&after, &before).await?;
     Ok(Json(MailingView::from(&after)))

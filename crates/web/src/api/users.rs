@@ -161,7 +161,6 @@ pub(crate) async fn change(
 ) -> Result<Json<UserView>> {
     let _order = app.administration.lock().await;
     let before = app.services.store.user(UserId(id)).await?.ok_or_else(Problem::not_found)?;
-    validator::unchanged(&headers, &view(&app, &before).await?)?;
     let mut after = before.clone();
     if let Some(text) = change.full_name {
         after.full_name = text;
@@ -184,6 +183,7 @@ pub(crate) async fn change(
     if let Some(active) = change.active {
         after.active = active;
     }
+    validator::unchanged(&headers, &view(&app, &before).await?)?;
     let duties = app.services.config.duties;
     let own = (after.role != before.role || after.towns != before.towns || after.sites != before.sites)
         && before.id == caller.user.id;

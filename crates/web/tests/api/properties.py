@@ -44,6 +44,24 @@ def soon(minutes=60):
     return int(time.time() * 1000) + minutes * MINUTE
 
 
+def mailing(n):
+    return {
+        "name": f"mailing {n}",
+        "enabled": True,
+        "every": "week",
+        "weekday": 1,
+        "day": 1,
+        "minute": 480,
+        "group": "site",
+        "town": 1,
+        "site": None,
+        "contractor": None,
+        "channel": 2,
+        "to": [],
+        "language": "en",
+    }
+
+
 # Requests that make sense, of operations that chance alone would hardly please: by what they are asked with.
 SENSIBLE = {
     "PUT /api/v1/cameras/{id}/picture/classes": lambda n: {
@@ -67,6 +85,8 @@ SENSIBLE = {
         "reason": "r",
         "document": "d",
     },
+    "POST /api/v1/mailings": lambda n: mailing(n),
+    "PUT /api/v1/mailings/{id}": lambda n: mailing(n),
     "POST /api/v1/orders": lambda n: {"incident": 4, "note": "n", "to_be_confirmed": False},
     "POST /api/v1/orders/{id}/act": lambda n: {"act": "note", "version": 1, "note": "n"},
     "POST /api/v1/register/cameras": lambda n: {"cameras": [1 + n % 5], "cells": {"address": f"a{n}"}, "dry_run": False},
@@ -84,6 +104,7 @@ SENSIBLE = {
 # What they are about, where it matters.
 PLACE = {
     "POST /api/v1/orders/{id}/act": 2,
+    "PUT /api/v1/mailings/{id}": 1,
     "PUT /api/v1/register/uplinks/{id}": 1,
     "POST /api/v1/holds/{id}/release": 1,
 }

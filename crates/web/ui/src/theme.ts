@@ -13,3 +13,14 @@ export function toggleTheme(): void {
     // Not remembered, then.
   }
 }
+
+/** The light look until the answer is called: paper is white. */
+export function onPaper(): () => void {
+  const before = dark.value
+  const look = (next: boolean) => {
+    dark.value = next
+    document.documentElement.classList.toggle('dark', next)
+  }
+  look(false)
+  return () => look(before)
+}
