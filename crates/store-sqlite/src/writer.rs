@@ -156,11 +156,7 @@ async fn run(mut connection: SqliteConnection, mut requests: mpsc::Receiver<Requ
             }
         }
         if !batch.is_empty() {
-            let began = Instant::now();
-            if transact(&mut connection, batch).await {
-                let written = Written { at: Wall::read(), took: began.elapsed() };
-                *last.lock().unwrap_or_else(PoisonError::into_inner) = Some(written);
-            }
+            transact(&mut connection, batch, &last).await;
         }
     }
     if let Err(error) = connection.close().await {
@@ -172,12 +168,13 @@ async fn run(mut connection: SqliteConnection, mut requests: mpsc::Receiver<Requ
     }
 }
 
-/// All of a batch in one transaction; whether it is on the disk.
-async fn transact(connection: &mut SqliteConnection, batch: Vec<Box<dyn Job>>) -> bool {
+/// All of a batch in one transaction. Once it is on the disk, that is noted, and then told to those who asked.
+async fn transact(connection: &mut SqliteConnection, batch: Vec<Box<dyn Job>>, last: &Last) {
+    let began = Instant::now();
     if let Err(error) = control(connection, "BEGIN IMMEDIATE").await {
         let why = error.to_string();
         batch.into_iter().for_each(|job| job.refuse(&why));
-        return false;
+        return;
     }
     let mut done = Vec::with_capacity(batch.len());
     let mut broken: Option<String> = None;
@@ -217,11 +214,13 @@ async fn transact(connection: &mut SqliteConnection, batch: Vec<Box<dyn Job>>) -
     if broken.is_some() {
         // Fails if SQLite has rolled back already; either way no transaction is left.
         let _ = control(connection, "ROLLBACK").await;
+    } else {
+        let written = Written { at: Wall::read(), took: began.elapsed() };
+        *last.lock().unwrap_or_else(PoisonError::into_inner) = Some(written);
     }
     for tell in done {
         tell(broken.as_deref().map_or(Ok(()), Err));
     }
-    broken.is_none()
 }
 
 /// Why a transaction broke, without the words that every such error begins with.
@@ -266,6 +265,30 @@ mod tests {
     async fn found(options: &SqliteConnectOptions) -> Vec<i64> {
         let mut connection = SqliteConnection::connect_with(options).await.unwrap();
         sqlx::query_scalar("SELECT i FROM t ORDER BY i").fetch_all(&mut connection).await.unwrap()
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_write_is_noted_before_whoever_asked_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let (_, writer) = writer(folder.path(), 100).await;
+        // Nobody can note anything meanwhile.
+        let last = std::sync::Arc::clone(&writer.last);
+        let (held, holds) = oneshot::channel();
+        let (release, released) = std::sync::mpsc::channel::<()>();
+        let holder = std::thread::spawn(move || {
+            let _guard = last.lock().unwrap();
+            held.send(()).unwrap();
+            released.recv().unwrap();
+        });
+        holds.await.unwrap();
+        let mut write = Box::pin(insert(&writer, 1, 10));
+        let told = tokio::time::timeout(std::time::Duration::from_millis(500), &mut write).await;
+        assert!(told.is_err(), "told before it was noted: {told:?}");
+        release.send(()).unwrap();
+        write.await.unwrap();
+        holder.join().unwrap();
+        assert!(writer.last().is_some());
+        writer.close().await;
     }
 
     #[tokio::test]
