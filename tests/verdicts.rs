@@ -1,4 +1,5 @@
-//! What cameras usually show, and what people said of verdicts, outlive `kill -9`.
+//! What cameras usually show, and what people said of verdicts, outlive `kill -9`; what was found on a picture is no
+//! verdict on a camera that shows none.
 #![allow(clippy::unwrap_used)]
 
 mod demo;
@@ -71,5 +72,55 @@ async fn baselines_and_words_survive_kill_9() {
     assert_eq!(state(&session.get("/states").await, ids[2])["status"], "online");
     let own = session.get("/self").await;
     assert_eq!((&own["verdicts"]["false_alarms"], &own["verdicts"]["exceptions"]), (&json!(1), &json!(1)));
+    demo.kill();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_found_is_not_current_while_the_camera_is_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    std::fs::create_dir(&data).unwrap();
+    let mut demo = Demo::start(&data, 6, &["--snapshot-every", "1s", "--assess-every", "2s"]);
+    let session = Session::administrator(&demo).await;
+    let states = session.get("/states").await;
+    let id = states["cameras"][1]["id"].as_u64().unwrap();
+    let picture = format!("/cameras/{id}/picture");
+    session.until("judged", &picture, WITHIN, |p| p["outcome"] == "normal").await;
+    session.fault("camera", id, "black", true).await;
+    let found = |p: &Value| p["outcome"] == "severe" && p["findings"][0]["cause"] == "picture_black";
+    let first = session.until("a fault is found", &picture, WITHIN, found).await;
+    assert_eq!(first["unchecked_since"], Value::Null);
+    let since = first["findings"][0]["since"].as_i64().unwrap();
+    let after = |p: &Value| p["present"]["captured"].as_i64().is_some_and(|at| at > since);
+    let seen = session.until("a snapshot of it", &picture, WITHIN, after).await;
+    let findings = format!("/snapshots/{}/findings", seen["present"]["id"].as_str().unwrap());
+    let lasts = |f: &Value| f[0]["cause"] == "picture_black" && f[0]["until"].is_null();
+    session.until("what was found lasts", &findings, WITHIN, lasts).await;
+    let captured = seen["present"]["captured"].as_i64().unwrap();
+    let judged_since = |p: &Value| p["judged"].as_i64().is_some_and(|at| at > captured);
+    session.until("it is still found after the snapshot", &picture, WITHIN, judged_since).await;
+
+    // Nobody knows whether the picture still is black.
+    session.fault("camera", id, "power_off", true).await;
+    let away = session.until("it is away", &picture, WITHIN, |p| p["outcome"] == "no_stream").await;
+    assert_eq!((&away["level"], &away["unchecked_since"]), (&Value::Null, &away["judged"]), "{away:#}");
+    assert_eq!(
+        (&away["findings"][0]["cause"], &away["findings"][0]["since"]),
+        (&json!("picture_black"), &json!(since))
+    );
+    let ended = |f: &Value| f[0]["until"] == away["judged"];
+    session.until("on record until it was last seen", &findings, WITHIN, ended).await;
+    let (_, csv) = session.bytes("/diagnosis/results/file?format=csv&language=en").await;
+    let csv = String::from_utf8(csv).unwrap();
+    assert!(csv.contains(",no stream,") && !csv.contains(",severe,"), "{csv}");
+
+    // It returns, still black: the same finding goes on.
+    session.fault("camera", id, "power_off", false).await;
+    let again = session.until("found again", &picture, WITHIN, found).await;
+    assert_eq!((&again["unchecked_since"], &again["findings"][0]["since"]), (&Value::Null, &json!(since)), "{again:#}");
+    session.until("and lasts again", &findings, WITHIN, lasts).await;
+    session.fault("camera", id, "black", false).await;
+    let good = session.until("good again", &picture, WITHIN, |p| p["outcome"] == "normal").await;
+    assert_eq!(good["findings"], json!([]));
     demo.kill();
 }

@@ -4,7 +4,11 @@ use super::{recorder::Recorder, shelf::Shelf};
 use fleet::{CameraId, Now, Registry, Wall};
 use health::Failure;
 use picture::{CameraSettings, Diagnosis, DiagnosisConfig, Features, Finding, Level};
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 use store::{BaselineChange, BaselineRecord, Fact, FaultLevel, FindingRecord, Store};
 use web::{Held, Judged, PictureOrder, Verdicts};
 
@@ -15,6 +19,8 @@ pub(super) struct Judge {
     shelf: Shelf,
     recorder: Recorder,
     kept: HashMap<CameraId, Kept>,
+    /// Cameras whose picture is not judged now: what was found on it is neither confirmed nor refuted.
+    unseen: HashSet<CameraId>,
 }
 
 /// What a picture came to.
@@ -45,7 +51,14 @@ impl Judge {
         now: Wall,
     ) -> store::Result<Judge> {
         store.end_findings().await?;
-        let mut judge = Judge { diagnosis: Diagnosis::new(config), verdicts, shelf, recorder, kept: HashMap::new() };
+        let mut judge = Judge {
+            diagnosis: Diagnosis::new(config),
+            verdicts,
+            shelf,
+            recorder,
+            kept: HashMap::new(),
+            unseen: HashSet::new(),
+        };
         for setting in store.diagnosis_settings().await? {
             let off = setting.classes.iter().filter(|c| c.off).map(|c| c.cause).collect();
             let limits = setting.classes.iter().filter_map(|c| Some((c.cause, c.limit?))).collect();
@@ -84,7 +97,19 @@ impl Judge {
         let fault = verdict.fault().map(|(cause, detail)| Failure { cause, detail });
         self.keep_changed();
         self.publish(camera, Some((received.wall, verdict.findings, verdict.excepted)));
+        self.unseen.remove(&camera);
         Outcome { fault, look_again: verdict.look_again, look_also_at: verdict.look_also_at }
+    }
+
+    /// No picture of a camera is judged any more: what was found on it is on record until it was last seen. Should a later
+    /// picture show it still, it goes on.
+    pub(super) fn lost(&mut self, camera: CameraId) {
+        let Some(judged) = self.verdicts.get(camera) else { return };
+        if let Some(at) = judged.at
+            && self.unseen.insert(camera)
+        {
+            self.record(camera, &judged.findings, &[], at);
+        }
     }
 
     /// An archived snapshot of a camera whose picture is good becomes the one that shows its baseline, if none does.
@@ -124,6 +149,7 @@ impl Judge {
             self.kept.remove(&camera);
             self.shelf.keep(BaselineChange::Drop(camera));
         }
+        self.unseen.retain(|camera| registry.camera(*camera).is_some());
         self.verdicts.retain(registry);
     }
 
@@ -163,7 +189,9 @@ impl Judge {
                 };
                 let list = |findings: Vec<Finding>| findings.into_iter().map(held).collect::<Vec<Held>>();
                 let (findings, excepted) = (list(findings), list(excepted));
-                self.record(camera, &before.findings, &findings, at);
+                // What stood before a time in which nobody looked has ended on record.
+                let open = if self.unseen.contains(&camera) { &[][..] } else { &before.findings };
+                self.record(camera, open, &findings, at);
                 (Some(at), findings, excepted)
             }
         };

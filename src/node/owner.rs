@@ -2,7 +2,7 @@
 
 use super::{field_log::FieldLog, judge::Judge, own::OwnChange, recorder::Recorder, takes};
 use arc_swap::ArcSwap;
-use fleet::{CameraId, Cause, Mono, Now, Registry, Status, Wall};
+use fleet::{CameraId, Cause, Layer, Mono, Now, Registry, Status, Wall};
 use health::{Effect, Event, Failure, Fleet, Incident, IncidentId, PictureVerdict, SnapshotOutcome, StreamEvent};
 use picture::Assessment;
 use std::{
@@ -112,6 +112,11 @@ fn sleep_until(deadline: Option<Mono>) -> Duration {
     deadline.map_or(LONGEST_SLEEP, |at| at.since(Now::read().mono).min(LONGEST_SLEEP))
 }
 
+/// Whether a camera of this status has its picture judged.
+fn is_seen(status: Status, cause: Option<Cause>) -> bool {
+    matches!(status, Status::Online | Status::Impaired) && cause.is_none_or(|c| c.layer() != Layer::Decode)
+}
+
 /// The running owner.
 struct Desk {
     owner: Owner,
@@ -169,7 +174,11 @@ impl Desk {
                     detail = %change.detail,
                     "status changed"
                 );
+                let seen = is_seen(change.status, change.cause);
                 owner.recorder.record(Fact::Status(change));
+                if !seen {
+                    self.owner.judge.lost(camera);
+                }
                 self.changed.insert(camera);
             }
             Effect::Incident(incident) => {
@@ -224,6 +233,10 @@ impl Desk {
                 };
                 self.handle(Event::Picture { camera, verdict });
                 self.changed.insert(camera);
+                // It was under way when the camera went.
+                if self.owner.core.row(camera).is_none_or(|row| !is_seen(row.status, row.cause)) {
+                    self.owner.judge.lost(camera);
+                }
             }
         }
     }

@@ -29,6 +29,7 @@ mod live;
 mod mailings;
 mod meter;
 mod metrics;
+mod outcome;
 mod paging;
 mod password;
 mod pictures;

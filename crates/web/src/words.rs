@@ -1,5 +1,6 @@
 //! The closed lists of the other floors as the API spells them, with their schemas and their texts.
 
+use crate::outcome::PictureOutcome;
 use fleet::{Cause, Codec, Confidence, Layer, LifeCycle, SiteKind, Status, StreamChoice, Transport};
 use health::{
     LikelyCause, OwnPart, Severity, SnapshotClass,
@@ -64,6 +65,8 @@ words! {
     ChangeWord(ChangeKind) = ChangeKind::ALL.map(ChangeKind::code);
     /// How bad a fault of the picture is.
     LevelWord(Level) = [Level::Slight, Level::Severe].map(Level::code);
+    /// What came of diagnosing a camera's picture.
+    PictureOutcomeWord(PictureOutcome) = PictureOutcome::ALL.map(PictureOutcome::code);
     /// What a figure of a picture is of.
     MeasureWord(MeasureKind) = MeasureKind::ALL.map(MeasureKind::code);
     /// What a person said of a verdict.

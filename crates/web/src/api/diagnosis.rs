@@ -6,6 +6,7 @@ use crate::{
     app::App,
     audit::{Action, Deed},
     caller::Caller,
+    outcome::PictureOutcome,
     problem::{Body, Path, Problem, Query, Result},
     reports::{self, Cell, Language, Sheet},
     services::Command,
@@ -15,8 +16,7 @@ use crate::{
 };
 use axum::{Json, extract::State, http::StatusCode, response::Response};
 use bytes::Bytes;
-use fleet::{Camera, CameraId, Cause, Layer, Registry, Status, Wall};
-use health::Board;
+use fleet::{Camera, Cause, Registry, Wall};
 use picture::{CLASSES, CameraSettings, Level, Region, settable};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -249,51 +249,6 @@ fn product_name(cause: Cause) -> (&'static str, &'static str) {
     }
 }
 
-/// What came of diagnosing one camera. The first three are no fault of a picture and count in no rate of pictures.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Outcome {
-    NotChecked,
-    LoginFailed,
-    NoStream,
-    NotDecoded,
-    Normal,
-    Fault(Level),
-}
-
-impl Outcome {
-    fn of(board: &Board, camera: CameraId, judged: Option<&Judged>) -> Outcome {
-        let Some(row) = board.camera(camera) else { return Outcome::NotChecked };
-        match (row.status, row.layer) {
-            (Status::Paused | Status::Unknown, _) => Outcome::NotChecked,
-            (Status::Offline, Some(Layer::Auth)) => Outcome::LoginFailed,
-            (Status::Offline, _) => Outcome::NoStream,
-            (_, Some(Layer::Decode)) => Outcome::NotDecoded,
-            _ => match judged {
-                Some(judged) if judged.at.is_some() => {
-                    let worst = judged.findings.iter().map(|h| h.finding.level).max();
-                    worst.map_or(Outcome::Normal, Outcome::Fault)
-                }
-                _ => Outcome::NotChecked,
-            },
-        }
-    }
-
-    fn text(self) -> (&'static str, &'static str) {
-        match self {
-            Outcome::NotChecked => ("未检测", "not checked"),
-            Outcome::LoginFailed => ("登录失败", "login failed"),
-            Outcome::NoStream => ("无视频流", "no stream"),
-            Outcome::NotDecoded => ("无法解码", "not decoded"),
-            Outcome::Normal => ("正常", "normal"),
-            Outcome::Fault(level) => level.text(),
-        }
-    }
-
-    fn is_judged(self) -> bool {
-        matches!(self, Outcome::Normal | Outcome::Fault(_))
-    }
-}
-
 fn sheet(app: &App, caller: &Caller, registry: &Registry, language: Language, town: Option<u32>) -> Sheet {
     let pick = |(zh, en): (&'static str, &'static str)| language.pick(zh, en);
     let board = app.services.board.load_full();
@@ -315,9 +270,9 @@ fn sheet(app: &App, caller: &Caller, registry: &Registry, language: Language, to
     };
     let rows = registry.cameras().filter(wanted).map(|camera| {
         let judged = app.services.verdicts.get(camera.id);
-        let outcome = Outcome::of(&board, camera.id, judged.as_deref());
+        let outcome = PictureOutcome::of(&board, camera.id, judged.as_deref());
         counts[0] += u32::from(outcome.is_judged());
-        counts[1] += u32::from(outcome == Outcome::Normal);
+        counts[1] += u32::from(outcome == PictureOutcome::Normal);
         let site = registry.site(camera.site);
         let town = site.and_then(|s| registry.town(s.town));
         let text = |text: &str| Cell::Text(text.to_owned());
@@ -336,19 +291,19 @@ fn sheet(app: &App, caller: &Caller, registry: &Registry, language: Language, to
         for class in CLASSES {
             let found = judged.as_ref().and_then(|j| j.findings.iter().find(|h| h.finding.cause == class));
             let of_class = match found {
-                _ if !outcome.is_judged() || off(class) => Outcome::NotChecked,
-                Some(held) => Outcome::Fault(held.finding.level),
-                None => Outcome::Normal,
+                _ if !outcome.is_judged() || off(class) => PictureOutcome::NotChecked,
+                Some(held) => held.finding.level.into(),
+                None => PictureOutcome::Normal,
             };
             cells.push(text(pick(of_class.text())));
         }
         let at = judged.as_ref().and_then(|j| j.at).filter(|_| outcome.is_judged());
         cells.push(Cell::Text(at.map_or_else(String::new, when)));
         let evidence = match (outcome, &judged) {
-            (Outcome::Fault(_), Some(judged)) => {
+            (PictureOutcome::Slight | PictureOutcome::Severe, Some(judged)) => {
                 judged.findings.iter().map(|h| h.finding.detail.as_str()).collect::<Vec<_>>().join("; ")
             }
-            (Outcome::Normal, _) => String::new(),
+            (PictureOutcome::Normal, _) => String::new(),
             _ => board.camera(camera.id).and_then(|row| row.cause).map_or(String::new(), |c| pick(c.text()).to_owned()),
         };
         cells.push(Cell::Text(evidence));

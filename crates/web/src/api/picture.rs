@@ -6,12 +6,13 @@ use crate::{
     app::App,
     audit::{Action, Deed},
     caller::Caller,
+    outcome::PictureOutcome,
     pictures::archive_problem,
     problem::{Body, Path, Problem, Result},
     services::Command,
     verdicts::{Held, PictureOrder},
     views::finite,
-    words::{CauseWord, LevelWord, MeasureWord, SaidWord},
+    words::{CauseWord, LevelWord, MeasureWord, PictureOutcomeWord, SaidWord},
 };
 use archive::{Entry, Kind, SnapshotId, SnapshotQuery};
 use axum::{Json, extract::State, http::StatusCode};
@@ -32,12 +33,17 @@ const COUNTED: Duration = Duration::from_secs(30 * 24 * 3600);
 /// Longest wait until a baseline is stored.
 const STORED: Duration = Duration::from_secs(5);
 
-/// The verdict on a camera's picture.
+/// The verdict on a camera's picture. While it is not judged (`unchecked_since`), findings and figures are those of the
+/// last picture that was: neither confirmed nor ruled out since.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct PictureView {
+    /// What came of it now; `not_checked`, `login_failed`, `no_stream` and `not_decoded` are no faults of the picture.
+    outcome: PictureOutcomeWord,
     /// When the newest judged picture arrived; null before the first since the service started.
     judged: Option<i64>,
-    /// The worst of the findings; null is normal 正常.
+    /// Since when its picture is not judged any more; null while it is, and before the first.
+    unchecked_since: Option<i64>,
+    /// The worst of the findings; null is normal 正常, or not judged now.
     level: Option<LevelWord>,
     /// Faults, worst first; those that a person called false alarms come last and are not told.
     findings: Vec<FindingView>,
@@ -181,10 +187,13 @@ pub(crate) async fn picture(State(app): State<App>, caller: Caller, Path(id): Pa
     };
     let findings = judged.findings.iter().map(|h| view(h, false));
     let findings = findings.chain(judged.excepted.iter().map(|h| view(h, true))).collect();
+    let outcome = PictureOutcome::of(&app.services.board.load_full(), camera, Some(&judged));
     let present = app.services.archive.nearest(camera, Wall::read()).await.map_err(archive_problem)?;
     Ok(Json(PictureView {
+        outcome: outcome.into(),
         judged: judged.at.map(|t| t.0),
-        level: judged.findings.iter().map(|h| h.finding.level).max().map(Into::into),
+        unchecked_since: judged.at.filter(|_| !outcome.is_judged()).map(|t| t.0),
+        level: outcome.level().map(Into::into),
         findings,
         measures: judged
             .measures

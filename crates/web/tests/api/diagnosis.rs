@@ -154,3 +154,34 @@ async fn results_are_a_file_in_the_words_of_the_field() {
         county.browser("east").await.get("/api/v1/diagnosis/results/file?format=csv").await.text().await.unwrap();
     assert!(east.contains(",村口4,") && !east.contains(",村口1,"), "only what one may see: {east}");
 }
+
+#[tokio::test]
+async fn a_camera_without_a_picture_has_an_outcome_of_its_own_and_no_fault_of_the_picture() {
+    let county = County::start().await;
+    let judged = |findings| Judged { at: Some(Wall(5000)), findings, ..Judged::default() };
+    for id in 1..=5 {
+        county.services.verdicts.put(CameraId(id), judged(vec![held(Cause::PictureBlack)]));
+    }
+    let operator = county.signed_in(Role::Operator).await;
+    county.publish(&[(1, Cause::PictureBlack)]);
+    let now = operator.json("/api/v1/cameras/1/picture").await;
+    assert_eq!((&now["outcome"], &now["level"]), (&json!("severe"), &json!("severe")), "{now:#}");
+    assert_eq!(now["unchecked_since"], Value::Null);
+    county.publish(&[
+        (1, Cause::PasswordRefused),
+        (2, Cause::NoRtp),
+        (3, Cause::DecodeFailed),
+        (4, Cause::Maintenance),
+    ]);
+    for (id, outcome) in [(1, "login_failed"), (2, "no_stream"), (3, "not_decoded"), (4, "not_checked")] {
+        let picture = operator.json(&format!("/api/v1/cameras/{id}/picture")).await;
+        assert_eq!((&picture["outcome"], &picture["level"]), (&json!(outcome), &Value::Null), "{picture:#}");
+        assert_eq!(picture["unchecked_since"], 5000, "{picture:#}");
+        // What was found last is still told, as of then.
+        assert_eq!((&picture["judged"], &picture["findings"][0]["cause"]), (&json!(5000), &json!("picture_black")));
+    }
+    // Never judged since the start, though it is online.
+    county.services.verdicts.put(CameraId(5), Judged::default());
+    let fresh = operator.json("/api/v1/cameras/5/picture").await;
+    assert_eq!((&fresh["outcome"], &fresh["unchecked_since"]), (&json!("not_checked"), &Value::Null), "{fresh:#}");
+}

@@ -2113,7 +2113,12 @@ export interface components {
         };
         /** @enum {string} */
         PictureKindWord: "before" | "after" | "photo";
-        /** @description The verdict on a camera's picture. */
+        /** @enum {string} */
+        PictureOutcomeWord: "not_checked" | "login_failed" | "no_stream" | "not_decoded" | "normal" | "slight" | "severe";
+        /**
+         * @description The verdict on a camera's picture. While it is not judged (`unchecked_since`), findings and figures are those of the
+         *     last picture that was: neither confirmed nor ruled out since.
+         */
         PictureView: {
             baseline: components["schemas"]["BaselineView"];
             /** @description Every class, as it is judged on this camera. */
@@ -2130,7 +2135,14 @@ export interface components {
             level?: null | components["schemas"]["LevelWord"];
             /** @description Figures of the newest picture beside their limits. */
             measures: components["schemas"]["MeasureView"][];
+            /** @description What came of it now; `not_checked`, `login_failed`, `no_stream` and `not_decoded` are no faults of the picture. */
+            outcome: components["schemas"]["PictureOutcomeWord"];
             present?: null | components["schemas"]["SnapshotName"];
+            /**
+             * Format: int64
+             * @description Since when its picture is not judged any more; null while it is, and before the first.
+             */
+            unchecked_since?: number | null;
             /** @description What people said of its verdicts, newest first. */
             words: components["schemas"]["WordView"][];
         };

@@ -302,6 +302,8 @@ export interface CameraPage {
 }
 
 export type LevelCode = 'slight' | 'severe'
+/** What came of diagnosing a picture; the first four are no fault of the picture and no judgement on it. */
+export type OutcomeCode = 'not_checked' | 'login_failed' | 'no_stream' | 'not_decoded' | 'normal' | 'slight' | 'severe'
 export type SaidCode = 'confirmed' | 'false_alarm'
 export type MeasureCode = 'brightness' | 'sharpness' | 'noise' | 'stripes' | 'plain' | 'scene'
 /** A box on a picture: shares of its width and height from the upper left corner. */
@@ -361,8 +363,10 @@ export interface SnapshotName {
   id: string
   captured: Millis
 }
-/** The verdict on a camera's picture; level null is normal, if one was judged at all. */
+/** The verdict on a camera's picture. While it is not judged the findings are those of the last picture that was. */
 export interface PictureVerdict {
+  outcome: OutcomeCode
+  unchecked_since: Millis | null
   judged: Millis | null
   level: LevelCode | null
   findings: PictureFinding[]
