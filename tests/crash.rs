@@ -4,7 +4,7 @@
 
 mod demo;
 
-use demo::{Demo, Session};
+use demo::{Demo, Session, in_own_space};
 use serde_json::{Value, json};
 use std::{collections::BTreeSet, process::Command, time::Duration};
 
@@ -30,6 +30,9 @@ async fn visible(session: &Session) -> BTreeSet<(String, String)> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_service_loses_nothing_it_showed() {
+    if !in_own_space("a_killed_service_loses_nothing_it_showed") {
+        return;
+    }
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     std::fs::create_dir(&data).unwrap();
@@ -135,6 +138,9 @@ impl Hooks {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn orders_and_messages_on_their_way_outlive_a_kill() {
+    if !in_own_space("orders_and_messages_on_their_way_outlive_a_kill") {
+        return;
+    }
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     std::fs::create_dir(&data).unwrap();
@@ -239,6 +245,9 @@ fn signal(demo: &Demo, name: &str) {
 /// `unknown` in history and figures, and no camera is blamed for it.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_nobody_saw_is_on_record_as_unknown() {
+    if !in_own_space("what_nobody_saw_is_on_record_as_unknown") {
+        return;
+    }
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     std::fs::create_dir(&data).unwrap();

@@ -1,13 +1,10 @@
 //! The disk of a running node is filled to the last byte, archive and database alike: cameras are judged on, nothing is
 //! blamed on them, everybody is told, and once there is room again everything goes on by itself with nothing lost.
-//!
-//! Runs in a mount name space of its own, which is gone with the process. That needs root, or a kernel that lets users
-//! have name spaces (Debian's does).
 #![allow(clippy::unwrap_used)]
 
 mod demo;
 
-use demo::{Demo, Session, state};
+use demo::{Demo, Session, in_own_space, state};
 use serde_json::{Value, json};
 use std::{
     fs::File,
@@ -17,26 +14,10 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-const INSIDE: &str = "SHARPEYES_TEST_OWN_MOUNTS";
 const CAMERAS: u64 = 12;
 const WITHIN: Duration = Duration::from_secs(120);
 /// What the archive keeps free for others, a segment, and room for a database.
 const MEBIBYTES: u32 = 256 + 256 + 128;
-
-/// Runs this test again in its own mount name space; `false` in the outer process, which has nothing left to do.
-fn in_own_mounts(test: &str) -> bool {
-    if std::env::var_os(INSIDE).is_some() {
-        return true;
-    }
-    let mut command = Command::new("unshare");
-    if !rustix::process::geteuid().is_root() {
-        command.args(["--user", "--map-root-user"]);
-    }
-    command.arg("--mount").arg(std::env::current_exe().unwrap());
-    let status = command.args(["--exact", test, "--nocapture"]).env(INSIDE, "1").status().unwrap();
-    assert!(status.success(), "{test} failed in its own mount name space: {status}");
-    false
-}
 
 fn small_disk(at: &Path) {
     std::fs::create_dir(at).unwrap();
@@ -55,7 +36,7 @@ fn at_fault(states: &Value, part: &str) -> bool {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_stops_the_archive_and_nothing_else() {
-    if !in_own_mounts("a_full_disk_stops_the_archive_and_nothing_else") {
+    if !in_own_space("a_full_disk_stops_the_archive_and_nothing_else") {
         return;
     }
     let folder = tempfile::tempdir().unwrap();

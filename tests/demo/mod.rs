@@ -14,6 +14,26 @@ use std::{
 /// Simulated cameras have fixed addresses: one demo at a time.
 static ONE: Mutex<()> = Mutex::new(());
 
+/// Runs the calling test again in a process with mounts and a network of its own, gone with it: cameras' addresses are
+/// taken by nobody else there, and a small disk may be mounted. `false` in the outer process, which has nothing left to do.
+/// That needs root, or a kernel that lets users have name spaces (Debian's does).
+pub fn in_own_space(test: &str) -> bool {
+    const INSIDE: &str = "SHARPEYES_TEST_OWN_SPACE";
+    if std::env::var_os(INSIDE).is_some() {
+        let up = Command::new("ip").args(["link", "set", "lo", "up"]).status().expect("ip (iproute2) is there");
+        assert!(up.success(), "the loopback device comes up");
+        return true;
+    }
+    let mut command = Command::new("unshare");
+    if !rustix::process::geteuid().is_root() {
+        command.args(["--user", "--map-root-user"]);
+    }
+    command.args(["--mount", "--net"]).arg(std::env::current_exe().unwrap());
+    let status = command.args(["--exact", test, "--nocapture"]).env(INSIDE, "1").status().unwrap();
+    assert!(status.success(), "{test} failed in its own space: {status}");
+    false
+}
+
 /// A running demo. Killed when dropped.
 pub struct Demo {
     _only: MutexGuard<'static, ()>,
