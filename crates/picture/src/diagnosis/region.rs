@@ -52,7 +52,7 @@ impl Region {
     }
 
     /// The region as a person takes it in: a few boxes about its cells, gaps of a cell or two closed, single cells left
-    /// out beside larger parts. At most [`MOST_BOXES`], the uppermost first.
+    /// out beside larger parts. At most four, the uppermost first.
     #[must_use]
     pub fn areas(&self) -> Vec<Area> {
         let mut boxes = self.closed().runs();
