@@ -15,6 +15,7 @@ describe('what the service says', () => {
     expect(said('edges agree with the usual scene by 12 %, by 80 % if it is shifted by 3 % of the width and 4 % of the height')).toBe(
       '轮廓与平时场景吻合 12%，若横移画面宽度的 3%、纵移高度的 4% 则吻合 80%',
     )
+    expect(said('10.0.0.9:554 did not answer within 4 s; before: stalled (no packet for 5.0 s)')).toBe('10.0.0.9:554 在 4 秒内无应答；此前：stalled（5.0 秒没有数据包）')
     expect(said('no packet for 5.0 s; then 10.0.0.9:554 did not answer within 4 s')).toBe('5.0 秒没有数据包；随后10.0.0.9:554 在 4 秒内无应答')
   })
   it('is as it came where it is no sentence of ours, and in English', () => {

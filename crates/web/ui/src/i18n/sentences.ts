@@ -1,6 +1,7 @@
 // What the service says of cameras and of itself in English sentences, in Chinese. The service keeps one form of each
 // (logs, exports and programs read it); these are its templates, `{}` standing for a value. What is no sentence of ours
 // (the answer of a camera or of a mail server) is shown as it came.
+import { cause } from '@/state'
 import { language } from './index'
 
 type Pair = readonly [english: string, chinese: string]
@@ -317,7 +318,11 @@ function clauses(text: string, depth: number): string {
     .split('; ')
     .map((part) => {
       const [, joint, rest] = /^(then|before:) ([^]+)$/.exec(part) ?? []
-      return joint && rest ? `${joint === 'then' ? '随后' : '此前：'}${one(rest, depth)}` : one(part, depth)
+      if (!joint || !rest) return one(part, depth)
+      if (joint === 'then') return `随后${one(rest, depth)}`
+      // A failure before this one: the code of its cause, and what it rested on.
+      const [, code, detail] = /^([a-z_]+) \(([^]+)\)$/.exec(rest) ?? []
+      return `此前：${code && detail ? `${cause(code)}（${one(detail, depth)}）` : one(rest, depth)}`
     })
     .join('；')
 }
