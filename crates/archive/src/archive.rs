@@ -1,12 +1,12 @@
 //! The handle that everyone else holds.
 
 use crate::{
-    ArchiveError, CheckReport, Config, Gap, Hold, LastCheck, NewHold, NewSnapshot, Page, Progress, Purge,
+    ArchiveError, CheckReport, Config, Damage, Gap, Hold, LastCheck, NewHold, NewSnapshot, Page, Progress, Purge,
     RebuildReport, Retained, Snapshot, SnapshotId, SnapshotQuery, SnapshotRef, Stats,
     check::{self, Checked, SegmentRead},
     command::{Command, Index, Shared, Store},
     custody::AuditHead,
-    folder::Folder,
+    folder::{Day, Folder},
     holds,
     proof::{self, Proof},
     record::{self, About, PAYLOAD_MAX, SLOT_MAX, Taken},
@@ -17,7 +17,7 @@ use crate::{
 };
 use bytes::Bytes;
 use fleet::{CameraId, Wall};
-use std::{fmt, path::Path, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, fmt, path::Path, sync::Arc, time::Duration};
 use tokio::{
     sync::{Semaphore, mpsc, oneshot},
     time::timeout,
@@ -270,42 +270,74 @@ impl Archive {
         self.seal().await?;
         let (folder, far) = (self.shared.folder.clone(), self.shared.reader.far());
         let mut run = blocking(move || check::Run::begin(&folder, far)).await??;
+        let mut last = None;
         loop {
             progress(run.progress());
             let due = began + Duration::from_secs_f64(run.progress().bytes as f64 / bytes_per_second.max(1) as f64);
             tokio::time::sleep_until(due).await;
-            let (next, more) = blocking(move || {
+            let reading = blocking(move || {
                 let more = run.next();
                 (run, more)
-            })
-            .await?;
-            run = next;
+            });
+            // The index is asked about one segment while the next is read.
+            let (next, damages) = tokio::join!(reading, self.compare_with_index(last.take()));
+            let (back, more) = next?;
+            run = back;
+            run.add(damages);
             match more {
-                Checked::Segment(read) => self.compare_with_index(&mut run, &read).await,
+                Checked::Segment(read) => last = Some(read),
                 Checked::Away(why) => return Err(ArchiveError::Away(why)),
-                Checked::End => return Ok(run.report()),
+                Checked::End => break,
             }
         }
+        let damages = self.rows_without_segment(run.began_with()).await;
+        run.add(damages);
+        Ok(run.report())
     }
 
-    async fn compare_with_index(&self, run: &mut check::Run, read: &SegmentRead) {
+    async fn compare_with_index(&self, read: Option<SegmentRead>) -> Vec<Damage> {
+        let Some(read) = read else { return Vec::new() };
         let reader = &self.shared.reader;
         let rows = match reader.rows_of(read.number, &read.days).await {
             Ok(rows) => rows,
-            Err(error) => return run.index_fails(&error),
+            Err(error) => return vec![check::index_fails(&error)],
         };
         // Retention may have dropped the segment while it was read.
         if reader.segment(read.number).is_none() {
-            return;
+            return Vec::new();
         }
-        for header in run.compare(read, rows) {
+        let (mut damages, lacking) = read.compare(rows);
+        for header in lacking {
             // Another record has the slot: a snapshot in place of this gap, or the same one written again elsewhere.
             match reader.row(header.camera, header.slot).await {
                 Ok(Some(_)) => {}
-                Ok(None) => run.lacks(read, &header),
-                Err(error) => return run.index_fails(&error),
+                Ok(None) => damages.push(read.lacks(header)),
+                Err(error) => {
+                    damages.push(check::index_fails(&error));
+                    break;
+                }
             }
         }
+        damages
+    }
+
+    /// Rows of the index that speak of segments which were not there when the check began, nor came since.
+    async fn rows_without_segment(&self, there: &BTreeSet<u64>) -> Vec<Damage> {
+        let reader = &self.shared.reader;
+        let mut damages = Vec::new();
+        for day in reader.days(Day(0), Day(i32::MAX)) {
+            let counted = match reader.rows_by_segment(day).await {
+                Ok(counted) => counted,
+                Err(error) => {
+                    damages.push(check::index_fails(&error));
+                    continue;
+                }
+            };
+            let strange = counted.into_iter().filter(|(s, _)| !there.contains(s) && reader.segment(*s).is_none());
+            let file = self.shared.folder.relative(&self.shared.folder.day_index(day));
+            damages.extend(strange.map(|(segment, rows)| check::without_segment(file.clone(), segment, rows)));
+        }
+        damages
     }
 
     pub(crate) fn folder(&self) -> Folder {

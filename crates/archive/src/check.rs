@@ -3,7 +3,7 @@
 //! Nothing is changed here. What does not fit is named with file and place, and the check goes on.
 
 use crate::{
-    ArchiveError, CheckReport, Progress,
+    ArchiveError, CheckReport, Damage, Progress,
     custody::{Manifest, Sealed, manifest_hash},
     folder::{Day, Folder},
     keys::line_of,
@@ -19,18 +19,26 @@ use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     fs::{self, File},
     io,
+    num::NonZeroU64,
     ops::Range,
     os::unix::fs::FileExt as _,
     path::{Path, PathBuf},
-    sync::{Arc, mpsc},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 use tokio::runtime::Handle;
 
 /// Most damages that are named; a disk that lost more is told by the first ones.
 const NAMED_MAX: usize = 10_000;
 
-/// Bytes read at once, while those before are being verified.
-const GROUP: u64 = 4 << 20;
+/// Bytes that a thread reads from a disk at once: they fit into its processor's cache.
+const GROUP: u64 = 512 << 10;
+/// Groups that the disk is asked ahead.
+const AHEAD: usize = 8;
+/// Bytes that a thread asks of an object store at once: each question costs a way there and back.
+const FAR_GROUP: u64 = 4 << 20;
 /// Threads that verify at most.
 const VERIFIERS: usize = 4;
 
@@ -39,6 +47,7 @@ pub(crate) struct Run {
     folder: Folder,
     far: Option<Arc<Far>>,
     segments: std::vec::IntoIter<(u64, PathBuf)>,
+    began_with: BTreeSet<u64>,
     progress: Progress,
     report: CheckReport,
     /// By position: the hash of each seal found, and what it says came before.
@@ -62,6 +71,20 @@ enum Source {
 }
 
 impl Source {
+    fn group(&self) -> u64 {
+        match self {
+            Source::Here(_) => GROUP,
+            Source::Far(..) => FAR_GROUP,
+        }
+    }
+
+    /// Tells the disk that a range will soon be read. That is a hint: what becomes of it is no matter.
+    fn ahead(&self, range: Range<u64>) {
+        if let (Source::Here(file), length) = (self, NonZeroU64::new(range.end - range.start)) {
+            let _ = rustix::fs::fadvise(file, range.start, length, rustix::fs::Advice::WillNeed);
+        }
+    }
+
     fn read(&self, range: Range<u64>, into: &mut Vec<u8>) -> io::Result<()> {
         match self {
             Source::Here(file) => {
@@ -84,6 +107,45 @@ pub(crate) struct SegmentRead {
     headers: Vec<Header>,
 }
 
+impl SegmentRead {
+    /// Compares what the segment holds with what the index says of it: what does not fit, and the records that the index
+    /// has no row for.
+    pub(crate) fn compare(&self, rows: Vec<Row>) -> (Vec<Damage>, Vec<&Header>) {
+        let mut rows: HashMap<u64, Row> = rows.into_iter().map(|r| (r.header.offset, r)).collect();
+        let (mut damages, mut lacking) = (Vec::new(), Vec::new());
+        for header in &self.headers {
+            match rows.remove(&header.offset) {
+                Some(row) if row.header != *header => damages.push(self.damage(header, "the index says otherwise")),
+                Some(_) => {}
+                None => lacking.push(header),
+            }
+        }
+        let strangers = rows.into_values();
+        damages.extend(strangers.map(|r| self.damage(&r.header, "the index has a record here, the segment has none")));
+        (damages, lacking)
+    }
+
+    /// Names a record that the index lacks.
+    pub(crate) fn lacks(&self, header: &Header) -> Damage {
+        self.damage(header, "the index lacks this record")
+    }
+
+    fn damage(&self, header: &Header, what: &str) -> Damage {
+        damage(self.file.clone(), header.offset, Some(header), what.to_owned())
+    }
+}
+
+/// Names an index that cannot be read.
+pub(crate) fn index_fails(error: &ArchiveError) -> Damage {
+    damage("index".to_owned(), 0, None, error.to_string())
+}
+
+/// Names rows of a day's index whose segment is not there.
+pub(crate) fn without_segment(file: String, segment: u64, rows: u64) -> Damage {
+    let what = format!("the index has {rows} records of segment {segment}, which is not there");
+    damage(file, 0, None, what)
+}
+
 impl Run {
     /// Lists what there is and verifies the manifests.
     pub(crate) fn begin(folder: &Folder, far: Option<Arc<Far>>) -> Result<Run, ArchiveError> {
@@ -93,6 +155,7 @@ impl Run {
         let mut run = Run {
             folder: folder.clone(),
             far,
+            began_with: segments.iter().map(|(number, _)| *number).collect(),
             segments: segments.into_iter(),
             progress,
             report: CheckReport::default(),
@@ -138,34 +201,15 @@ impl Run {
         self.report
     }
 
-    /// Compares what a segment holds with what the index says of it. Hands back the records that it has no row for.
-    pub(crate) fn compare(&mut self, read: &SegmentRead, rows: Vec<Row>) -> Vec<Header> {
-        let mut rows: HashMap<u64, Row> = rows.into_iter().map(|r| (r.header.offset, r)).collect();
-        let mut lacking = Vec::new();
-        for header in &read.headers {
-            match rows.remove(&header.offset) {
-                Some(row) if row.header != *header => {
-                    self.name(&read.file, header.offset, Some(header), "the index says otherwise".to_owned());
-                }
-                Some(_) => {}
-                None => lacking.push(header.clone()),
-            }
-        }
-        for row in rows.into_values() {
-            let what = "the index has a record here, the segment has none".to_owned();
-            self.name(&read.file, row.header.offset, Some(&row.header), what);
-        }
-        lacking
+    /// Adds what was found wrong elsewhere.
+    pub(crate) fn add(&mut self, damages: Vec<Damage>) {
+        let room = NAMED_MAX.saturating_sub(self.report.damaged.len());
+        self.report.damaged.extend(damages.into_iter().take(room));
     }
 
-    /// Names a record that the index lacks.
-    pub(crate) fn lacks(&mut self, read: &SegmentRead, header: &Header) {
-        self.name(&read.file, header.offset, Some(header), "the index lacks this record".to_owned());
-    }
-
-    /// Names an index that cannot be read.
-    pub(crate) fn index_fails(&mut self, error: &ArchiveError) {
-        self.name("index", 0, None, error.to_string());
+    /// The segments that were on the disk when the check began, and are not any more or were read.
+    pub(crate) fn began_with(&self) -> &BTreeSet<u64> {
+        &self.began_with
     }
 
     fn segment(&mut self, number: u64, path: &Path, file: &str) -> io::Result<Vec<Header>> {
@@ -215,46 +259,41 @@ impl Run {
         Ok(headers)
     }
 
-    /// Reads and verifies the records of a sealed segment: one thread reads ahead, the others hash.
+    /// Reads and verifies the records of a sealed segment. Each thread hashes what it has just read, while that is still
+    /// in its processor's cache, and the disk is asked ahead of all of them.
     fn records(&mut self, source: &Source, headers: &[Header], file: &str) -> io::Result<()> {
-        let groups = groups(headers);
-        let verifiers = std::thread::available_parallelism().map_or(1, usize::from).min(VERIFIERS);
-        let faults = std::thread::scope(|scope| {
-            let (full, ready) = mpsc::sync_channel::<io::Result<(Range<usize>, Vec<u8>)>>(1);
-            let (back, empty) = mpsc::channel::<Vec<u8>>();
-            scope.spawn(move || {
-                for group in groups {
-                    let range = headers[group.start].offset..end(&headers[group.end - 1]);
-                    let mut bytes = empty.try_recv().unwrap_or_default();
-                    let read = source.read(range, &mut bytes).map(|()| (group, bytes));
-                    if full.send(read).is_err() {
-                        return;
-                    }
+        let groups = groups(headers, source.group());
+        let range = |group: &Range<usize>| headers[group.start].offset..end(&headers[group.end - 1]);
+        let next = AtomicUsize::new(0);
+        let verify = || -> io::Result<Vec<_>> {
+            let (mut bytes, mut faults) = (Vec::new(), Vec::new());
+            loop {
+                let at = next.fetch_add(1, Ordering::Relaxed);
+                let Some(group) = groups.get(at) else { return Ok(faults) };
+                if let Some(later) = groups.get(at + AHEAD) {
+                    source.ahead(range(later));
                 }
-            });
-            let mut faults = Vec::new();
-            for read in ready {
-                let (group, bytes) = match read {
-                    Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
-                    read => read?,
-                };
-                let (headers, start) = (&headers[group.clone()], headers[group.start].offset);
-                let bytes_of =
-                    |header: &Header| &bytes[usize::try_from(header.offset - start).expect("in the group")..];
-                let share = headers.len().div_ceil(verifiers);
-                std::thread::scope(|scope| {
-                    let rest: Vec<_> =
-                        headers.chunks(share).skip(1).map(|some| scope.spawn(move || faulty(some, bytes_of))).collect();
-                    let first = headers.chunks(share).next().map(|some| faulty(some, bytes_of));
-                    faults.extend(first.into_iter().flatten());
-                    rest.into_iter().for_each(|thread| faults.extend(thread.join().expect("verifying does not panic")));
-                });
-                // The reader takes it back; if it has ended, nothing is lost.
-                let _ = back.send(bytes);
+                source.read(range(group), &mut bytes)?;
+                let start = headers[group.start].offset;
+                let of = |header: &Header| &bytes[usize::try_from(header.offset - start).expect("in the group")..];
+                faults.extend(faulty(&headers[group.clone()], of));
             }
-            Ok::<_, io::Error>(Some(faults))
-        })?;
-        let Some(faults) = faults else { return self.short(source, headers, file) };
+        };
+        let verifiers = std::thread::available_parallelism().map_or(1, usize::from).min(VERIFIERS);
+        let found = std::thread::scope(|scope| {
+            let threads: Vec<_> = (1..verifiers).map(|_| scope.spawn(verify)).collect();
+            let mut found = vec![verify()];
+            found.extend(threads.into_iter().map(|t| t.join().expect("verifying does not panic")));
+            found
+        });
+        let mut faults = Vec::new();
+        for found in found {
+            match found {
+                Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => return self.short(source, headers, file),
+                found => faults.extend(found?),
+            }
+        }
+        faults.sort_unstable_by_key(|(header, _)| header.offset);
         self.report.records += (headers.len() - faults.len()) as u64;
         for (header, what) in faults {
             self.name(file, header.offset, Some(header), what);
@@ -369,11 +408,11 @@ fn end(header: &Header) -> u64 {
 }
 
 /// Consecutive records that are read at once.
-fn groups(headers: &[Header]) -> Vec<Range<usize>> {
+fn groups(headers: &[Header], most: u64) -> Vec<Range<usize>> {
     let mut groups: Vec<Range<usize>> = Vec::new();
     for (at, header) in headers.iter().enumerate() {
         match groups.last_mut() {
-            Some(group) if end(header).saturating_sub(headers[group.start].offset) <= GROUP => group.end = at + 1,
+            Some(group) if end(header).saturating_sub(headers[group.start].offset) <= most => group.end = at + 1,
             _ => groups.push(at..at + 1),
         }
     }

@@ -32,7 +32,7 @@ use std::{
 };
 
 /// Version of the tables. A file of the version before lacks only ways in, and gets them when it is opened for writing.
-const VERSION: i64 = 3;
+const VERSION: i64 = 4;
 /// Rows of one statement: few enough for SQLite's limit of 32,766 values.
 const ROWS_AT_ONCE: usize = 32_766 / WIDTH / 4;
 /// Day files that the writer keeps open: today's, and those around midnight and of late records.
@@ -49,6 +49,7 @@ CREATE TABLE IF NOT EXISTS durable (segment INTEGER PRIMARY KEY) STRICT;
 -- Ways in other than by time: one camera, and what is rare. What is common needs none: by time a page soon is full.
 CREATE INDEX IF NOT EXISTS entry_camera_kind ON entry (camera, kind, slot);
 DROP INDEX IF EXISTS entry_camera;
+CREATE INDEX IF NOT EXISTS entry_segment ON entry (segment);
 CREATE INDEX IF NOT EXISTS entry_gap ON entry (slot) WHERE kind = 2;
 CREATE INDEX IF NOT EXISTS entry_class ON entry (class, slot) WHERE class > 1;
 CREATE INDEX IF NOT EXISTS entry_status ON entry (status, slot) WHERE status > 1;
@@ -390,7 +391,7 @@ async fn open_database(path: &Path, tables: &'static str) -> Result<SqliteConnec
     let version: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut connection).await?;
     if (0..VERSION).contains(&version) {
         sqlx::raw_sql(tables).execute(&mut connection).await?;
-        sqlx::raw_sql("PRAGMA user_version = 3").execute(&mut connection).await?;
+        sqlx::raw_sql("PRAGMA user_version = 4").execute(&mut connection).await?;
     } else if version != VERSION {
         let _ = connection.close().await;
         return Err(sqlx::Error::Protocol(format!("tables of version {version}")));

@@ -183,7 +183,7 @@ impl Reader {
     }
 
     /// Days with an index between two, newest first.
-    fn days(&self, first: Day, last: Day) -> Vec<Day> {
+    pub(crate) fn days(&self, first: Day, last: Day) -> Vec<Day> {
         if first > last {
             return Vec::new();
         }
@@ -286,6 +286,19 @@ impl Reader {
             found.extend(self.rows(day, query).await?);
         }
         Ok(found)
+    }
+
+    /// How many rows of a day each segment has.
+    pub(crate) async fn rows_by_segment(&self, day: Day) -> Result<Vec<(u64, u64)>, ArchiveError> {
+        let counted = sqlx::query_as::<_, (i64, i64)>("SELECT segment, count(*) FROM entry GROUP BY segment")
+            .persistent(false)
+            .fetch_all(&self.pool(day))
+            .await;
+        match counted {
+            Ok(counted) => Ok(counted.into_iter().map(|(s, n)| (s.cast_unsigned(), n.cast_unsigned())).collect()),
+            Err(_) if !self.has_day(day) || !self.folder.day_index(day).exists() => Ok(Vec::new()),
+            Err(e) => Err(index_error(&self.folder.day_index(day), &e)),
+        }
     }
 
     pub(crate) async fn read(&self, id: &SnapshotId) -> Result<Snapshot, ArchiveError> {

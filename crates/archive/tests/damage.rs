@@ -5,6 +5,7 @@ mod common;
 
 use archive::{Archive, ArchiveError, Entry, SnapshotQuery, SnapshotRef};
 use common::{MIDNIGHT, all, config, gap, picture, segments, snapshot};
+use sqlx::{ConnectOptions as _, Connection as _, sqlite::SqliteConnectOptions};
 use std::{
     fs,
     os::unix::fs::PermissionsExt,
@@ -250,5 +251,23 @@ async fn a_segment_taken_away_is_missed() {
     let archive = Archive::open(folder.path(), config()).await.unwrap();
     let report = archive.check(|_| ()).await.unwrap();
     assert!(report.damaged.iter().any(|d| d.what.contains("missing")), "{:?}", report.damaged);
+    archive.close().await;
+}
+
+#[tokio::test]
+async fn rows_of_a_segment_that_never_was_are_named() {
+    let sample = sample(true).await;
+    let folder = altered(&sample, &sample.bytes);
+    let day = fs::read_dir(folder.path().join("index")).unwrap().map(|e| e.unwrap().path());
+    let day = day.into_iter().find(|p| p.to_string_lossy().contains("-")).unwrap();
+    let mut index = SqliteConnectOptions::new().filename(&day).connect().await.unwrap();
+    let strange = "INSERT INTO entry SELECT slot + 1, camera, kind, class, status, cause, stream, captured, captured_mono, \
+                   camera_clock, codec, width, height, bytes, sha256, 99, at, detail FROM entry WHERE kind = 1";
+    assert_eq!(sqlx::query(strange).execute(&mut index).await.unwrap().rows_affected(), 3);
+    index.close().await.unwrap();
+    let archive = Archive::open(folder.path(), config()).await.unwrap();
+    let report = archive.check(|_| ()).await.unwrap();
+    let told: Vec<&str> = report.damaged.iter().map(|d| d.what.as_str()).collect();
+    assert_eq!(told, ["the index has 3 records of segment 99, which is not there"]);
     archive.close().await;
 }
