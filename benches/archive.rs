@@ -1,7 +1,8 @@
 //! What the archive costs beside the floor of the same disk: `./task bench archive [SNAPSHOTS] [FOLDER]`.
 //!
 //! The floor is one file, preallocated, written front to back in as many pieces and with as many flushes as the archive
-//! needed. Figures are of this machine and this disk, in one run.
+//! needed. Figures are of this machine and this disk, in one run. In the end the bytes of a keyframe as cameras code it
+//! beside a JPEG of the same picture, for the photographs in `target/evaluation` (`./task bench` fetches them).
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use archive::{Archive, Config, NewSnapshot, SnapshotId};
@@ -14,6 +15,7 @@ use std::{
     fs::{self, File},
     io::Write as _,
     path::{Path, PathBuf},
+    process::Command,
     time::{Duration, Instant},
 };
 
@@ -53,6 +55,121 @@ fn main() {
     let folder = arguments.next().map_or_else(|| PathBuf::from(env!("CARGO_TARGET_TMPDIR")), PathBuf::from);
     let folder = tempfile::tempdir_in(folder).unwrap();
     tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(run(count, folder.path()));
+    beside_jpeg(folder.path());
+}
+
+/// Photographs of outdoor scenes, of at least 1920×1080.
+const PHOTOGRAPHS: [&str; 8] = [
+    "backgrounds/aitzgorri_by_Aitzol_Berasategi.jpg",
+    "backgrounds/picosdeeuropa_by_Aitzol_Berasategi.jpg",
+    "backgrounds/life_by_Aitzol_Berasategi.jpg",
+    "backgrounds/friends_by_Aitzol_Berasategi.jpg",
+    "backgrounds/mate/nature/GreenMeadow.jpg",
+    "wallpapers/Path/contents/images/1920x1080.jpg",
+    "wallpapers/EveningGlow/contents/images/1920x1080.jpg",
+    "wallpapers/BytheWater/contents/images/1920x1080.jpg",
+];
+
+/// How cameras are usually set: 25 pictures a second, a keyframe every two seconds, a ceiling for the bit rate.
+const CODINGS: [(&str, &[&str], &str); 2] = [
+    (
+        "H.264 of 4 Mbit/s",
+        &["-c:v", "libx264", "-preset", "medium", "-b:v", "4M", "-maxrate", "4M", "-bufsize", "4M"],
+        "h264",
+    ),
+    (
+        "H.265 of 2 Mbit/s",
+        &[
+            "-c:v",
+            "libx265",
+            "-preset",
+            "fast",
+            "-x265-params",
+            "log-level=none:repeat-headers=1",
+            "-b:v",
+            "2M",
+            "-maxrate",
+            "2M",
+            "-bufsize",
+            "2M",
+        ],
+        "hevc",
+    ),
+];
+
+/// What an archive of JPEG pictures would take instead of the cameras' own keyframes.
+fn beside_jpeg(folder: &Path) {
+    let all = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/evaluation/photographs/usr/share");
+    let photographs: Vec<PathBuf> = PHOTOGRAPHS.iter().map(|p| all.join(p)).filter(|p| p.exists()).collect();
+    if photographs.is_empty() {
+        return println!("keyframe      no photographs in target/evaluation: run ./task bench archive");
+    }
+    for (name, coding, format) in CODINGS {
+        let (mut keyframes, mut jpegs) = (0, 0);
+        for photograph in &photographs {
+            let clip = folder.join(format!("clip.{format}"));
+            // A camera on its pole: it sways by a pixel or two, and its sensor is never still.
+            let look = "scale=1930:1090:force_original_aspect_ratio=increase,crop=1920:1080:\
+                        x='(iw-ow)/2+2*sin(n/9)':y='(ih-oh)/2+sin(n/7)',noise=alls=5:allf=t,format=yuv420p";
+            ffmpeg(
+                Command::new("ffmpeg")
+                    .args(["-loop", "1", "-framerate", "25", "-i"])
+                    .arg(photograph)
+                    .args(["-vf", look])
+                    .args(["-frames:v", "101", "-g", "50", "-keyint_min", "50", "-sc_threshold", "0"])
+                    .args(coding)
+                    .arg("-y")
+                    .arg(&clip),
+            );
+            // The third keyframe: by then the rate control has settled.
+            keyframes += keyframe_bytes(&clip, 2);
+            let raw = ffmpeg(Command::new("ffmpeg").arg("-i").arg(&clip).args([
+                "-vf",
+                "select=eq(n\\,100)",
+                "-frames:v",
+                "1",
+                "-f",
+                "rawvideo",
+                "-pix_fmt",
+                "rgb24",
+                "-",
+            ]));
+            let image = turbojpeg::Image {
+                pixels: &raw[..],
+                width: 1920,
+                pitch: 1920 * 3,
+                height: 1080,
+                format: turbojpeg::PixelFormat::RGB,
+            };
+            jpegs += turbojpeg::compress(image, 80, turbojpeg::Subsamp::Sub2x2).unwrap().len();
+        }
+        let kb = |bytes: usize| bytes / photographs.len() / 1000;
+        println!(
+            "keyframe      {name}, 1920×1080: {} KB; as JPEG q80: {} KB, {:.2} times as much ({} photographs)",
+            kb(keyframes),
+            kb(jpegs),
+            jpegs as f64 / keyframes as f64,
+            photographs.len()
+        );
+    }
+}
+
+fn ffmpeg(command: &mut Command) -> Vec<u8> {
+    let output = command.args(["-v", "error"]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    output.stdout
+}
+
+/// Bytes of one keyframe of a clip, its parameter sets included: they are archived with it.
+fn keyframe_bytes(clip: &Path, which: usize) -> usize {
+    let packets = Command::new("ffprobe")
+        .args(["-v", "error", "-show_entries", "packet=size,flags", "-of", "csv=p=0"])
+        .arg(clip)
+        .output()
+        .unwrap();
+    let packets = String::from_utf8(packets.stdout).unwrap();
+    let sizes = packets.lines().filter(|l| l.contains('K')).map(|l| l.split(',').next().unwrap().parse().unwrap());
+    sizes.into_iter().nth(which).unwrap()
 }
 
 async fn run(count: usize, folder: &Path) {
