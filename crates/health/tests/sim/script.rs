@@ -238,9 +238,32 @@ impl Plan {
 }
 
 impl Plan {
-    /// Somebody sets the wall clock in it.
-    pub fn sets_the_clock(&self) -> bool {
-        self.items.iter().any(|i| matches!(i.what, What::WallStep(_)))
+    /// When somebody had set the wall clock, and by how many milliseconds.
+    pub fn steps(&self) -> Vec<(Time, Time, i64)> {
+        let step = |i: &Item| if let What::WallStep(ms) = i.what { Some((i.from, i.until, ms)) } else { None };
+        self.items.iter().filter_map(step).collect()
+    }
+
+    /// When a window that is planned from one time to another is really kept: it goes by the wall clock, whatever somebody
+    /// sets that to.
+    pub fn kept(&self, from: Time, until: Time) -> Vec<(Time, Time)> {
+        let steps = self.steps();
+        let mut turns: Vec<Time> = steps.iter().flat_map(|&(a, b, _)| [a, b]).chain([0, self.end]).collect();
+        turns.sort_unstable();
+        turns.dedup();
+        let mut kept: Vec<(Time, Time)> = Vec::new();
+        for span in turns.windows(2) {
+            let (begin, end) = (span[0], span[1]);
+            let ahead = steps.iter().filter(|(a, b, _)| *a <= begin && end <= *b).map(|(.., ms)| ms * MS as i64);
+            let ahead: i64 = ahead.sum();
+            let at = |wall: Time| (wall as i64 - ahead).clamp(begin as i64, end as i64) as Time;
+            match (at(from), at(until), kept.last_mut()) {
+                (a, b, _) if a >= b => {}
+                (a, b, Some(last)) if last.1 == a => last.1 = b,
+                (a, b, _) => kept.push((a, b)),
+            }
+        }
+        kept
     }
 
     /// The planned windows, as the wall clock would show them if nobody set it.

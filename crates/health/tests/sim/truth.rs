@@ -92,12 +92,14 @@ struct Judge<'a> {
     /// What the books say of each camera.
     histories: Vec<Vec<Stretch>>,
     /// Times of which something is true, merged: outages of each camera; shadows of our own faults; pauses of each
-    /// camera; restarts and sleeps; times that nobody saw.
+    /// camera; restarts and sleeps; times that nobody saw; while somebody had
+    /// set the wall clock.
     outages: Vec<Vec<Span>>,
     ours: Vec<Span>,
     paused: Vec<Vec<Span>>,
     breaks: Vec<Span>,
     unseen: Vec<Span>,
+    steps: Vec<Span>,
     figures: Figures,
 }
 
@@ -117,9 +119,11 @@ pub fn judge(plan: &Plan, world: &World) -> Figures {
             ours.push((item.from, item.until));
         }
         for camera in item.what.pauses(&plan.county) {
-            // Windows go by the wall clock: if somebody sets it, they are whenever it says.
-            let sets = matches!(item.what, What::Window(_)) && plan.sets_the_clock();
-            paused[camera].push(if sets { (0, plan.end) } else { (item.from, item.until + 60 * S) });
+            let spans = match item.what {
+                What::Window(_) => plan.kept(item.from, item.until),
+                _ => vec![(item.from, item.until)],
+            };
+            paused[camera].extend(spans.into_iter().map(|(from, until)| (from, until + 60 * S)));
         }
     }
     // Doubt about ourselves withholds verdicts for a minute.
@@ -151,6 +155,7 @@ pub fn judge(plan: &Plan, world: &World) -> Figures {
         paused: paused.into_iter().map(merge).collect(),
         breaks: merge(world.log.breaks.clone()),
         unseen: merge(world.log.unseen.clone()),
+        steps: merge(plan.steps().into_iter().map(|(from, until, _)| (from, until)).collect()),
         figures,
     };
     judge.missed();
@@ -327,14 +332,19 @@ impl Judge<'_> {
     /// Of time in which nothing of ours looked the ledger claims nothing, and of all time no more than was looked at.
     fn unseen(&mut self) {
         let unseen = self.unseen.clone();
-        let sets_the_clock = self.plan.sets_the_clock();
+        // While the clock was set the ledger wrote of that other time: both are told twice or not at all.
+        let twice = self.plan.steps().into_iter().flat_map(|(from, until, ms)| {
+            let moved = |t: Time| t.saturating_add_signed(ms * super::MS as i64);
+            [(from, until), (moved(from), moved(until))].map(|(a, b)| (a.saturating_sub(60 * S), b + 60 * S))
+        });
+        let twice = merge(twice.collect());
         let steps = self.plan.items.iter().filter(|i| matches!(i.what, What::WallStep(_) | What::Sleep)).count() as u64;
         let blank: Time = unseen.iter().map(|(from, until)| until - from).sum();
         // A time of thirty seconds without a look is within what a check leaves open.
         let most = ((self.plan.end - blank + 40 * S * (2 * steps + unseen.len() as u64)) / super::MS) as i64;
         for camera in 0..self.outages.len() {
             let history = std::mem::take(&mut self.histories[camera]);
-            for &(from, until) in unseen.iter().filter(|(from, until)| !sets_the_clock && until - from > 45 * S) {
+            for &(from, until) in unseen.iter().filter(|(a, b)| !overlap(&twice, *a, *b) && b - a > 45 * S) {
                 self.figures.unseen += 1;
                 let claimed = claimed(&history, self.world.wall_of(from), self.world.wall_of(until));
                 self.figures.claimed_worst = self.figures.claimed_worst.max(claimed as Time * super::MS);
@@ -469,7 +479,7 @@ impl Judge<'_> {
                 && !self.shadowed(item.from, item.until)
                 && !overlap(&self.outages[camera], item.from.saturating_sub(100 * S), item.until)
                 && !overlap(&self.paused[camera], item.from.saturating_sub(100 * S), item.until)
-                && (fault != Fault::Clock || !self.plan.sets_the_clock());
+                && (fault != Fault::Clock || !overlap(&self.steps, item.from.saturating_sub(100 * S), item.until));
             if !clear {
                 continue;
             }
@@ -484,24 +494,22 @@ impl Judge<'_> {
 
     /// While a window holds its cameras are paused, and so its whole time is excused in the ledger.
     fn windows(&mut self) {
-        if self.plan.sets_the_clock() {
-            return;
-        }
-        for item in self.plan.items.clone() {
-            let What::Window(_) = item.what else { continue };
-            let short = item.until - item.from < 5 * S;
-            if short || overlap(&self.breaks, item.from.saturating_sub(120 * S), item.until) {
+        let windows = self.plan.items.iter().filter(|i| matches!(i.what, What::Window(_)));
+        let kept: Vec<(What, Span)> =
+            windows.flat_map(|i| self.plan.kept(i.from, i.until).into_iter().map(|span| (i.what, span))).collect();
+        for (what, (from, until)) in kept {
+            if until - from < 5 * S || overlap(&self.breaks, from.saturating_sub(120 * S), until) {
                 continue;
             }
             self.figures.windows += 1;
-            for camera in item.what.pauses(&self.plan.county) {
+            for camera in what.pauses(&self.plan.county) {
                 let log = &self.world.log.statuses[camera];
-                let within = |t: &Time| item.from + 2 * S < *t && *t + S < item.until;
-                let log = &log[log.partition_point(|(t, _)| *t < item.from)..];
+                let within = |t: &Time| from + 2 * S < *t && *t + S < until;
+                let log = &log[log.partition_point(|(t, _)| *t < from)..];
                 let judged = log.iter().find(|(t, c)| within(t) && c.status != Status::Paused);
-                let begun = self.status_at(camera, item.from + 2 * S) == Some(Status::Paused);
+                let begun = self.status_at(camera, from + 2 * S) == Some(Status::Paused);
                 if let Some(what) = judged.map(|(_, c)| format!("{c:?}")).or((!begun).then(|| "not paused".into())) {
-                    self.say(item.from, format!("camera {camera} in planned maintenance: {what}"));
+                    self.say(from, format!("camera {camera} in planned maintenance: {what}"));
                 }
             }
         }
@@ -520,6 +528,7 @@ impl Judge<'_> {
             let behind = What::Night(link).silences(&self.plan.county);
             let clear = |from: Time, until: Time| {
                 !self.shadowed(from, from + 60 * S)
+                    && !overlap(&self.steps, from.saturating_sub(400 * S), from + 60 * S)
                     && !self.near(from.saturating_sub(400 * S), from + 60 * S).into_iter().any(|i| {
                         let i = &self.plan.items[i];
                         let other = !matches!(i.what, What::Night(l) if l == link);
@@ -535,7 +544,7 @@ impl Judge<'_> {
                     && until > from
             };
             let before = nights.iter().filter(|n| n.0 == link && n.1 < from && n.1 + 2 * day + day / 2 > from);
-            if before.filter(|n| clear(n.1, n.2)).count() < 2 || !clear(from, until) || self.plan.sets_the_clock() {
+            if before.filter(|n| clear(n.1, n.2)).count() < 2 || !clear(from, until) {
                 continue;
             }
             self.figures.nights += 1;
