@@ -14,6 +14,9 @@ use std::{
     time::Duration,
 };
 
+/// Of so many cameras that are left in an incident each is looked at alone: villages have one to three.
+const VILLAGE: usize = 2;
+
 /// An incident to be opened.
 #[derive(Clone, Debug)]
 pub(crate) struct Draft {
@@ -29,8 +32,9 @@ pub(crate) struct Draft {
 pub(crate) enum Rest {
     /// Most are still in.
     Most,
-    /// At least half have left.
-    Half,
+    /// So many have left that whoever stays may have a fault of his own: half, or of a village with its two or three
+    /// cameras any.
+    Few,
     /// Nobody is left.
     Nobody,
 }
@@ -52,7 +56,8 @@ pub(crate) struct Book {
     last: u64,
     reopen_within: Duration,
     entries: BTreeMap<IncidentId, Entry>,
-    newest: BTreeMap<(Scope, Option<Cause>), IncidentId>,
+    /// Of each scope, in order; all but the open one are remembered only for as long as they may be re-opened.
+    of: BTreeMap<(Scope, Option<Cause>), Vec<IncidentId>>,
     ageing: VecDeque<(Mono, IncidentId)>,
     urgent: BTreeSet<IncidentId>,
     later: BTreeSet<IncidentId>,
@@ -67,7 +72,7 @@ impl Book {
             last: highest,
             reopen_within,
             entries: BTreeMap::new(),
-            newest: BTreeMap::new(),
+            of: BTreeMap::new(),
             ageing: VecDeque::new(),
             urgent: BTreeSet::new(),
             later: BTreeSet::new(),
@@ -76,7 +81,7 @@ impl Book {
         for incident in open.into_iter().filter(Incident::is_open) {
             let seats = incident.members.iter().enumerate().map(|(i, m)| (m.camera, i)).collect();
             let live = incident.members.iter().filter(|m| m.left.is_none()).count();
-            book.newest.insert(slot(&incident.scope, incident.cause), incident.id);
+            book.of.entry(slot(&incident.scope, incident.cause)).or_default().push(incident.id);
             book.habits.note(&incident.scope, incident.cause, incident.opened);
             let incident = Arc::new(incident);
             book.entries.insert(incident.id, Entry { incident, seats, live, over: None, began: None });
@@ -94,12 +99,11 @@ impl Book {
             // By the wall clock, as nothing else outlives a restart; a clock that was set back makes it just now.
             let ago = Duration::from_millis(u64::try_from(now.wall.millis_since(at)).unwrap_or(0));
             let key = slot(&incident.scope, incident.cause);
-            let taken = self.newest.get(&key).is_some_and(|id| self.open(*id).is_some());
-            if ago >= self.reopen_within || taken || self.entries.contains_key(&incident.id) {
+            if ago >= self.reopen_within || self.entries.contains_key(&incident.id) {
                 continue;
             }
             let over = Mono(now.mono.0.saturating_sub(u64::try_from(ago.as_nanos()).unwrap_or(u64::MAX)));
-            self.newest.insert(key, incident.id);
+            self.of.entry(key).or_default().push(incident.id);
             self.ageing.push_back((over + self.reopen_within, incident.id));
             let seats = incident.members.iter().enumerate().map(|(i, m)| (m.camera, i)).collect();
             let id = incident.id;
@@ -126,7 +130,8 @@ impl Book {
 
     /// The open incident of this scope (and cause, for our own machine).
     pub(crate) fn find(&self, scope: &Scope, cause: Cause) -> Option<IncidentId> {
-        self.newest.get(&slot(scope, cause)).copied().filter(|&id| self.open(id).is_some())
+        let of = self.of.get(&slot(scope, cause))?;
+        of.iter().copied().find(|&id| self.open(id).is_some())
     }
 
     /// Every open incident, newest first.
@@ -139,26 +144,31 @@ impl Book {
     pub(crate) fn start(&mut self, draft: Draft, now: Now) -> IncidentId {
         self.forget_old(now.mono);
         let key = slot(&draft.scope, draft.cause);
-        if let Some(&id) = self.newest.get(&key)
-            && let Some(entry) = self.entries.get_mut(&id)
-        {
-            let same = entry
-                .over
-                .is_none_or(|over| over + self.reopen_within > now.mono && alike(entry.incident.cause, draft.cause));
-            if same && entry.incident.folded_into.is_none() {
-                let incident = Arc::make_mut(&mut entry.incident);
-                if entry.over.take().is_some() {
-                    incident.resolved = None;
-                    entry.began = Some(now.mono);
-                }
-                incident.severity = incident.severity.max(draft.severity);
-                incident.cause = draft.cause;
-                incident.likely = draft.conclusion.likely;
-                incident.confidence = draft.conclusion.confidence;
-                incident.evidence = draft.conclusion.evidence;
-                self.urgent.insert(id);
-                return id;
+        let known = self.of.get(&key).map_or(&[][..], |of| of);
+        let again = |id: &&IncidentId| {
+            self.entries.get(id).is_some_and(|e| {
+                let recent = |over| over + self.reopen_within > now.mono && alike(e.incident.cause, draft.cause);
+                e.incident.folded_into.is_none() && e.over.is_some_and(recent)
+            })
+        };
+        let same = self.find(&draft.scope, draft.cause).or_else(|| known.iter().rev().find(again).copied());
+        if let Some(entry) = same.and_then(|id| self.entries.get_mut(&id)) {
+            let incident = Arc::make_mut(&mut entry.incident);
+            if entry.over.take().is_some() {
+                incident.resolved = None;
+                entry.began = Some(now.mono);
+                // Whoever had seen it said until when that holds.
+                let over = |a: &Acknowledgement| a.until.is_some_and(|until| until <= now.wall);
+                incident.acknowledged = incident.acknowledged.take().filter(|a| !over(a));
             }
+            incident.severity = incident.severity.max(draft.severity);
+            incident.cause = draft.cause;
+            incident.likely = draft.conclusion.likely;
+            incident.confidence = draft.conclusion.confidence;
+            incident.evidence = draft.conclusion.evidence;
+            let id = incident.id;
+            self.urgent.insert(id);
+            return id;
         }
         self.last += 1;
         let id = IncidentId(self.last);
@@ -180,7 +190,7 @@ impl Book {
         let entry =
             Entry { incident: Arc::new(incident), seats: BTreeMap::new(), live: 0, over: None, began: Some(now.mono) };
         self.entries.insert(id, entry);
-        self.newest.insert(key, id);
+        self.of.entry(key).or_default().push(id);
         self.urgent.insert(id);
         id
     }
@@ -267,16 +277,22 @@ impl Book {
     /// one runs out.
     pub(crate) fn expire_acknowledgements(&mut self, now: Wall) -> Option<Wall> {
         let mut next = None;
-        for (id, entry) in self.entries.iter_mut().filter(|(_, e)| e.over.is_none()) {
+        for (id, entry) in &mut self.entries {
             let Some(until) = entry.incident.acknowledged.as_ref().and_then(|a| a.until) else { continue };
-            if until <= now {
+            if until > now {
+                // Also of one that is over: it may be re-opened before.
+                next = Some(next.map_or(until, |n: Wall| n.min(until)));
+            } else if entry.over.is_none() {
                 Arc::make_mut(&mut entry.incident).acknowledged = None;
                 self.urgent.insert(*id);
-            } else {
-                next = Some(next.map_or(until, |n: Wall| n.min(until)));
             }
         }
         next
+    }
+
+    /// Who is still in an open incident.
+    pub(crate) fn rest(&self, id: IncidentId) -> Rest {
+        self.entries.get(&id).filter(|e| e.over.is_none()).map_or(Rest::Nobody, Entry::rest)
     }
 
     /// Tells what must be told at once.
@@ -312,8 +328,11 @@ impl Book {
             } else if gone {
                 let entry = self.entries.remove(&id).expect("just seen");
                 let key = slot(&entry.incident.scope, entry.incident.cause);
-                if self.newest.get(&key) == Some(&id) {
-                    self.newest.remove(&key);
+                if let Some(of) = self.of.get_mut(&key) {
+                    of.retain(|other| *other != id);
+                    if of.is_empty() {
+                        self.of.remove(&key);
+                    }
                 }
             }
         }
@@ -324,7 +343,7 @@ impl Entry {
     fn rest(&self) -> Rest {
         match self.live {
             0 => Rest::Nobody,
-            live if live * 2 <= self.seats.len() => Rest::Half,
+            live if live * 2 <= self.seats.len() || (live <= VILLAGE && live < self.seats.len()) => Rest::Few,
             _ => Rest::Most,
         }
     }
@@ -375,6 +394,22 @@ mod tests {
     }
 
     #[test]
+    fn another_fault_in_between_does_not_keep_an_incident_from_being_reopened() {
+        let mut book = Book::new(Vec::new(), None, Duration::from_secs(300));
+        let silent = book.start(draft(camera(), Cause::NoAnswer), at(10));
+        book.resolve(silent, None, at(20));
+        let black = book.start(draft(camera(), Cause::PictureBlack), at(30));
+        book.resolve(black, None, at(40));
+        assert_eq!(book.start(draft(camera(), Cause::NoAnswer), at(60)), silent);
+        // An earlier run's too.
+        let past = [silent, black].map(|id| (*book.entries[&id].incident).clone());
+        book.resolve(silent, None, at(70));
+        let resolved = past.map(|i| Incident { resolved: Some(Wall(70_000)), ..i }).to_vec();
+        let mut next = Book::new(Vec::new(), None, Duration::from_secs(300)).with_resolved(resolved, at(80));
+        assert_eq!(next.start(draft(camera(), Cause::NoAnswer), at(90)), silent);
+    }
+
+    #[test]
     fn a_folded_incident_is_never_reopened() {
         let mut book = Book::new(Vec::new(), None, Duration::from_secs(300));
         let own = book.start(draft(camera(), Cause::NoAnswer), at(10));
@@ -390,7 +425,7 @@ mod tests {
             assert_eq!(book.join(id, CameraId(i), Cause::NoAnswer, Wall(1)), Rest::Most);
         }
         assert_eq!(book.leave(id, CameraId(0), Wall(2)), Rest::Most);
-        assert_eq!(book.leave(id, CameraId(1), Wall(2)), Rest::Half);
+        assert_eq!(book.leave(id, CameraId(1), Wall(2)), Rest::Few);
         assert_eq!(book.join(id, CameraId(1), Cause::NoAnswer, Wall(3)), Rest::Most);
         for i in 1..4 {
             book.leave(id, CameraId(i), Wall(4));

@@ -63,8 +63,8 @@ pub(crate) enum Patrol {
 pub(crate) enum Pause {
     /// The register says so.
     Register(LifeCycle),
-    /// A person planned it, for this camera.
-    Person,
+    /// A person planned it, for this camera, until this time.
+    Person(Wall),
     /// A planned window covers it.
     Window,
 }
@@ -73,7 +73,9 @@ impl Pause {
     pub(crate) fn cause(self) -> Cause {
         match self {
             Pause::Register(LifeCycle::OutOfUse | LifeCycle::Dismantled) => Cause::OutOfUse,
-            Pause::Register(LifeCycle::InUse | LifeCycle::Repair) | Pause::Person | Pause::Window => Cause::Maintenance,
+            Pause::Register(LifeCycle::InUse | LifeCycle::Repair) | Pause::Person(_) | Pause::Window => {
+                Cause::Maintenance
+            }
         }
     }
 }

@@ -203,6 +203,7 @@ impl Fleet {
         self.note_unobserved(before, stepped);
         if stepped.abs() > 2_000 {
             self.wall_stepped();
+            self.pauses_follow();
             self.windows_follow();
             self.acknowledgements_follow();
         }
@@ -249,7 +250,7 @@ impl Fleet {
             Timer::Answer => self.slots_overdue(ix),
             Timer::Assess => self.assess_due(ix),
             Timer::Verdict => self.verdict_overdue(ix),
-            Timer::PauseEnd => self.end_pause(ix),
+            Timer::PauseEnd => self.pause_follows(ix),
             Timer::Flap => self.flap_check(ix),
         }
     }

@@ -11,7 +11,7 @@ use crate::{
 use fleet::{CameraId, Cause, Status};
 use std::{collections::BTreeSet, time::Duration};
 
-/// Who is still silent this long after most of its incident came back has a fault of its own.
+/// Who is still silent this long after others of its incident came back has a fault of its own.
 const AFTER_RETURN: Duration = Duration::from_secs(180);
 
 impl Fleet {
@@ -41,7 +41,7 @@ impl Fleet {
         }
         match rest {
             Rest::Most => {}
-            Rest::Half => {
+            Rest::Few => {
                 if self.schedule.due(Key::Incident(id.0)).is_none() {
                     self.schedule.set(Key::Incident(id.0), self.now.mono + AFTER_RETURN);
                 }
@@ -53,13 +53,18 @@ impl Fleet {
         }
     }
 
-    /// Most of a shared incident came back a while ago: who did not has a fault of its own.
+    /// Others of a shared incident came back a while ago: who did not has a fault of its own.
     pub(crate) fn look_after_return(&mut self, id: IncidentId) {
         let Some(incident) = self.book.open(id) else { return };
         let one_link = matches!(incident.scope, Scope::Uplink(_) | Scope::Site(_));
         let left: Vec<CameraId> = incident.members.iter().filter(|m| m.left.is_none()).map(|m| m.camera).collect();
         let left: Vec<CameraIx> = left.into_iter().filter_map(|id| self.find(id)).collect();
         let groups: BTreeSet<GroupIx> = left.iter().map(|ix| self.cameras[ix.at()].group).collect();
+        // Who left may have been paused or taken out of the register: that proves nothing about the link.
+        let alive = |group: &GroupIx| self.tally(*group, self.now.mono).alive > 0;
+        if one_link && !groups.iter().any(alive) {
+            return;
+        }
         for &ix in &left {
             self.unshare(ix);
         }
@@ -188,6 +193,9 @@ impl Fleet {
             }
             for group in self.groups.under(&scope) {
                 self.groups.get_mut(group).incident.get_or_insert(id);
+            }
+            if !matches!(scope, Scope::Camera(_)) && self.book.rest(id) == Rest::Few {
+                self.schedule.set(Key::Incident(id.0), self.now.mono + AFTER_RETURN);
             }
         }
     }

@@ -1,10 +1,15 @@
-//! Planned maintenance in the core: who is paused because of a window, and when that changes; and acknowledgements
-//! that run out.
+//! Planned maintenance in the core: who is paused because of a window or by a person, and when that changes; and
+//! acknowledgements that run out.
 //!
-//! Both are told by the wall clock, because people plan by it, and waited for on the monotonic one. When somebody sets
+//! All are told by the wall clock, because people plan by it, and waited for on the monotonic one. When somebody sets
 //! the wall clock, everything is looked at anew.
 
-use crate::{Fleet, Window, camera::Pause, index::CameraIx, schedule::Key};
+use crate::{
+    Fleet, Window,
+    camera::Pause,
+    index::CameraIx,
+    schedule::{Key, Timer},
+};
 use fleet::{CameraId, Wall};
 use std::{sync::Arc, time::Duration};
 
@@ -33,7 +38,25 @@ impl Fleet {
             (None, Some(detail)) => self.begin_pause(ix, Pause::Window, detail),
             (Some(Pause::Window), None) => self.end_pause(ix),
             (Some(Pause::Window), Some(detail)) => self.retell_pause(ix, detail),
-            (Some(Pause::Register(_) | Pause::Person) | None, _) => {}
+            (Some(Pause::Register(_) | Pause::Person(_)) | None, _) => {}
+        }
+    }
+
+    /// Takes back whoever a person's pause covers no longer, and waits for the end of the others.
+    pub(crate) fn pauses_follow(&mut self) {
+        let paused = |c: &crate::camera::Camera| matches!(c.paused, Some(Pause::Person(_)));
+        let cameras: Vec<CameraIx> = self.by_id.values().copied().filter(|ix| paused(&self.cameras[ix.at()])).collect();
+        for ix in cameras {
+            self.pause_follows(ix);
+        }
+    }
+
+    pub(crate) fn pause_follows(&mut self, ix: CameraIx) {
+        let Some(Pause::Person(until)) = self.cameras[ix.at()].paused else { return };
+        if until > self.now.wall {
+            self.wait_for(Key::Camera(ix, Timer::PauseEnd), Some(until));
+        } else {
+            self.end_pause(ix);
         }
     }
 

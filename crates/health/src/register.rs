@@ -86,10 +86,9 @@ impl Fleet {
         if record.life_cycle != LifeCycle::InUse {
             self.begin_pause(ix, Pause::Register(record.life_cycle), String::new());
         } else if let Some(end) = pause_left {
-            let left = u64::try_from(end.millis_since(self.now.wall)).unwrap_or(0);
-            self.cameras[ix.at()].paused = Some(Pause::Person);
+            self.cameras[ix.at()].paused = Some(Pause::Person(end));
             self.own.in_use -= 1;
-            self.schedule.set(Key::Camera(ix, Timer::PauseEnd), self.now.mono + Duration::from_millis(left));
+            self.pause_follows(ix);
         } else if let Some(detail) = self.planned(record.id) {
             self.begin_pause(ix, Pause::Window, detail);
         } else {
@@ -119,7 +118,7 @@ impl Fleet {
         });
         let refused = !reached_alike && std::mem::take(&mut self.cameras[ix.at()].parked);
         match (paused, record.life_cycle) {
-            (None | Some(Pause::Person | Pause::Window), LifeCycle::InUse) => {}
+            (None | Some(Pause::Person(_) | Pause::Window), LifeCycle::InUse) => {}
             (Some(Pause::Register(_)), LifeCycle::InUse) => {
                 self.end_pause(ix);
                 return;
@@ -233,12 +232,11 @@ impl Fleet {
                     return;
                 }
                 let detail = format!("{by}: {reason} ({UNTIL}{})", until.0);
-                self.begin_pause(ix, Pause::Person, detail);
-                let left = u64::try_from(until.millis_since(self.now.wall)).unwrap_or(0);
-                self.schedule.set(Key::Camera(ix, Timer::PauseEnd), self.now.mono + Duration::from_millis(left));
+                self.begin_pause(ix, Pause::Person(until), detail);
+                self.pause_follows(ix);
             }
             _ => {
-                if self.cameras[ix.at()].paused == Some(Pause::Person) {
+                if matches!(self.cameras[ix.at()].paused, Some(Pause::Person(_))) {
                     self.end_pause(ix);
                 }
             }

@@ -338,6 +338,39 @@ mod correlation {
     }
 
     #[test]
+    fn of_a_village_of_three_two_may_stay_dead_and_a_restart_forgets_that_as_little() {
+        for restart in [false, true] {
+            let mut w = running(County::of(&[3, 2]));
+            w.act(Act::Link(0, true));
+            w.pass(60 * S);
+            for dead in [1, 2] {
+                w.act(Act::Camera(dead, Fault::PowerOff, true));
+            }
+            w.act(Act::Link(0, false));
+            w.pass(60 * S);
+            if restart {
+                w.act(Act::Restart { crash: true });
+            }
+            w.pass(260 * S);
+            let told: Vec<Scope> = w.top_level().into_iter().filter(|i| i.is_open()).map(|i| i.scope).collect();
+            assert_eq!(told, [camera(1), camera(2)], "restart: {restart}");
+            w.assert_sound();
+        }
+    }
+
+    #[test]
+    fn who_was_paused_in_a_dark_village_says_nothing_about_its_link() {
+        let mut w = running(County::of(&[3, 2]));
+        w.act(Act::Link(0, true));
+        w.pass(60 * S);
+        w.act(Act::Pause(0, Some(3600 * S)));
+        w.pass(400 * S);
+        let told: Vec<Scope> = w.top_level().into_iter().filter(|i| i.is_open()).map(|i| i.scope).collect();
+        assert_eq!(told, [link(0)]);
+        w.assert_sound();
+    }
+
+    #[test]
     fn a_link_that_fails_again_soon_reopens_its_incident() {
         let mut w = running(County::of(&[3]));
         for _ in 0..3 {

@@ -168,6 +168,46 @@ fn whatever_is_planned_cameras_are_paused_exactly_while_a_window_covers_them() {
 }
 
 #[test]
+fn a_persons_pause_ends_when_he_said_however_the_clock_went() {
+    // Suspended for most of it, or somebody sets the clock on.
+    for act in [Act::Sleep(3000 * S), Act::WallStep(3_000_000)] {
+        let mut w = running(County::of(&[2]), 14);
+        w.act(Act::Pause(0, Some(3600 * S)));
+        w.run_to(120 * S);
+        let end = w.now().wall.0 + (3600 - 60) * 1000;
+        w.act(act.clone());
+        while w.now().wall.0 < end - 20_000 {
+            w.pass(10 * S);
+        }
+        assert_eq!(w.status(0).0, Status::Paused, "{act:?}");
+        w.pass(80 * S);
+        assert_ne!(w.status(0).0, Status::Paused, "{act:?}");
+        w.assert_sound();
+    }
+}
+
+#[test]
+fn an_acknowledgement_ends_although_its_incident_was_over_just_then() {
+    // Over before its time, open again after it, or open again before it.
+    for back in [true, false] {
+        let mut w = running(County::of(&[2, 2]), 15);
+        w.act(Act::Link(0, true));
+        w.run_to(200 * S);
+        let open = w.top_level().into_iter().find(health::Incident::is_open).unwrap();
+        let until = Some(Wall(w.now().wall.0 + 100_000));
+        w.tell(Event::Acknowledge { incident: open.id, by: "li".into(), reason: "停电".into(), until });
+        w.act(Act::Link(0, false));
+        w.run_to(260 * S);
+        assert!(w.top_level().iter().all(|i| !i.is_open()));
+        w.act_at(if back { 265 } else { 302 } * S, Act::Link(0, true));
+        w.run_to(360 * S);
+        let again = w.top_level().into_iter().find(|i| i.id == open.id).unwrap();
+        assert!(again.is_open(), "re-opened");
+        assert_eq!(again.acknowledged, None, "back before its end: {back}");
+    }
+}
+
+#[test]
 fn an_acknowledgement_runs_out_also_after_a_restart() {
     let mut w = running(County::of(&[2, 2]), 13);
     w.act(Act::Link(0, true));
