@@ -12,13 +12,15 @@ use health::{
     desk::{Actor, Desk, NewOrder, Order, OrderState},
 };
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
-use store::{Store, StoreError};
+use store::{IncidentQuery, Store, StoreError};
 use tokio::sync::{broadcast, watch};
 
 /// Looks at all orders at least so often.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// After news of an incident: time for it to reach the store.
 const AFTER_NEWS: Duration = Duration::from_millis(700);
+/// Pages of incidents that are looked through for one order.
+const PAGES: usize = 20;
 /// An incident is told within another, and that within another, at most so deep.
 const DEEPEST_FOLD: usize = 8;
 
@@ -72,7 +74,7 @@ impl Keeper {
 
     async fn follow(&self, order: &Order) -> Result<(), StoreError> {
         let now = Wall::read();
-        let over = self.over(order.incident).await?;
+        let over = self.well_since(order).await?;
         let Some(act) = order.follow(over, now) else { return Ok(()) };
         let word = act.word();
         match self.desk.act(order, Actor::System, "system", act, now) {
@@ -90,6 +92,42 @@ impl Keeper {
                 Ok(())
             }
         }
+    }
+
+    /// Since when every camera of an order has been well; `None` while one is not. Any incident of theirs counts, not only
+    /// the one that the order is about: a camera that failed anew is not repaired.
+    async fn well_since(&self, order: &Order) -> Result<Option<Wall>, StoreError> {
+        let Some(mut since) = self.over(order.incident).await? else { return Ok(None) };
+        for child in &order.children {
+            let Some(child) = self.store.order(*child).await? else { continue };
+            match self.over(child.incident).await? {
+                Some(over) => since = since.max(over),
+                None => return Ok(None),
+            }
+        }
+        let board = self.shared.board.load_full();
+        let ill = |i: &Incident| i.members.iter().any(|m| m.left.is_none() && order.cameras.contains(&m.camera));
+        if board.incidents.iter().any(|i| i.scope != Scope::Own && ill(i)) {
+            return Ok(None);
+        }
+        // What came and went since, between two looks.
+        let mut query = IncidentQuery { from: Some(since), limit: 1000, ..IncidentQuery::default() };
+        for _ in 0..PAGES {
+            let page = self.store.incidents(&query).await?;
+            for incident in page.items.iter().filter(|i| i.scope != Scope::Own && i.folded_into.is_none()) {
+                for member in incident.members.iter().filter(|m| order.cameras.contains(&m.camera)) {
+                    match member.left.or(incident.resolved) {
+                        Some(well) => since = since.max(well),
+                        None => return Ok(None),
+                    }
+                }
+            }
+            query.cursor = page.next;
+            if query.cursor.is_none() {
+                break;
+            }
+        }
+        Ok(Some(since))
     }
 
     /// Since when an incident, or the one it is told in, has been over; `None` while it lasts.

@@ -9,14 +9,13 @@ use crate::{
 };
 use fleet::{CameraId, Wall};
 use health::{
-    IncidentId, LikelyCause,
+    IncidentId,
     desk::{Assignee, Confirmed, NewOrder, Order, OrderId},
 };
 use serde::{Serialize, de::DeserializeOwned};
 use sqlx::{SqliteConnection, SqlitePool};
 use store::{
-    Agreement, NewOrderPicture, OrderPicture, OrderQuery, OrderStore, Page, PictureKind, Result, StoreError,
-    orders::check_picture,
+    NewOrderPicture, OrderPicture, OrderQuery, OrderStore, Page, PictureKind, Result, StoreError, orders::check_picture,
 };
 
 type Done<T> = std::result::Result<T, Fault>;
@@ -62,10 +61,6 @@ impl OrderStore for SqliteStore {
 
     async fn confirmed_cause(&self, incident: IncidentId) -> Result<Option<Confirmed>> {
         limited(confirmed(&self.reader, incident)).await
-    }
-
-    async fn agreement(&self, since: Wall) -> Result<Vec<Agreement>> {
-        limited(agreement(&self.reader, since)).await
     }
 }
 
@@ -277,23 +272,6 @@ async fn confirmed(pool: &SqlitePool, incident: IncidentId) -> Done<Option<Confi
         })
     })
     .transpose()
-}
-
-async fn agreement(pool: &SqlitePool, since: Wall) -> Done<Vec<Agreement>> {
-    let since = since.0;
-    let rows = sqlx::query!(
-        r#"SELECT suggested, found, count(*) AS "n: i64" FROM confirmed_cause WHERE at_ms >= ?
-           GROUP BY suggested, found ORDER BY suggested, found"#,
-        since
-    )
-    .fetch_all(pool)
-    .await?;
-    rows.into_iter()
-        .map(|row| {
-            let (suggested, found): (LikelyCause, LikelyCause) = (uncode(&row.suggested)?, uncode(&row.found)?);
-            Ok(Agreement { suggested, found, count: number(row.n)? })
-        })
-        .collect()
 }
 
 fn parse(bodies: &[String]) -> Done<Vec<Order>> {

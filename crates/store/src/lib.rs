@@ -33,7 +33,7 @@ pub use ledger::{
 };
 pub use mailings::{Every, MOST_MAILINGS, Mailing, MailingId, MailingPlan, MailingStore, Sending};
 pub use notices::{Channel, Delivery, DeliveryState, MOST_CHANNELS, NewDelivery, NoticeStore, Tried};
-pub use orders::{Agreement, NewOrderPicture, OrderPicture, OrderQuery, OrderStore, PictureKind};
+pub use orders::{NewOrderPicture, OrderPicture, OrderQuery, OrderStore, PictureKind};
 pub use people::{AuditEntry, AuditQuery, AuditRecord, NewUser, Role, SessionRecord, User, UserId};
 pub use pictures::{BaselineChange, BaselineRecord, Pictures, Said, Word, WordCount};
 pub use register::{ChangeEntry, ChangeId, ChangeKind, ChangeNote, KEPT_CHANGES, RegisterStore};

@@ -3,7 +3,7 @@
 use crate::{Page, Result, StoreError};
 use fleet::{CameraId, Wall};
 use health::{
-    IncidentId, LikelyCause,
+    IncidentId,
     desk::{Assignee, Confirmed, NewOrder, Order, OrderId, OrderState},
 };
 use serde::{Deserialize, Serialize};
@@ -103,17 +103,6 @@ pub struct NewOrderPicture {
     pub jpeg: Vec<u8>,
 }
 
-/// How often a suggested cause was found to be another, or the same.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Agreement {
-    /// What the rules had said.
-    pub suggested: LikelyCause,
-    /// What technicians found.
-    pub found: LikelyCause,
-    /// How often.
-    pub count: u32,
-}
-
 /// Where work orders are kept.
 #[async_trait::async_trait]
 pub trait OrderStore: Send + Sync {
@@ -141,8 +130,6 @@ pub trait OrderStore: Send + Sync {
 
     /// What was found to be the cause of an incident.
     async fn confirmed_cause(&self, incident: IncidentId) -> Result<Option<Confirmed>>;
-    /// How often which cause was found where which was suggested, since an instant.
-    async fn agreement(&self, since: Wall) -> Result<Vec<Agreement>>;
 }
 
 /// Refuses a picture that may not be kept.

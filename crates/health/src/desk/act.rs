@@ -11,7 +11,8 @@
 //! every camera's ladder after the recovery, with pictures, and a stable time. 误报 and 合并 close from any state.
 
 use super::order::{
-    Assignee, Confirmed, Hold, HoldReason, Order, OrderId, OrderState, Outcome, Standstill, Step, Verification,
+    Assignee, Assignment, Confirmed, Hold, HoldReason, Order, OrderId, OrderState, Outcome, Standstill, Step,
+    Verification,
 };
 use crate::{LikelyCause, Severity};
 use fleet::{CameraId, Wall};
@@ -56,7 +57,8 @@ pub enum Act {
     Start,
     /// It waits for something until a stated time.
     Hold(HoldReason, Wall, String),
-    /// A third party is to blame for the hold: the repair clock stands still.
+    /// A third party is to blame for the hold: the repair clock stands still. If it is over: stood still, in the newest
+    /// hold that nobody has approved.
     ApproveHold,
     /// It can be worked on again.
     Resume,
@@ -78,6 +80,8 @@ pub enum Act {
     FalseAlarm(String),
     /// It is dealt with under another order.
     Merge(OrderId),
+    /// Another order is dealt with under this one, with its cameras.
+    Absorb(OrderId, Vec<CameraId>),
     /// Something worth knowing.
     Note(String),
 }
@@ -104,6 +108,7 @@ impl Act {
             Act::Reject(_) => "reject",
             Act::FalseAlarm(_) => "false_alarm",
             Act::Merge(_) => "merge",
+            Act::Absorb(..) => "absorb",
             Act::Note(_) => "note",
         }
     }
@@ -117,7 +122,8 @@ impl Act {
             | Act::AcceptRepair
             | Act::Reject(_)
             | Act::FalseAlarm(_)
-            | Act::Merge(_) => actor == Actor::Desk,
+            | Act::Merge(_)
+            | Act::Absorb(..) => actor == Actor::Desk,
             Act::Accept | Act::Decline(_) | Act::Start | Act::Finish(_) => actor == Actor::Assigned,
             Act::Hold(..) | Act::Verify(_) | Act::Diagnose(..) | Act::Note(_) => {
                 matches!(actor, Actor::Desk | Actor::Assigned)
@@ -243,7 +249,7 @@ impl Desk {
         if said.chars().count() > LONGEST_NOTE || (act.needs_note() && said.is_empty()) {
             return Err(OrderFault::Note);
         }
-        let closes = matches!(act, Act::AcceptRepair | Act::FalseAlarm(_) | Act::Merge(_));
+        let closes = matches!(act, Act::AcceptRepair | Act::FalseAlarm(_) | Act::Merge(_) | Act::ApproveHold);
         if order.history.len() >= MOST_STEPS && !closes && actor != Actor::System {
             return Err(OrderFault::Full);
         }
@@ -279,10 +285,14 @@ impl Desk {
             }
             Act::Accept if state == Assigned => {
                 order.accepted.get_or_insert(now);
+                if let Some(his) = order.assignments.last_mut() {
+                    his.accepted = Some(now);
+                }
                 Accepted
             }
             Act::Decline(_) if matches!(state, Assigned | Accepted) => {
                 order.assignee = None;
+                hand_on(order, now);
                 ToAssign
             }
             Act::Start if state == Accepted => Working,
@@ -294,14 +304,16 @@ impl Desk {
                 order.hold = Some(Hold { reason, since: now, until, approved_by: None, approved: None });
                 OnHold
             }
-            Act::ApproveHold if state == OnHold => {
-                let Some(hold) = order.hold.as_mut() else { return wrong };
-                if !hold.reason.third_party() {
-                    return Err(OrderFault::NotThirdParty);
+            Act::ApproveHold if order.hold.is_some() || !order.waited.is_empty() => {
+                match order.hold.as_mut() {
+                    Some(hold) if !hold.reason.third_party() => return Err(OrderFault::NotThirdParty),
+                    Some(hold) => {
+                        hold.approved_by = Some(by.to_owned());
+                        hold.approved = Some(now);
+                    }
+                    None => approve_afterwards(order, by, now),
                 }
-                hold.approved_by = Some(by.to_owned());
-                hold.approved = Some(now);
-                OnHold
+                state
             }
             Act::Resume if state == OnHold => {
                 end_hold(order, now);
@@ -309,13 +321,16 @@ impl Desk {
             }
             Act::Finish(_) if state == Working => Repaired,
             Act::Recovered(since) if !matches!(state, Repaired | Closed) => {
-                end_hold(order, now);
+                // It waited for nothing any more from then on, however late we learn of it.
+                end_hold(order, since.min(now));
                 order.recovered = Some(since);
                 Repaired
             }
-            // He said that it is repaired; now it shows.
-            Act::Recovered(since) if state == Repaired && order.recovered.is_none() => {
+            // He said that it is repaired; now it shows. Or it failed again for a moment: what was shown before that does
+            // not count.
+            Act::Recovered(since) if state == Repaired && order.recovered.is_none_or(|before| before < since) => {
                 order.recovered = Some(since);
+                order.verifications.retain(|v| v.at >= since);
                 Repaired
             }
             Act::Relapsed if state == Repaired && order.recovered.is_some() => {
@@ -343,7 +358,12 @@ impl Desk {
                 self.check_repair(order, now)?;
                 close(order, Outcome::Accepted, now)
             }
-            Act::Reject(_) if state == Repaired => back(order),
+            // What was shown did not convince: the next repair needs evidence of its own.
+            Act::Reject(_) if state == Repaired => {
+                order.recovered = None;
+                order.verifications.clear();
+                back(order)
+            }
             Act::FalseAlarm(_) if state != Closed => close(order, Outcome::FalseAlarm, now),
             Act::Merge(parent) if state != Closed => {
                 if parent == order.id {
@@ -352,6 +372,18 @@ impl Desk {
                 order.parent = Some(parent);
                 *note = parent.to_string();
                 close(order, Outcome::Merged, now)
+            }
+            Act::Absorb(child, cameras) if state != Closed => {
+                if child == order.id {
+                    return Err(OrderFault::NoParent);
+                }
+                *note = child.to_string();
+                if !order.children.contains(&child) {
+                    order.children.push(child);
+                }
+                let new: Vec<CameraId> = cameras.into_iter().filter(|c| !order.cameras.contains(c)).collect();
+                order.cameras.extend(new);
+                state
             }
             Act::Note(_) if state != Closed => state,
             _ => return wrong,
@@ -364,6 +396,8 @@ impl Desk {
         }
         end_hold(order, now);
         let terms = self.terms(order.severity);
+        hand_on(order, now);
+        order.assignments.push(Assignment { to: to.clone(), from: now, accepted: None, until: None });
         order.assignee = Some(to);
         // Handing it on to somebody else does not wind the clocks back.
         let first = *order.assigned.get_or_insert(now);
@@ -415,7 +449,9 @@ impl Order {
                 // The work took until somebody said that it was done.
                 Some(Act::Recovered(last("finish").map_or(over, |said| said.max(over))))
             }
-            (OrderState::Repaired, Some(_)) => None,
+            (OrderState::Repaired, Some(over)) => {
+                self.recovered.filter(|since| *since < over).map(|_| Act::Recovered(over))
+            }
             // Sent back to work: what recovered before that does not count again.
             (_, Some(over)) if last("reject").is_none_or(|sent_back| sent_back < over) => Some(Act::Recovered(over)),
             (OrderState::OnHold, _) => self.hold.as_ref().filter(|h| h.until <= now).map(|_| Act::Resume),
@@ -424,28 +460,56 @@ impl Order {
     }
 }
 
-/// Back to work, or to be given to somebody if nobody had it.
+/// Back to work, or to be given to somebody if nobody has it; who was given it and has not taken it still has to.
 fn back(order: &Order) -> OrderState {
-    if order.assignee.is_none() {
-        OrderState::Confirmed
-    } else if order.accepted.is_none() {
-        OrderState::Assigned
-    } else {
-        OrderState::Working
+    let taken = match order.assignments.last() {
+        Some(his) => his.accepted.is_some(),
+        None => order.accepted.is_some(),
+    };
+    match (&order.assignee, taken) {
+        (None, _) => OrderState::Confirmed,
+        (Some(_), false) => OrderState::Assigned,
+        (Some(_), true) => OrderState::Working,
+    }
+}
+
+/// Ends the time of whoever has it.
+fn hand_on(order: &mut Order, now: Wall) {
+    if let Some(his) = order.assignments.last_mut() {
+        his.until.get_or_insert(now);
     }
 }
 
 /// Ends the hold; time for which a third party was to blame moves the due time on.
 fn end_hold(order: &mut Order, now: Wall) {
-    let stood = order.standing_still(now);
-    order.held_ms += stood;
-    if stood > 0
-        && let Some(time) = order.standstill()
-    {
-        order.stood.push(Standstill { until: time.until.min(now), ..time });
+    let Some(hold) = order.hold.take() else { return };
+    let until = hold.until.min(now);
+    match hold.approved_by.clone() {
+        Some(by) => {
+            let approved = hold.approved.unwrap_or(hold.since);
+            stand_still(order, Standstill { reason: hold.reason, from: hold.since, until, by, approved });
+        }
+        None if hold.reason.third_party() && until > hold.since => order.waited.push(Hold { until, ..hold }),
+        None => {}
     }
-    order.repair_due = order.repair_due.map(|due| Wall(due.0.saturating_add(stood)));
-    order.hold = None;
+}
+
+/// Of the newest hold that ended unapproved: somebody says now that a third party was to blame.
+fn approve_afterwards(order: &mut Order, by: &str, now: Wall) {
+    if let Some(hold) = order.waited.pop() {
+        let (reason, from, until) = (hold.reason, hold.since, hold.until);
+        stand_still(order, Standstill { reason, from, until, by: by.to_owned(), approved: now });
+    }
+}
+
+/// The repair clock stood still for a time: what was due is due later.
+fn stand_still(order: &mut Order, time: Standstill) {
+    let stood = time.until.millis_since(time.from);
+    if stood > 0 {
+        order.held_ms += stood;
+        order.repair_due = order.repair_due.map(|due| Wall(due.0.saturating_add(stood)));
+        order.stood.push(time);
+    }
 }
 
 fn close(order: &mut Order, outcome: Outcome, now: Wall) -> OrderState {

@@ -15,7 +15,7 @@ pub use dispatch::{Dispatch, dispatches};
 pub use figures::{OrderFigures, Share, figures};
 pub use notice::{ChannelId, Happening, LONGEST_DIGEST, Mark, Message, News, Plan, Route, Teller, pause};
 pub use order::{
-    Assignee, Confirmed, Hold, HoldReason, NewOrder, Order, OrderId, OrderState, Outcome, Standstill, Step,
+    Assignee, Assignment, Confirmed, Hold, HoldReason, NewOrder, Order, OrderId, OrderState, Outcome, Standstill, Step,
     Verification,
 };
 pub use window::{NewWindow, Window, WindowFault, WindowId};

@@ -160,6 +160,19 @@ pub struct Standstill {
     pub approved: Wall,
 }
 
+/// An order in somebody's hands: each answers for his own time.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Assignment {
+    /// Whose.
+    pub to: Assignee,
+    /// When it was given to him.
+    pub from: Wall,
+    /// When he took it.
+    pub accepted: Option<Wall>,
+    /// When it was handed on or given back; `None` while it is his.
+    pub until: Option<Wall>,
+}
+
 /// What the technician found, beside what the rules had suggested.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Confirmed {
@@ -253,6 +266,9 @@ pub struct Order {
     pub opened: Wall,
     /// Who is to do it.
     pub assignee: Option<Assignee>,
+    /// Everybody who has had it, in order; none of orders from before this was kept.
+    #[serde(default)]
+    pub assignments: Vec<Assignment>,
     /// When it was first given to somebody: both clocks start.
     pub assigned: Option<Wall>,
     /// When it was taken: the response clock stops.
@@ -270,12 +286,18 @@ pub struct Order {
     /// The times in which it did, oldest first; without the hold that lasts.
     #[serde(default)]
     pub stood: Vec<Standstill>,
+    /// Holds that ended, for which a third party may be to blame and nobody has approved it; until when they lasted.
+    #[serde(default)]
+    pub waited: Vec<Hold>,
     /// When it was closed.
     pub closed: Option<Wall>,
     /// How it ended.
     pub outcome: Option<Outcome>,
     /// The order under which it is dealt with.
     pub parent: Option<OrderId>,
+    /// The orders that are dealt with under this one; their cameras are among its own.
+    #[serde(default)]
+    pub children: Vec<OrderId>,
     /// What the technician found.
     pub confirmed: Option<Confirmed>,
     /// Fresh climbs; the newest of each camera.
@@ -299,6 +321,7 @@ impl Order {
             state: new.state,
             opened: new.at,
             assignee: None,
+            assignments: Vec::new(),
             assigned: None,
             accepted: None,
             response_due: None,
@@ -307,9 +330,11 @@ impl Order {
             hold: None,
             held_ms: 0,
             stood: Vec::new(),
+            waited: Vec::new(),
             closed: None,
             outcome: None,
             parent: None,
+            children: Vec::new(),
             confirmed: None,
             verifications: Vec::new(),
             history: vec![first],
@@ -390,6 +415,23 @@ impl Order {
     pub fn within_time(&self, now: Wall) -> Option<bool> {
         let until = self.recovered.or(self.closed).unwrap_or(now);
         self.due(until).map(|due| until <= due)
+    }
+}
+
+impl Assignment {
+    /// How long it took until he took it, or until it was handed on untaken; `None` while neither happened.
+    #[must_use]
+    pub fn response(&self) -> Option<Duration> {
+        self.accepted.or(self.until).map(|until| span(self.from, until, 0))
+    }
+
+    /// How long it was his until `end`, without the time for which a third party was to blame.
+    #[must_use]
+    pub fn repair(&self, order: &Order, end: Wall) -> Duration {
+        let until = self.until.unwrap_or(end).min(end);
+        let stood = order.stood.iter().cloned().chain(order.standstill());
+        let within = |t: Standstill| t.until.min(until).millis_since(t.from.max(self.from)).max(0);
+        span(self.from, until, stood.map(within).sum())
     }
 }
 

@@ -78,6 +78,11 @@ pub(crate) async fn act(
         ));
     }
     let act = meant(&app, &caller, &order, body).await?;
+    if let Act::Merge(parent) = act {
+        // First there: should we be cut off between the two, no camera is without an order.
+        let parent = app.order(&caller, parent.0).await?;
+        app.act(&caller, &parent, Act::Absorb(order.id, order.cameras.clone())).await?;
+    }
     let assigns = matches!(act, Act::Assign(..));
     let next = app.act(&caller, &order, act).await?;
     if assigns {

@@ -9,9 +9,12 @@ use crate::{
 };
 use axum::{Json, extract::State};
 use fleet::{TownId, Wall};
-use health::desk::{self, Share};
+use health::{
+    IncidentId, LikelyCause,
+    desk::{self, Assignee, Confirmed, Share},
+};
 use serde::{Deserialize, Serialize};
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 use store::OrderQuery;
 use utoipa::{IntoParams, ToSchema};
 
@@ -73,10 +76,13 @@ pub(crate) struct OrderFiguresView {
     from: i64,
     until: i64,
     all: OrderShareView,
+    /// Each for the time in which an order was his.
     by_assignee: Vec<OrderShareView>,
+    /// Contractors, with the orders given to their technicians.
+    by_contractor: Vec<OrderShareView>,
     by_town: Vec<OrderShareView>,
     agreement: Vec<AgreementView>,
-    /// Share of the findings that agree with what the rules had said; null if there are none.
+    /// Share of the findings on these orders that agree with what the rules had said; null if there are none.
     agreement_rate: Option<f64>,
 }
 
@@ -106,11 +112,22 @@ pub(crate) async fn figures(
             break;
         }
     }
-    let told = desk::figures(&orders, now);
-    let agreement = app.services.store.agreement(Wall(from)).await?;
-    let (right, found) = agreement
-        .iter()
-        .fold((0, 0), |(right, found), a| (right + if a.suggested == a.found { a.count } else { 0 }, found + a.count));
+    let users = app.services.store.users().await?;
+    let units: BTreeMap<u32, String> = users.into_iter().map(|u| (u.id.0, u.unit.trim().to_owned())).collect();
+    let told = desk::figures(&orders, |user| units.get(&user).cloned(), now);
+    // Of an incident with several orders the newest finding counts.
+    let mut found: BTreeMap<IncidentId, &Confirmed> = BTreeMap::new();
+    for confirmed in orders.iter().filter_map(|o| o.confirmed.as_ref()) {
+        let newest = found.entry(confirmed.incident).or_insert(confirmed);
+        if newest.at < confirmed.at {
+            *newest = confirmed;
+        }
+    }
+    let right = found.values().filter(|c| c.suggested == c.found).count();
+    let mut agreement: BTreeMap<(LikelyCause, LikelyCause), u32> = BTreeMap::new();
+    for confirmed in found.values() {
+        *agreement.entry((confirmed.suggested, confirmed.found)).or_default() += 1;
+    }
     let names = app.names().await?;
     Ok(Json(OrderFiguresView {
         from,
@@ -121,6 +138,12 @@ pub(crate) async fn figures(
             .iter()
             .map(|(who, share)| share_view(who.as_ref().map(|w| assignee_view(w, &names)), None, share))
             .collect(),
+        by_contractor: told
+            .by_contractor
+            .iter()
+            .filter_map(|(unit, share)| Some((Assignee::Contractor(unit.clone()?), share)))
+            .map(|(who, share)| share_view(Some(assignee_view(&who, &names)), None, share))
+            .collect(),
         by_town: told
             .by_town
             .iter()
@@ -129,8 +152,12 @@ pub(crate) async fn figures(
             .collect(),
         agreement: agreement
             .iter()
-            .map(|a| AgreementView { suggested: a.suggested.into(), found: a.found.into(), count: a.count })
+            .map(|((suggested, found), count)| AgreementView {
+                suggested: (*suggested).into(),
+                found: (*found).into(),
+                count: *count,
+            })
             .collect(),
-        agreement_rate: (found > 0).then(|| f64::from(right) / f64::from(found)),
+        agreement_rate: (!found.is_empty()).then(|| right as f64 / found.len() as f64),
     }))
 }

@@ -47,6 +47,18 @@ struct OrderHoldView {
     third_party: bool,
 }
 
+impl From<&desk::Hold> for OrderHoldView {
+    fn from(hold: &desk::Hold) -> OrderHoldView {
+        OrderHoldView {
+            reason: hold.reason.into(),
+            since: hold.since.0,
+            until: hold.until.0,
+            approved_by: hold.approved_by.clone(),
+            third_party: hold.reason.third_party(),
+        }
+    }
+}
+
 /// What the technician found.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ConfirmedView {
@@ -116,12 +128,16 @@ pub(crate) struct OrderView {
     /// From when on the repair may be accepted, as to the stable time.
     acceptable: Option<i64>,
     hold: Option<OrderHoldView>,
+    /// Holds that ended, for which a third party may be to blame and nobody has approved it; the newest last.
+    waited: Vec<OrderHoldView>,
     response_ms: Option<u64>,
     repair_ms: Option<u64>,
     closed: Option<i64>,
     outcome: Option<OrderOutcomeWord>,
     /// The order under which it is dealt with.
     parent: Option<u64>,
+    /// The orders that are dealt with under this one.
+    children: Vec<u64>,
     confirmed: Option<ConfirmedView>,
     /// Cameras whose ladders must be climbed before the repair is accepted.
     to_verify: Vec<u32>,
@@ -158,18 +174,14 @@ impl OrderView {
             overdue: order.is_overdue(now),
             recovered: order.recovered.map(|t| t.0),
             acceptable: order.recovered.map(|t| (t + app.services.config.desk.stable).0),
-            hold: order.hold.as_ref().map(|h| OrderHoldView {
-                reason: h.reason.into(),
-                since: h.since.0,
-                until: h.until.0,
-                approved_by: h.approved_by.clone(),
-                third_party: h.reason.third_party(),
-            }),
+            hold: order.hold.as_ref().map(Into::into),
+            waited: order.waited.iter().map(Into::into).collect(),
             response_ms: order.response_time(now).map(millis),
             repair_ms: order.repair_time(now).map(millis),
             closed: order.closed.map(|t| t.0),
             outcome: order.outcome.map(Into::into),
             parent: order.parent.map(|p| p.0),
+            children: order.children.iter().map(|c| c.0).collect(),
             confirmed: order.confirmed.as_ref().map(Into::into),
             to_verify: order.to_verify().iter().filter(|c| told(**c)).map(|c| c.0).collect(),
             verifications: order

@@ -351,3 +351,64 @@ async fn of_an_order_one_sees_the_cameras_that_are_his() {
     assert_eq!(technician.json(&path).await["order"]["cameras"], json!([1, 4]));
     assert_eq!(technician.get(&format!("{path}/pictures/{}", other["id"])).await.status(), 200);
 }
+
+#[tokio::test]
+async fn a_merged_order_leaves_its_cameras_to_the_other_and_a_late_word_still_stops_the_clock() {
+    let county = County::start().await;
+    let operator = county.signed_in(Role::Operator).await;
+    let tech = county.user("tech", Role::Technician, &[], &[]).await;
+    let technician = county.browser("tech").await;
+    let parent = opened(&county, &operator).await;
+    county.services.store.record(&[Fact::Incident(Incident::clone(&outage(6, &[3])))]).await.unwrap();
+    let child: Value = operator.post("/api/v1/orders", &json!({ "incident": 6 })).await.json().await.unwrap();
+    let child = child["id"].as_u64().unwrap();
+    let merged = done(&operator, child, json!({ "act": "merge", "parent": parent })).await;
+    assert_eq!((&merged["state"], &merged["parent"]), (&json!("closed"), &json!(parent)));
+    let kept = operator.json(&format!("/api/v1/orders/{parent}")).await["order"].clone();
+    assert_eq!((&kept["cameras"], &kept["children"]), (&json!([1, 2, 3]), &json!([child])));
+    assert_eq!(kept["to_verify"], json!([1, 2, 3]));
+
+    done(&operator, parent, json!({ "act": "assign", "technician": tech.id.0 })).await;
+    for word in ["accept", "start"] {
+        done(&technician, parent, json!({ "act": word })).await;
+    }
+    let until = Wall::read().0 + HOUR;
+    done(&technician, parent, json!({ "act": "hold", "reason": "power_cut", "until": until, "note": "停电" })).await;
+    tokio::time::sleep(Duration::from_millis(5)).await; // the hold must have lasted for some time
+    let waited = done(&technician, parent, json!({ "act": "resume" })).await;
+    assert_eq!((&waited["hold"], &waited["waited"][0]["reason"]), (&Value::Null, &json!("power_cut")));
+    let due = waited["repair_due"].as_i64().unwrap();
+    assert_eq!(act(&technician, parent, json!({ "act": "approve_hold" })).await.status(), 403);
+    let approved = done(&operator, parent, json!({ "act": "approve_hold" })).await;
+    assert_eq!((&approved["state"], &approved["waited"]), (&json!("working"), &json!([])));
+    assert!(approved["repair_due"].as_i64().unwrap() > due);
+    assert_eq!(code(act(&operator, parent, json!({ "act": "approve_hold" })).await).await, (409, "wrong_state".into()));
+}
+
+#[tokio::test]
+async fn agreement_is_told_of_the_findings_on_the_orders_asked_for() {
+    let county = County::start().await;
+    let operator = county.signed_in(Role::Operator).await;
+    let east = county.user("east", Role::Operator, &[1], &[]).await;
+    let east_browser = county.browser(&east.name).await;
+    let likely = outage(5, &[1, 2]).likely;
+    let right = word_of(&likely);
+    for (incident, cameras, found) in [(5, vec![1, 2], right.as_str()), (6, vec![4], "account")] {
+        county.services.store.record(&[Fact::Incident(Incident::clone(&outage(incident, &cameras)))]).await.unwrap();
+        let made: Value = operator.post("/api/v1/orders", &json!({ "incident": incident })).await.json().await.unwrap();
+        let id = made["id"].as_u64().unwrap();
+        done(&operator, id, json!({ "act": "diagnose", "found": found, "note": "现场确认" })).await;
+    }
+    let now = Wall::read().0;
+    let all = operator.json(&format!("/api/v1/orders/figures?from={}&until={}", now - HOUR, now + HOUR)).await;
+    assert_eq!((&all["agreement_rate"], all["agreement"].as_array().unwrap().len()), (&json!(0.5), 2));
+    let his = east_browser.json(&format!("/api/v1/orders/figures?from={}&until={}", now - HOUR, now + HOUR)).await;
+    assert_eq!(his["agreement_rate"], json!(1.0), "of his towns only");
+    let before = operator.json(&format!("/api/v1/orders/figures?from={}&until={}", now - 2 * HOUR, now - HOUR)).await;
+    assert_eq!(before["agreement_rate"], Value::Null, "in that time only");
+}
+
+/// A word of a closed list as the API tells it.
+fn word_of<T: serde::Serialize>(value: &T) -> String {
+    serde_json::to_value(value).unwrap().as_str().unwrap().to_owned()
+}

@@ -95,6 +95,14 @@ export interface OrderStep {
   to: OrderState
   note: string
 }
+export interface OrderHold {
+  reason: string
+  since: Millis
+  until: Millis
+  approved_by: string | null
+  third_party: boolean
+}
+
 export interface Order {
   id: number
   version: number
@@ -112,7 +120,11 @@ export interface Order {
   overdue: boolean
   recovered: Millis | null
   acceptable: Millis | null
-  hold: { reason: string; since: Millis; until: Millis; approved_by: string | null; third_party: boolean } | null
+  hold: OrderHold | null
+  /** Holds that ended, for which a third party may be to blame and nobody has approved it. */
+  waited: OrderHold[]
+  /** The orders that are dealt with under this one. */
+  children: number[]
   response_ms: number | null
   repair_ms: number | null
   closed: Millis | null
@@ -199,6 +211,7 @@ export interface OrderFigures {
   until: Millis
   all: OrderShare
   by_assignee: OrderShare[]
+  by_contractor: OrderShare[]
   by_town: OrderShare[]
   agreement: { suggested: string; found: string; count: number }[]
   agreement_rate: number | null

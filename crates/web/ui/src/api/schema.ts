@@ -1482,11 +1482,14 @@ export interface components {
             agreement: components["schemas"]["AgreementView"][];
             /**
              * Format: double
-             * @description Share of the findings that agree with what the rules had said; null if there are none.
+             * @description Share of the findings on these orders that agree with what the rules had said; null if there are none.
              */
             agreement_rate?: number | null;
             all: components["schemas"]["OrderShareView"];
+            /** @description Each for the time in which an order was his. */
             by_assignee: components["schemas"]["OrderShareView"][];
+            /** @description Contractors, with the orders given to their technicians. */
+            by_contractor: components["schemas"]["OrderShareView"][];
             by_town: components["schemas"]["OrderShareView"][];
             /** Format: int64 */
             from: number;
@@ -1575,6 +1578,8 @@ export interface components {
             assigned?: number | null;
             assignee?: null | components["schemas"]["AssigneeView"];
             cameras: number[];
+            /** @description The orders that are dealt with under this one. */
+            children: number[];
             /** Format: int64 */
             closed?: number | null;
             confirmed?: null | components["schemas"]["ConfirmedView"];
@@ -1620,6 +1625,8 @@ export interface components {
              * @description To be sent with each act: whoever looked at an older one is refused.
              */
             version: number;
+            /** @description Holds that ended, for which a third party may be to blame and nobody has approved it; the newest last. */
+            waited: components["schemas"]["OrderHoldView"][];
         };
         /** @enum {string} */
         OutcomeWord: "passed" | "failed" | "skipped";
@@ -1905,6 +1912,8 @@ export interface components {
                 assigned?: number | null;
                 assignee?: null | components["schemas"]["AssigneeView"];
                 cameras: number[];
+                /** @description The orders that are dealt with under this one. */
+                children: number[];
                 /** Format: int64 */
                 closed?: number | null;
                 confirmed?: null | components["schemas"]["ConfirmedView"];
@@ -1950,6 +1959,8 @@ export interface components {
                  * @description To be sent with each act: whoever looked at an older one is refused.
                  */
                 version: number;
+                /** @description Holds that ended, for which a third party may be to blame and nobody has approved it; the newest last. */
+                waited: components["schemas"]["OrderHoldView"][];
             }[];
             /** @description Ask again with this as `cursor` to continue; null at the end. */
             next?: string | null;

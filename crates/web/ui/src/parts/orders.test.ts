@@ -20,6 +20,8 @@ const order = (change: Partial<Order>): Order => ({
   recovered: null,
   acceptable: null,
   hold: null,
+  waited: [],
+  children: [],
   response_ms: null,
   repair_ms: null,
   closed: null,

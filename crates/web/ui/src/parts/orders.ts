@@ -7,7 +7,8 @@ import type { Rung } from '@/api/types'
 export function actsFor(order: Order, desk: boolean): OrderAct[] {
   const acts: OrderAct[] = []
   const state = order.state
-  if (state === 'closed') return acts
+  const late = desk && order.hold === null && order.waited.length > 0
+  if (state === 'closed') return late ? ['approve_hold'] : acts
   if (order.mine) {
     if (state === 'assigned') acts.push('accept', 'decline')
     if (state === 'accepted') acts.push('start', 'decline')
@@ -23,6 +24,7 @@ export function actsFor(order: Order, desk: boolean): OrderAct[] {
       acts.push('resume')
     }
     if (['assigned', 'accepted', 'working', 'on_hold'].includes(state)) acts.push('assign')
+    if (late) acts.push('approve_hold')
     acts.push('false_alarm', 'merge')
   }
   if (order.mine || desk) acts.push('diagnose', 'note')
