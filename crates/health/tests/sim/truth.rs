@@ -25,6 +25,8 @@ pub struct Figures {
     pub seeds: u64,
     pub events: u64,
     pub hours: f64,
+    /// Outages longer than the confirmation time, and of them those that nothing of ours and no maintenance hides.
+    pub happened: u64,
     pub outages: u64,
     pub missed: u64,
     pub late: u64,
@@ -55,6 +57,7 @@ impl Figures {
         self.seeds += other.seeds;
         self.events += other.events;
         self.hours += other.hours;
+        self.happened += other.happened;
         self.outages += other.outages;
         self.missed += other.missed;
         self.late += other.late;
@@ -240,7 +243,11 @@ impl Judge<'_> {
     fn missed(&mut self) {
         for camera in 0..self.outages.len() {
             for (from, until) in self.outages[camera].clone() {
-                if until - from < CONFIRM || self.shadowed(from, until) || overlap(&self.paused[camera], from, until) {
+                if until - from < CONFIRM {
+                    continue;
+                }
+                self.figures.happened += 1;
+                if self.shadowed(from, until) || overlap(&self.paused[camera], from, until) {
                     continue;
                 }
                 self.figures.outages += 1;
