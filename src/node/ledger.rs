@@ -3,7 +3,7 @@
 //! All it knows between two rounds is in the store, so it may be stopped or killed at any moment.
 
 use archive::{Archive, Entry, SnapshotQuery};
-use fleet::{CameraId, Wall};
+use fleet::{CameraId, Mono, Now, Wall};
 use health::ledger::{Calendar, HOUR_MS, Rules};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use store::{RollUp, RolledUp, SnapshotCount, Store, StoreError};
@@ -24,11 +24,13 @@ enum Fault {
 /// Runs until stopped.
 pub(super) async fn run(store: Arc<dyn Store>, archive: Archive, rules: Rules, mut stop: watch::Receiver<bool>) {
     let keep = async {
+        let mut steady = Steady::since(Now::read());
         let mut rounds = tokio::time::interval(EVERY);
         rounds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             rounds.tick().await;
-            if let Err(error) = round(store.as_ref(), &archive, rules).await {
+            let for_good = steady.look(Now::read());
+            if let Err(error) = round(store.as_ref(), &archive, rules, for_good).await {
                 tracing::warn!(%error, "the availability ledger waits; it goes on in a minute");
             }
         }
@@ -39,9 +41,36 @@ pub(super) async fn run(store: Arc<dyn Store>, archive: Archive, rules: Rules, m
     }
 }
 
-async fn round(store: &dyn Store, archive: &Archive, rules: Rules) -> Result<(), Fault> {
+/// How long our clock has gone on without a step.
+struct Steady {
+    since: Mono,
+    last: Now,
+}
+
+impl Steady {
+    /// So long it must have, to be believed when something cannot be taken back.
+    const ENOUGH: Duration = Duration::from_secs(3600);
+    /// Less than this is a clock being corrected.
+    const STEP_MS: i64 = 60_000;
+
+    fn since(now: Now) -> Steady {
+        Steady { since: now.mono, last: now }
+    }
+
+    /// Looks at the clock; says whether it has been steady for long enough.
+    fn look(&mut self, now: Now) -> bool {
+        let ran = i64::try_from(now.mono.since(self.last.mono).as_millis()).unwrap_or(i64::MAX);
+        if (now.wall.millis_since(self.last.wall) - ran).abs() > Steady::STEP_MS {
+            self.since = now.mono;
+        }
+        self.last = now;
+        now.mono.since(self.since) >= Steady::ENOUGH
+    }
+}
+
+async fn round(store: &dyn Store, archive: &Archive, rules: Rules, for_good: bool) -> Result<(), Fault> {
     let now = Wall::read();
-    let done = catch_up(store, now, rules).await?;
+    let done = catch_up(store, now, rules, for_good).await?;
     if done.upto.is_none() {
         return Ok(());
     }
@@ -52,18 +81,18 @@ async fn round(store: &dyn Store, archive: &Archive, rules: Rules) -> Result<(),
     while hour < now {
         let snapshots = count(archive, hour).await?;
         if !snapshots.is_empty() {
-            store.roll_up(&RollUp { now, rules, snapshots }).await?;
+            store.roll_up(&RollUp { now, rules, snapshots, for_good }).await?;
         }
         hour = Wall(hour.0 + HOUR_MS);
         tokio::task::yield_now().await;
     }
-    catch_up(store, now, rules).await?;
+    catch_up(store, now, rules, for_good).await?;
     Ok(())
 }
 
-async fn catch_up(store: &dyn Store, now: Wall, rules: Rules) -> Result<RolledUp, StoreError> {
+async fn catch_up(store: &dyn Store, now: Wall, rules: Rules, for_good: bool) -> Result<RolledUp, StoreError> {
     loop {
-        let done = store.roll_up(&RollUp { now, rules, snapshots: Vec::new() }).await?;
+        let done = store.roll_up(&RollUp { now, rules, snapshots: Vec::new(), for_good }).await?;
         if done.caught_up {
             return Ok(done);
         }
@@ -96,4 +125,22 @@ async fn count(archive: &Archive, hour: Wall) -> Result<Vec<SnapshotCount>, arch
         }
     }
     Ok(counts.into_iter().map(|(camera, (stored, gaps))| SnapshotCount { hour, camera, stored, gaps }).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_clock_that_was_steady_for_an_hour_is_believed_for_good() {
+        let at = |mono_s: u64, wall_s: i64| Now { mono: Mono(mono_s * 1_000_000_000), wall: Wall(wall_s * 1000) };
+        let mut steady = Steady::since(at(0, 0));
+        assert!(!steady.look(at(3599, 3599)));
+        assert!(steady.look(at(3600, 3601)));
+        // Somebody sets it on by years, and back.
+        assert!(!steady.look(at(3660, 2_000_000_000)));
+        assert!(!steady.look(at(3720, 3720)));
+        assert!(!steady.look(at(7200, 7200)));
+        assert!(steady.look(at(7320, 7320)));
+    }
 }

@@ -12,8 +12,16 @@ use sqlx::SqliteConnection;
 /// far back as the core looks for what falls silent at the same hour each day.
 const LATELY_MS: i64 = 4 * 24 * 3_600_000;
 
-/// Notes that we were alive and judging.
+/// A clock that was set back by less is a clock that was corrected.
+const AHEAD_MS: i64 = 60_000;
+
+/// Notes that we were alive and judging. If that was later once, our clock was ahead: what it entered into times to come
+/// is put right.
 pub(crate) async fn alive(tx: &mut SqliteConnection, at: Wall) -> Result<(), Fault> {
+    let before = sqlx::query_scalar!("SELECT at_ms FROM alive").fetch_optional(&mut *tx).await?;
+    if before.is_some_and(|before| before > at.0.saturating_add(AHEAD_MS)) {
+        status::put_right(&mut *tx, at).await?;
+    }
     sqlx::query!(
         "INSERT INTO alive (id, at_ms) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET at_ms = excluded.at_ms",
         at.0

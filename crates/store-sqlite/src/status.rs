@@ -1,4 +1,4 @@
-//! Status intervals: appended and ended, never rewritten.
+//! Status intervals: appended and ended; rewritten only where our clock had been ahead ([`put_right`]).
 //!
 //! A camera with any history has exactly one open interval, its newest, and none of its intervals overlap or leave a
 //! hole. Its recorded time never runs back: a change that claims an instant not after the newest one (our clock was
@@ -118,6 +118,44 @@ pub(crate) async fn unobserved(tx: &mut SqliteConnection, gap: &Unobserved) -> R
         append(&mut *tx, &nobody_looked).await?;
         let StatusInterval { camera, status, layer, cause, detail, .. } = held;
         append(&mut *tx, &StatusChange { camera, at: gap.until, status, from: None, layer, cause, detail }).await?;
+    }
+    Ok(())
+}
+
+/// Our clock was ahead and is right again: what was entered into times to come leaves them. What holds of a camera holds
+/// from now on, and what went on when the clock was set goes on until now: `unknown`, as nobody knows how long which
+/// status lasted meanwhile.
+pub(crate) async fn put_right(tx: &mut SqliteConnection, now: Wall) -> Result<(), Fault> {
+    let rows = sqlx::query_as!(
+        Row,
+        "SELECT from_ms, camera, until_ms, status, layer, cause, detail FROM status_interval
+         WHERE until_ms IS NULL AND from_ms > ?",
+        now.0
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    for row in rows {
+        let (camera, ahead) = (row.camera, row.from_ms);
+        sqlx::query!("DELETE FROM status_interval WHERE camera = ? AND from_ms >= ?", camera, now.0)
+            .execute(&mut *tx)
+            .await?;
+        sqlx::query!("UPDATE status_interval SET until_ms = ?1 WHERE camera = ?2 AND until_ms > ?1", now.0, camera)
+            .execute(&mut *tx)
+            .await?;
+        sqlx::query!(
+            "INSERT INTO status_interval (from_ms, camera, told_ms, status, layer, cause, detail)
+             VALUES (?, ?, ?, ?, ?, ?, ?)",
+            now.0,
+            camera,
+            ahead,
+            row.status,
+            row.layer,
+            row.cause,
+            row.detail
+        )
+        .execute(&mut *tx)
+        .await?;
+        ledger::reopen(&mut *tx, camera, now.0).await?;
     }
     Ok(())
 }

@@ -37,7 +37,7 @@ fn change(number: i64) -> Fact {
 }
 
 async fn roll_up(store: &SqliteStore, now: Wall) -> bool {
-    let work = RollUp { now, rules: Rules::default(), snapshots: Vec::new() };
+    let work = RollUp { now, rules: Rules::default(), snapshots: Vec::new(), for_good: true };
     store.roll_up(&work).await.unwrap().caught_up
 }
 

@@ -67,6 +67,7 @@ pub async fn run(make: impl AsyncFn() -> Arc<dyn Store>) {
         ledger::any_range_is_what_the_intervals_say,
         ledger::a_changed_past_is_counted_again,
         ledger::nothing_is_counted_that_may_still_come,
+        ledger::a_clock_that_was_ahead_spoils_no_later_day,
         ledger::snapshots_are_counted_by_hour,
         ledger::trends_add_up,
         ledger::frozen_months_stay,

@@ -63,6 +63,9 @@ pub struct RollUp {
     pub rules: Rules,
     /// Snapshots counted anew; replaces the counts of these hours and cameras.
     pub snapshots: Vec<SnapshotCount>,
+    /// Our clock has been steady for long enough to do what cannot be taken back: months freeze, and hours that are
+    /// kept in their days go.
+    pub for_good: bool,
 }
 
 /// Scheduled snapshots of one camera in one hour.

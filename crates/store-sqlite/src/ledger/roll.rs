@@ -35,12 +35,21 @@ pub(super) async fn roll_up(tx: &mut SqliteConnection, work: &RollUp) -> Result<
         }
     }
     let upto = marks.iter().map(|m| m.1).min();
-    freeze::ripe(&mut *tx, work, upto).await?;
-    let kept_from = Calendar::day(Wall(now.saturating_sub(HOURS_KEPT_DAYS * DAY_MS))).0;
-    sqlx::query!("DELETE FROM ledger_roll WHERE level = 0 AND start_ms < ?", kept_from).execute(&mut *tx).await?;
-    sqlx::query!("DELETE FROM ledger_picture WHERE level = 0 AND start_ms < ?", kept_from).execute(&mut *tx).await?;
-    let snapshots_upto =
-        sqlx::query_scalar!(r#"SELECT max(hour_ms) AS "hour: i64" FROM ledger_snapshots"#).fetch_one(&mut *tx).await?;
+    if work.for_good {
+        freeze::ripe(&mut *tx, work, upto).await?;
+        let kept_from = Calendar::day(Wall(now.saturating_sub(HOURS_KEPT_DAYS * DAY_MS))).0;
+        sqlx::query!("DELETE FROM ledger_roll WHERE level = 0 AND start_ms < ?", kept_from).execute(&mut *tx).await?;
+        sqlx::query!("DELETE FROM ledger_picture WHERE level = 0 AND start_ms < ?", kept_from)
+            .execute(&mut *tx)
+            .await?;
+    }
+    // A clock that was ahead may have counted hours to come.
+    let snapshots_upto = sqlx::query_scalar!(
+        r#"SELECT max(hour_ms) AS "hour: i64" FROM ledger_snapshots WHERE hour_ms <= ?"#,
+        work.now.0
+    )
+    .fetch_one(&mut *tx)
+    .await?;
     Ok(RolledUp {
         upto: upto.map(Wall),
         caught_up: upto.is_none_or(|u| u >= now),

@@ -1,7 +1,7 @@
 //! The availability ledger: roll-ups against the pure count, whatever changes the past.
 
 use super::samples::{change, register};
-use crate::{Fact, LedgerHistory, RollUp, RolledUp, SnapshotCount, Step, Store, StoreError};
+use crate::{Fact, HistoryQuery, LedgerHistory, RollUp, RolledUp, SnapshotCount, Step, Store, StoreError};
 use fleet::{CameraId, Cause, Status, Wall};
 use health::Unobserved;
 use health::ledger::{Calendar, DAY_MS, Excuse, ExcuseKind, HOUR_MS, Kind, Rules, Stretch, Tally, total};
@@ -27,7 +27,7 @@ pub(super) async fn tell(store: &dyn Store, changes: &[(u32, i64, Status)]) {
 }
 
 async fn step(store: &dyn Store, now: Wall, rules: Rules, snapshots: Vec<SnapshotCount>) -> RolledUp {
-    store.roll_up(&RollUp { now, rules, snapshots }).await.expect("rolls up")
+    store.roll_up(&RollUp { now, rules, snapshots, for_good: true }).await.expect("rolls up")
 }
 
 /// Rolls up until nothing is left.
@@ -174,6 +174,28 @@ pub(super) async fn nothing_is_counted_that_may_still_come(store: &dyn Store) {
     // A clock that was ahead when we last lived is no reason to count what is to come.
     store.record(&[Fact::Alive(hour(90))]).await.expect("records");
     assert_eq!(catch_up(store, hour(22), rules()).await.upto, Some(hour(22)));
+}
+
+/// For a while somebody had set our clock on by a day: what happened then, and what follows, stands where it belongs.
+pub(super) async fn a_clock_that_was_ahead_spoils_no_later_day(store: &dyn Store) {
+    tell(store, &[(1, 1, Online), (2, 1, Online)]).await;
+    store.record(&[Fact::Alive(hour(10))]).await.expect("records");
+    let gap = Unobserved { from: hour(10), until: hour(34), cause: Cause::OwnClock, detail: "set".into() };
+    store.record(&[Fact::Unobserved(gap), Fact::Alive(hour(34))]).await.expect("records");
+    tell(store, &[(1, 35, Offline)]).await;
+    catch_up(store, hour(35), rules()).await;
+    // An hour later it is right again; a camera comes back and fails anew.
+    store.record(&[Fact::Alive(hour(11))]).await.expect("records");
+    tell(store, &[(1, 12, Online), (1, 14, Offline), (1, 15, Online)]).await;
+    store.record(&[Fact::Alive(hour(20))]).await.expect("records");
+    assert_eq!(catch_up(store, hour(20), rules()).await.upto, Some(hour(20)));
+    check(store, &[1, 2], hour(0)..hour(24), hour(20), rules()).await;
+    let lines = store.ledger(hour(0)..hour(24)).await.expect("reads").lines;
+    let of = |line: usize, kind| lines[line].tally.of(kind) / HOUR_MS;
+    assert_eq!([of(0, Kind::Online), of(0, Kind::Offline), of(0, Kind::Unknown)], [9 + 2 + 5, 1 + 1, 1]);
+    assert_eq!([of(1, Kind::Online), of(1, Kind::Offline), of(1, Kind::Unknown)], [9 + 9, 0, 1]);
+    let newest = store.history(&HistoryQuery { limit: 1, ..HistoryQuery::default() }).await.expect("reads");
+    assert_eq!(newest.items[0].from, hour(15), "nothing lies in times to come");
 }
 
 pub(super) async fn snapshots_are_counted_by_hour(store: &dyn Store) {

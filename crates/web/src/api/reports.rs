@@ -161,12 +161,12 @@ pub(crate) async fn intervals(
     let upto = ledger.upto.unwrap_or(span.range.start);
     let range = span.range.start..span.range.end.min(upto).max(span.range.start);
     let rules = ledger.frozen.map_or(ledger.rules, |f| f.rules);
-    let cameras: Vec<CameraId> =
-        ledger.lines.iter().map(|l| l.camera).filter(|c| wanted.holds(*c, &registry)).collect();
+    let held = ledger.lines.iter().filter(|l| wanted.holds(l, &registry));
+    let cameras = held.map(|l| (l.camera, place(&registry, l))).collect();
     let name = format!("sharpeyes-intervals-{}.csv", dates(&range));
     app.audit(Deed::of(&caller, Action::ReportExported).on(&name)).await?;
     let heading = reports::intervals_heading(question.language.unwrap_or_default());
-    let body = lines(app, registry, cameras, range, rules);
+    let body = lines(app, cameras, range, rules);
     let all = after_heading(heading, body);
     Ok(attachment(reports::CSV, &name, Body::from_stream(all)))
 }
@@ -185,17 +185,16 @@ pub(crate) fn after_heading(
 /// Camera by camera; a slow reader holds up nobody and keeps two cameras' lines in memory.
 fn lines(
     app: App,
-    registry: Arc<Registry>,
-    cameras: Vec<CameraId>,
+    cameras: Vec<(CameraId, Place)>,
     range: Range<Wall>,
     rules: Rules,
 ) -> tokio_stream::wrappers::ReceiverStream<Chunk> {
     let (send, receive) = tokio::sync::mpsc::channel(1);
     tokio::spawn(async move {
-        for camera in cameras {
+        for (camera, place) in cameras {
             let chunk = match app.services.store.ledger_history(camera, range.clone()).await {
                 Ok(history) => {
-                    let rows = reports::interval_rows(camera, &place(&registry, camera), &history, &range, &rules);
+                    let rows = reports::interval_rows(camera, &place, &history, &range, &rules);
                     Ok(Bytes::from(rows))
                 }
                 Err(error) => {
@@ -212,8 +211,17 @@ fn lines(
     tokio_stream::wrappers::ReceiverStream::new(receive)
 }
 
-fn place(registry: &Registry, camera: CameraId) -> Place {
-    let camera = registry.camera(camera);
+/// Where a camera belongs; of a frozen month, where it belonged.
+fn place(registry: &Registry, line: &LedgerLine) -> Place {
+    if let Some(then) = line.place.clone() {
+        return Place {
+            name: then.name,
+            site: then.site_name,
+            town: then.town_name,
+            contractor: then.contractor.unwrap_or_default(),
+        };
+    }
+    let camera = registry.camera(line.camera);
     let site = camera.and_then(|c| registry.site(c.site));
     Place {
         name: camera.map(|c| c.name.clone()).unwrap_or_default(),
@@ -384,20 +392,24 @@ fn wanted(scope: &Arc<Scope>, registry: &Registry, question: &Question) -> Resul
 }
 
 impl Wanted {
-    /// What may be seen is decided by where a camera stands now, also of the past.
-    fn holds(&self, id: CameraId, registry: &Registry) -> bool {
-        let Some(camera) = registry.camera(id) else { return false };
-        self.scope.sees_site(registry, camera.site)
-            && self.camera.is_none_or(|c| c == id)
-            && self.site.is_none_or(|s| s == camera.site)
-            && self.town.is_none_or(|t| registry.site(camera.site).is_some_and(|s| s.town == t))
-            && self.contractor.as_deref().is_none_or(|c| camera.upkeep.unit.as_deref().unwrap_or_default() == c)
+    /// What may be seen is decided by where a camera stands now, also of the past; what is asked for, of a frozen month,
+    /// by where it stood when that was frozen.
+    fn holds(&self, line: &LedgerLine, registry: &Registry) -> bool {
+        let camera = registry.camera(line.camera);
+        let seen = self.scope.is_everything() || camera.is_some_and(|c| self.scope.sees_site(registry, c.site));
+        let now = camera.map(|c| (c.site, registry.site(c.site).map(|s| s.town), c.upkeep.unit.as_deref()));
+        let then = line.place.as_ref().map(|p| (SiteId(p.site), Some(TownId(p.town)), p.contractor.as_deref()));
+        let Some((site, town, contractor)) = then.or(now) else { return false };
+        seen && self.camera.is_none_or(|c| c == line.camera)
+            && self.site.is_none_or(|s| s == site)
+            && self.town.is_none_or(|t| town == Some(t))
+            && self.contractor.as_deref().is_none_or(|c| contractor.unwrap_or_default() == c)
     }
 
     fn members(&self, lines: Vec<LedgerLine>, registry: &Registry) -> Vec<Member> {
         lines
             .into_iter()
-            .filter(|line| self.holds(line.camera, registry))
+            .filter(|line| self.holds(line, registry))
             .filter_map(|line| Member::of(line, registry))
             .collect()
     }

@@ -100,7 +100,7 @@ async fn county() -> (County, TcpListener, u16) {
     all.push(Fact::Alive(now));
     store.record(&all).await.unwrap();
     let rules = Rules::default();
-    while !store.roll_up(&RollUp { now, rules, snapshots: Vec::new() }).await.unwrap().caught_up {}
+    while !store.roll_up(&RollUp { now, rules, snapshots: Vec::new(), for_good: true }).await.unwrap().caught_up {}
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     (county, listener, port)

@@ -18,8 +18,13 @@ fn hour(hours: i64) -> Wall {
 }
 
 async fn catch_up(store: &Arc<dyn Store>, now: Wall, snapshots: Vec<SnapshotCount>) {
-    store.roll_up(&RollUp { now, rules: Rules::default(), snapshots }).await.unwrap();
-    while !store.roll_up(&RollUp { now, rules: Rules::default(), snapshots: Vec::new() }).await.unwrap().caught_up {}
+    store.roll_up(&RollUp { now, rules: Rules::default(), snapshots, for_good: true }).await.unwrap();
+    while !store
+        .roll_up(&RollUp { now, rules: Rules::default(), snapshots: Vec::new(), for_good: true })
+        .await
+        .unwrap()
+        .caught_up
+    {}
 }
 
 /// Two days of the county's five cameras; camera 3 has a hostile name and contractor.
