@@ -53,6 +53,14 @@ pub enum Severity {
 pub enum LikelyCause {
     /// Power cut or cut fibre: everything behind one link is silent at once.
     PowerOrFibre,
+    /// The power: what a technician finds where the rules cannot tell it from the fibre.
+    Power,
+    /// The fibre: likewise.
+    Fibre,
+    /// A switch, a recorder or its power, below a link that still works.
+    Switch,
+    /// 雷击: found by a technician; nothing that we see tells it.
+    Lightning,
     /// 借电: power borrowed from a house or a shop, which is switched off at the same hour.
     BorrowedPower,
     /// The trunk or line terminal above several villages.
@@ -75,6 +83,14 @@ pub enum LikelyCause {
     Lens,
     /// Our own machine.
     Own,
+}
+
+impl LikelyCause {
+    /// Whether what a technician found is what the rules had suggested: of a power cut or a cut fibre, either.
+    #[must_use]
+    pub fn is_met_by(self, found: LikelyCause) -> bool {
+        self == found || (self == LikelyCause::PowerOrFibre && matches!(found, LikelyCause::Power | LikelyCause::Fibre))
+    }
 }
 
 /// One reason why the core thinks so.

@@ -190,10 +190,10 @@ rules! {
     "link_all_silent" Link About::Layer(Layer::Network), SiblingsSilent => PowerOrFibre 85
         "同一链路 {total} 台摄像机中 {n} 台在 {spread} 秒内同时无应答：停电或断纤"
         "{n} of {total} cameras behind one link stopped answering within {spread} s: a power cut or a cut fibre";
-    "link_mostly_silent" Link About::Layer(Layer::Network), SiblingsAlive => PowerOrFibre 60
+    "link_mostly_silent" Link About::Layer(Layer::Network), SiblingsAlive => Switch 60
         "同一链路 {total} 台中 {n} 台在 {spread} 秒内同时无应答，仍有 {alive} 台正常：先查交换机或分段供电"
         "{n} of {total} cameras behind one link stopped answering within {spread} s while {alive} still deliver: look at a switch or part of the power";
-    "link_ports_closed" Link About::Layer(Layer::Port), Any => Firmware 65
+    "link_ports_closed" Link About::Layer(Layer::Port), Any => Switch 65
         "同一链路 {total} 台中 {n} 台端口同时关闭，网络仍通：录像机、交换机或平台重启"
         "{n} of {total} cameras behind one link closed their ports at once while the network answers: a recorder or switch restarted";
     "link_video_stopped" Link About::Layer(Layer::Flow), Any => Link 60
@@ -311,6 +311,8 @@ mod tests {
         use LikelyCause as L;
         let cases = [
             (facts(RuleScope::Link, Cause::NoAnswer, 3, 0), L::PowerOrFibre, 85),
+            (facts(RuleScope::Link, Cause::NoAnswer, 8, 2), L::Switch, 60),
+            (facts(RuleScope::Link, Cause::PortClosed, 3, 0), L::Switch, 65),
             (facts(RuleScope::Camera, Cause::NoAnswer, 1, 0), L::PowerOrFibre, 40),
             (facts(RuleScope::Camera, Cause::NoAnswer, 3, 2), L::Camera, 80),
             (Facts { after_return: true, ..facts(RuleScope::Camera, Cause::NoAnswer, 3, 2) }, L::Camera, 75),

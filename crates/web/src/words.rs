@@ -97,8 +97,12 @@ pub(crate) const SEVERITIES: [(Severity, &str, &str); 3] =
     [(Severity::Critical, "紧急", "critical"), (Severity::Major, "重要", "major"), (Severity::Minor, "一般", "minor")];
 
 /// Likely causes: Chinese, English.
-pub(crate) const LIKELY: [(LikelyCause, &str, &str); 12] = [
+pub(crate) const LIKELY: [(LikelyCause, &str, &str); 16] = [
     (LikelyCause::PowerOrFibre, "停电或光缆中断", "power cut or cut fibre"),
+    (LikelyCause::Power, "停电", "power cut"),
+    (LikelyCause::Fibre, "光缆中断", "cut fibre"),
+    (LikelyCause::Switch, "交换机或录像机", "switch or recorder"),
+    (LikelyCause::Lightning, "雷击", "lightning"),
     (LikelyCause::BorrowedPower, "借用电源定时断电", "borrowed power, switched off each day"),
     (LikelyCause::Trunk, "上联干线或 OLT 故障", "trunk or line terminal"),
     (LikelyCause::Camera, "摄像机、网线或 PoE 端口", "camera, its cable or PoE port"),

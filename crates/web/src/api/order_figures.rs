@@ -68,6 +68,8 @@ fn share_view(who: Option<AssigneeView>, town: Option<TownId>, share: &Share) ->
 struct AgreementView {
     suggested: LikelyWord,
     found: LikelyWord,
+    /// What was found is what had been suggested.
+    agrees: bool,
     count: u32,
 }
 
@@ -123,7 +125,7 @@ pub(crate) async fn figures(
             *newest = confirmed;
         }
     }
-    let right = found.values().filter(|c| c.suggested == c.found).count();
+    let right = found.values().filter(|c| c.suggested.is_met_by(c.found)).count();
     let mut agreement: BTreeMap<(LikelyCause, LikelyCause), u32> = BTreeMap::new();
     for confirmed in found.values() {
         *agreement.entry((confirmed.suggested, confirmed.found)).or_default() += 1;
@@ -155,6 +157,7 @@ pub(crate) async fn figures(
             .map(|((suggested, found), count)| AgreementView {
                 suggested: (*suggested).into(),
                 found: (*found).into(),
+                agrees: suggested.is_met_by(*found),
                 count: *count,
             })
             .collect(),

@@ -213,7 +213,7 @@ export interface OrderFigures {
   by_assignee: OrderShare[]
   by_contractor: OrderShare[]
   by_town: OrderShare[]
-  agreement: { suggested: string; found: string; count: number }[]
+  agreement: { suggested: string; found: string; agrees: boolean; count: number }[]
   agreement_rate: number | null
 }
 export const orderFigures = (from: Millis, until: Millis) =>
