@@ -24,7 +24,11 @@ enum Action {
     /// Read and verify every record. Exit status 1 if one is damaged.
     Check,
     /// Sign with a new key from now on; the old one vouches for it in the manifests. While the service is stopped.
-    ChangeKey,
+    ChangeKey {
+        /// The old key is lost for good: nobody vouches for the new one, and every check will say so.
+        #[arg(long)]
+        lost: bool,
+    },
     /// Make the index anew from the segments alone.
     Rebuild,
     /// Print the signed manifests, to be kept where nobody of this machine can change them. Works while the service runs.
@@ -91,7 +95,14 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
             }
             Ok(if differences.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
         }
-        Action::ChangeKey => {
+        Action::ChangeKey { lost: true } => {
+            let key =
+                archive::Archive::replace_lost_key(&folder, node::archive_config(&config)?).await.map_err(named)?;
+            output::line(format_args!("signs from now on with {}; nobody vouches for it", hex(&key)));
+            output::line("keep the new node.pub outside, beside the old one");
+            Ok(ExitCode::SUCCESS)
+        }
+        Action::ChangeKey { lost: false } => {
             let [old, new] =
                 archive::Archive::change_key(&folder, node::archive_config(&config)?).await.map_err(named)?;
             output::line(format_args!("signed until now with {}", hex(&old)));

@@ -8,6 +8,7 @@ use crate::{
     custody::AuditHead,
     folder::{Day, Folder},
     holds,
+    keys::Missing,
     proof::{self, Proof},
     record::{self, About, PAYLOAD_MAX, SLOT_MAX, Taken},
     remote, retained,
@@ -54,7 +55,7 @@ impl Archive {
     /// [`ArchiveError::Locked`] if the folder is in use, [`ArchiveError::Config`] for settings that cannot be used,
     /// [`ArchiveError::Io`] if the folder cannot be read or written.
     pub async fn open(folder: &Path, config: Config) -> Result<Archive, ArchiveError> {
-        start(folder, config, Index::Keep).await.map(|(archive, _)| archive)
+        start(folder, config, Index::Keep, Missing::Refuse).await.map(|(archive, _)| archive)
     }
 
     /// Makes the index anew from the segments alone. The archive must not be open.
@@ -62,7 +63,7 @@ impl Archive {
     /// # Errors
     /// As [`open`](Archive::open).
     pub async fn rebuild(folder: &Path, config: Config) -> Result<RebuildReport, ArchiveError> {
-        let (archive, damaged) = start(folder, config, Index::Remake).await?;
+        let (archive, damaged) = start(folder, config, Index::Remake, Missing::Refuse).await?;
         let stats = archive.stats();
         archive.close().await;
         Ok(RebuildReport { records: stats.records, segments: stats.segments, damaged })
@@ -78,6 +79,31 @@ impl Archive {
         let changed = archive.ask(Command::ChangeKey).await;
         archive.close().await;
         changed
+    }
+
+    /// Goes on with a new key after the old one was lost for good. Nobody vouches for the new one: the check says so, of
+    /// all that was signed before. The archive must not be open.
+    ///
+    /// # Errors
+    /// [`ArchiveError::Invalid`] if the key is there; else as [`open`](Archive::open).
+    pub async fn replace_lost_key(folder: &Path, config: Config) -> Result<[u8; 32], ArchiveError> {
+        let names = Folder::new(folder);
+        if names.key().exists() {
+            match Archive::open(folder, config.clone()).await {
+                // Another key was begun with, and no manifest of it came to be.
+                Err(ArchiveError::OtherKey { .. }) => {}
+                Err(other) => return Err(other),
+                Ok(archive) => {
+                    archive.close().await;
+                    let what = "node.key is there: change-key makes another, for which it vouches";
+                    return Err(ArchiveError::Invalid(what));
+                }
+            }
+        }
+        let (archive, _) = start(folder, config, Index::Keep, Missing::Replace).await?;
+        let key = archive.shared.key.verifying_key().to_bytes();
+        archive.close().await;
+        Ok(key)
     }
 
     /// Stores a snapshot. Resolves when it is on the medium and can be found, at most about
@@ -268,8 +294,8 @@ impl Archive {
     ) -> Result<CheckReport, ArchiveError> {
         let began = tokio::time::Instant::now();
         self.seal().await?;
-        let (folder, far) = (self.shared.folder.clone(), self.shared.reader.far());
-        let mut run = blocking(move || check::Run::begin(&folder, far)).await??;
+        let (folder, far, key) = (self.shared.folder.clone(), self.shared.reader.far(), self.shared.key.clone());
+        let mut run = blocking(move || check::Run::begin(&folder, far, &key)).await??;
         let mut last = None;
         loop {
             progress(run.progress());
@@ -403,7 +429,12 @@ impl Archive {
 }
 
 /// Starts the writer's thread and waits until it stands ready.
-async fn start(folder: &Path, config: Config, index: Index) -> Result<(Archive, Vec<crate::Damage>), ArchiveError> {
+async fn start(
+    folder: &Path,
+    config: Config,
+    index: Index,
+    missing: Missing,
+) -> Result<(Archive, Vec<crate::Damage>), ArchiveError> {
     config.validate()?;
     let folder = Folder::new(folder);
     let stamps = config.stamps.clone();
@@ -422,7 +453,7 @@ async fn start(folder: &Path, config: Config, index: Index) -> Result<(Archive, 
             }
         };
         runtime.block_on(async {
-            match Writer::open(folder, config, index).await {
+            match Writer::open(folder, config, index, missing).await {
                 Ok((writer, damaged)) => {
                     if ready.send(Ok(((writer.shared(), writer.far.clone()), damaged))).is_ok() {
                         writer.run(receiver).await;

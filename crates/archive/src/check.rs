@@ -6,7 +6,7 @@ use crate::{
     ArchiveError, CheckReport, Damage, Progress,
     custody::{Manifest, Sealed, manifest_hash},
     folder::{Day, Folder},
-    keys::line_of,
+    keys::lengthen,
     merkle::{self, Hash},
     record::Header,
     recover::damage,
@@ -15,6 +15,7 @@ use crate::{
     seal::Seal,
     segment::{self, Found},
 };
+use ed25519_dalek::SigningKey;
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     fs::{self, File},
@@ -148,7 +149,7 @@ pub(crate) fn without_segment(file: String, segment: u64, rows: u64) -> Damage {
 
 impl Run {
     /// Lists what there is and verifies the manifests.
-    pub(crate) fn begin(folder: &Folder, far: Option<Arc<Far>>) -> Result<Run, ArchiveError> {
+    pub(crate) fn begin(folder: &Folder, far: Option<Arc<Far>>, key: &SigningKey) -> Result<Run, ArchiveError> {
         let segments: Vec<(u64, PathBuf)> = folder.segments()?.into_iter().collect();
         let sizes = segments.iter().filter_map(|(_, path)| fs::metadata(path).ok()).map(|m| m.len());
         let progress = Progress { of_segments: segments.len() as u64, of_bytes: sizes.sum(), ..Progress::default() };
@@ -162,7 +163,7 @@ impl Run {
             chain: BTreeMap::new(),
             on_record: BTreeMap::new(),
         };
-        run.manifests()?;
+        run.manifests(key.verifying_key().to_bytes())?;
         Ok(run)
     }
 
@@ -329,33 +330,37 @@ impl Run {
         self.chain.insert(seal.position, (file.to_owned(), seal.hash(), seal.previous));
     }
 
-    fn manifests(&mut self) -> Result<(), ArchiveError> {
+    /// Every manifest: its signature, that it follows the one before, from the first ever on, and that this node's own key
+    /// or one that led to it has signed.
+    fn manifests(&mut self, ours: [u8; 32]) -> Result<(), ArchiveError> {
+        let mut aside = BTreeSet::new();
         let folder = self.folder.manifests();
         for entry in fs::read_dir(&folder).map_err(ArchiveError::io("list", &folder))? {
             let path = entry.map_err(ArchiveError::io("list", &folder))?.path();
             if path.extension().is_some_and(|e| e == "damaged") {
                 let file = self.folder.relative(&path);
+                aside.extend(fs::read(&path).ok().map(|text| manifest_hash(&String::from_utf8_lossy(&text))));
                 self.name(&file, 0, None, "manifest damaged, found at an earlier start".to_owned());
             }
         }
         let mut purged = BTreeSet::new();
         let mut previous: Option<Hash> = None;
-        let mut key: Option<[u8; 32]> = None;
+        let mut believed = Vec::new();
         for day in Folder::days(&folder, "txt")? {
             let path = self.folder.manifest(day);
             let file = self.folder.relative(&path);
             let text = fs::read(&path).map_err(ArchiveError::io("read", &path))?;
             let text = String::from_utf8_lossy(&text);
-            match Manifest::parse(&text) {
+            match Manifest::of_day(&text, day) {
                 Ok(manifest) => {
                     if previous.is_some_and(|p| p != manifest.previous) {
                         self.name(&file, 0, None, "it does not follow the manifest before it".to_owned());
                     }
-                    if key.is_some_and(|k| !line_of(manifest.key, &manifest.handovers).contains(&k)) {
-                        let what = "it is signed with another key, and the key before did not hand over to that";
-                        self.name(&file, 0, None, what.to_owned());
+                    let first = previous.is_none() && manifest.previous != [0; 32];
+                    if first && !aside.contains(&manifest.previous) {
+                        self.name(&file, 0, None, "the manifests before it are missing".to_owned());
                     }
-                    key = Some(manifest.key);
+                    believed.push((file.clone(), manifest.key, manifest.handovers));
                     self.on_record.extend(manifest.sealed.into_iter().map(|s| (s.segment, s)));
                     purged.extend(manifest.purged.into_iter().map(|p| p.segment));
                 }
@@ -364,6 +369,16 @@ impl Run {
             previous = Some(manifest_hash(&text));
         }
         self.on_record.retain(|number, _| !purged.contains(number));
+        // Each key of somebody else's is named once, at the newest that it signed.
+        let (mut line, mut strangers) = (BTreeSet::from([ours]), BTreeSet::new());
+        for (file, key, handovers) in believed.into_iter().rev() {
+            if line.contains(&key) {
+                lengthen(&mut line, &handovers);
+            } else if strangers.insert(key) {
+                let what = "is neither this node's key nor one that handed over to it";
+                self.name(&file, 0, None, format!("it is signed with {}, which {what}", hex::encode(key)));
+            }
+        }
         Ok(())
     }
 
@@ -391,7 +406,7 @@ impl Run {
         let Ok(days) = Folder::days(&self.folder.manifests(), "txt") else { return false };
         days.into_iter().rev().take(2).any(|day| {
             let text = fs::read_to_string(self.folder.manifest(day)).unwrap_or_default();
-            Manifest::parse(&text).is_ok_and(|m| m.purged.iter().any(|p| p.segment == segment))
+            Manifest::of_day(&text, day).is_ok_and(|m| m.purged.iter().any(|p| p.segment == segment))
         })
     }
 

@@ -122,6 +122,11 @@ impl Folder {
         self.manifests().join(format!("{day}.tst"))
     }
 
+    /// Whether there is anything that a key has signed, or is to sign.
+    pub(crate) fn has_signed(&self) -> Result<bool, ArchiveError> {
+        Ok(!Folder::days(&self.manifests(), "txt")?.is_empty() || !self.segments()?.is_empty())
+    }
+
     /// Where a segment begun at `at` goes.
     pub(crate) fn new_segment(&self, number: u64, at: Wall) -> PathBuf {
         let day = Day::of(at).to_string();

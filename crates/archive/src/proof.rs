@@ -148,7 +148,7 @@ fn naming(folder: &Folder, seal: &Seal) -> Result<Option<String>, ArchiveError> 
     for day in days {
         let path = folder.manifest(day);
         let text = fs::read_to_string(&path).map_err(ArchiveError::io("read", &path))?;
-        if Manifest::parse(&text).is_ok_and(|m| m.sealed.iter().any(|s| s.seal == seal.hash())) {
+        if Manifest::of_day(&text, day).is_ok_and(|m| m.sealed.iter().any(|s| s.seal == seal.hash())) {
             return Ok(Some(text));
         }
     }

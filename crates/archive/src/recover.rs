@@ -62,7 +62,7 @@ pub(crate) async fn recover(
     let agree = files.keys().eq(catalog.keys()) && !interrupted;
     let mut recovery = Recovery {
         folder,
-        history: if agree { History::default() } else { history(folder)? },
+        history: if agree { History::default() } else { history(folder, &custody.key())? },
         known_days: Folder::days(&folder.index(), "db")?.into_iter().collect(),
         index,
         found: Recovered { head: custody.head(), next_number: 0, catalog, files, damaged: Vec::new() },

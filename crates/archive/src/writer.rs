@@ -12,6 +12,7 @@ use crate::{
     error::{full_or_io, same_again, source_is_full},
     folder::{Folder, Lock, hour},
     index::{self, Catalogued},
+    keys::Missing,
     merkle::Hash,
     policy::Shelf,
     reader::{Held, Known, Reader, SealedAs},
@@ -82,6 +83,7 @@ impl Writer {
         folder: Folder,
         config: Config,
         keep: Index,
+        missing: Missing,
     ) -> Result<(Writer, Vec<crate::Damage>), ArchiveError> {
         crate::folder::make_folders(folder.root()).map_err(ArchiveError::io("create", folder.root()))?;
         let lock = Lock::take(&folder)?;
@@ -90,7 +92,7 @@ impl Writer {
             index::remove_all(&folder)?;
         }
         let holds = crate::holds::read(&folder.holds())?;
-        let mut custody = Custody::open(&folder, &config.node, config.ring.as_ref())?;
+        let mut custody = Custody::open(&folder, &config.node, config.ring.as_ref(), missing, Wall::read())?;
         let mut index = index::Index::open(&folder).await?;
         let Recovered { catalog, files, head, next_number, damaged } =
             recover(&folder, &mut index, &mut custody, Wall::read()).await?;

@@ -145,7 +145,9 @@ impl Keeper {
         self.listed = self.far.store.list("segments").await?;
         self.listed_at = Some(Instant::now());
         let folder = self.shared.folder.clone();
-        let history = blocking(move || custody::history(&folder)).await?.map_err(|e| Away::Store(e.to_string()))?;
+        let key = self.shared.key.clone();
+        let history =
+            blocking(move || custody::history(&folder, &key)).await?.map_err(|e| Away::Store(e.to_string()))?;
         for number in history.purged.keys() {
             if let Some(sealed) = history.sealed.get(number) {
                 let name = name_of(&sealed.file, &sealed.root);

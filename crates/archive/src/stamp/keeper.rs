@@ -119,19 +119,23 @@ impl Keeper {
         days.retain(|day| *day < today);
         let mut lacking = Vec::new();
         for day in days {
-            if self.stamped.contains_key(&day) {
-                continue;
-            }
             let text = fs::read_to_string(self.folder.manifest(day))?;
             // One that cannot be believed is not vouched for.
-            if Manifest::parse(&text).is_err() {
+            if Manifest::of_day(&text, day).is_err() {
                 continue;
             }
             let hash = manifest_hash(&text);
+            // A day's manifest may grow after midnight: what was sealed before is catalogued late, or the clock was set.
+            if self.stamped.get(&day) == Some(&hash) {
+                continue;
+            }
             let token = fs::read(self.folder.stamp(day)).unwrap_or_default();
             match Stamp::parse(&token).filter(|stamp| stamp.is_of(&hash)) {
                 Some(_) => drop(self.stamped.insert(day, hash)),
-                None => lacking.push((day, hash)),
+                None => {
+                    self.stamped.remove(&day);
+                    lacking.push((day, hash));
+                }
             }
         }
         Ok(lacking)

@@ -54,7 +54,7 @@ async fn stored(writer: &mut Writer, camera: u32) -> Result<Row, ArchiveError> {
 async fn after_a_failed_flush_the_segment_is_given_up_and_the_batch_goes_into_a_new_one() {
     let root = tempfile::tempdir().unwrap();
     let folder = Folder::new(root.path());
-    let (mut writer, _) = Writer::open(folder.clone(), settings(), Index::Keep).await.unwrap();
+    let (mut writer, _) = Writer::open(folder.clone(), settings(), Index::Keep, Missing::Refuse).await.unwrap();
     let before = stored(&mut writer, 1).await.unwrap();
     writer.faults.store(1, Ordering::SeqCst);
     let moved = stored(&mut writer, 2).await.unwrap();
@@ -66,7 +66,7 @@ async fn after_a_failed_flush_the_segment_is_given_up_and_the_batch_goes_into_a_
     let files = folder.segments().unwrap();
     assert!(matches!(segment::look(&files[&before.header.segment], before.header.segment), Ok(Found::Open)));
     // The next start reads what was given up. The batch that failed there lies there too, and is passed over.
-    let (writer, damaged) = Writer::open(folder.clone(), settings(), Index::Keep).await.unwrap();
+    let (writer, damaged) = Writer::open(folder.clone(), settings(), Index::Keep, Missing::Refuse).await.unwrap();
     assert_eq!(damaged, []);
     assert_eq!(writer.shared.stats().records, 3);
     for row in [before, moved, after] {
@@ -79,7 +79,8 @@ async fn after_a_failed_flush_the_segment_is_given_up_and_the_batch_goes_into_a_
 #[tokio::test]
 async fn when_the_new_segment_fails_too_the_batch_is_refused_and_the_archive_comes_back_by_itself() {
     let root = tempfile::tempdir().unwrap();
-    let (mut writer, _) = Writer::open(Folder::new(root.path()), settings(), Index::Keep).await.unwrap();
+    let (mut writer, _) =
+        Writer::open(Folder::new(root.path()), settings(), Index::Keep, Missing::Refuse).await.unwrap();
     writer.faults.store(2, Ordering::SeqCst);
     let refused = stored(&mut writer, 1).await.unwrap_err();
     assert!(matches!(refused, ArchiveError::Io { .. }), "{refused}");
@@ -100,7 +101,7 @@ async fn when_the_new_segment_fails_too_the_batch_is_refused_and_the_archive_com
 async fn a_record_that_the_index_could_not_take_is_neither_acknowledged_nor_written_twice() {
     let root = tempfile::tempdir().unwrap();
     let folder = Folder::new(root.path());
-    let (mut writer, _) = Writer::open(folder, settings(), Index::Keep).await.unwrap();
+    let (mut writer, _) = Writer::open(folder, settings(), Index::Keep, Missing::Refuse).await.unwrap();
     stored(&mut writer, 1).await.unwrap();
     // As after an index transaction that failed: the records are flushed, their rows are owed.
     let (mut batch, mut answers) = (Vec::new(), Vec::new());
