@@ -215,6 +215,14 @@ impl Archive {
         self.ask(|reply| Command::Hold(holds::Change::Release { id, by, reason }, reply)).await
     }
 
+    /// Takes the holds on record for what they are, after some were lost for good ([`Stats::holds_lost`]).
+    ///
+    /// # Errors
+    /// [`ArchiveError::Io`] if the manifest cannot be written.
+    pub async fn accept_holds(&self) -> Result<(), ArchiveError> {
+        self.ask(Command::AcceptHolds).await
+    }
+
     /// Every hold ever placed.
     #[must_use]
     pub fn holds(&self) -> Vec<Hold> {
@@ -281,7 +289,13 @@ impl Archive {
     /// As [`check`](Archive::check).
     pub async fn check_slowly(&self, bytes_per_second: u64) -> Result<CheckReport, ArchiveError> {
         let report = self.check_at(bytes_per_second, |_| ()).await?;
-        let found = LastCheck { at: Wall::read(), records: report.records, damaged: report.damaged.len() as u64 };
+        let found = LastCheck {
+            at: Wall::read(),
+            records: report.records,
+            damaged: report.damaged.len() as u64,
+            unread: report.unread,
+            first: report.damaged.first().map(ToString::to_string),
+        };
         found.keep(&self.shared.folder)?;
         self.shared.stats().last_check = Some(found);
         Ok(report)
@@ -293,7 +307,21 @@ impl Archive {
         mut progress: impl FnMut(Progress),
     ) -> Result<CheckReport, ArchiveError> {
         let began = tokio::time::Instant::now();
-        self.seal().await?;
+        match self.seal().await {
+            Err(ArchiveError::Closed) => return Err(ArchiveError::Closed),
+            // What is not sealed is read as it is.
+            Err(error) => tracing::warn!(%error, "not everything is sealed before the check"),
+            Ok(()) => {}
+        }
+        // Days of an older version lack the way in by segment, and the check asks for each segment.
+        for day in self.shared.reader.days(Day(0), Day(i32::MAX)) {
+            let path = self.shared.folder.day_index(day);
+            if path.exists()
+                && let Err(error) = crate::index::bring_up_to_date(&path).await
+            {
+                tracing::warn!(%error, "an index of an older version stays as it is");
+            }
+        }
         let (folder, far, key) = (self.shared.folder.clone(), self.shared.reader.far(), self.shared.key.clone());
         let mut run = blocking(move || check::Run::begin(&folder, far, &key)).await??;
         let mut last = None;
@@ -312,7 +340,6 @@ impl Archive {
             run.add(damages);
             match more {
                 Checked::Segment(read) => last = Some(read),
-                Checked::Away(why) => return Err(ArchiveError::Away(why)),
                 Checked::End => break,
             }
         }

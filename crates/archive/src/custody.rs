@@ -11,8 +11,10 @@
 use crate::{
     ArchiveError,
     folder::{Day, Folder, replace_file},
+    holds::HoldsHead,
     index::Catalogued,
     keys::{self, Handover, Missing},
+    mark::Witness,
     merkle::Hash,
 };
 use ed25519_dalek::{Signer as _, SigningKey, VerifyingKey};
@@ -51,6 +53,9 @@ pub(crate) struct Manifest {
     /// The seal that those of this manifest go on from, if the manifests before it are of a key that was lost.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     after: Option<SealHead>,
+    /// The holds: whoever takes some away contradicts this, and then nothing is dropped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) holds: Option<HoldsHead>,
     /// How far the audit log had come: whoever shortens it or writes it anew contradicts this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) audit: Option<AuditHead>,
@@ -84,6 +89,10 @@ pub(crate) struct Sealed {
     pub(crate) root: Hash,
     #[serde(with = "hex")]
     pub(crate) seal: Hash,
+    /// Parts of it, in bytes from and until, that were found at a start and that this node does not know to have written:
+    /// nothing in them can be proved.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) unvouched: Vec<[u64; 2]>,
 }
 
 /// A segment dropped by retention.
@@ -171,6 +180,10 @@ pub(crate) struct Custody {
     head: (u64, Hash),
     /// Highest segment number that manifests speak of, as far as they were read.
     highest: u64,
+    /// Segments that this node has not sealed and that no manifest names: none ever will.
+    strangers: BTreeSet<u64>,
+    /// Parts of segments yet to be put on record that this node does not know to have written.
+    unvouched: BTreeMap<u64, Vec<[u64; 2]>>,
 }
 
 impl Custody {
@@ -193,6 +206,8 @@ impl Custody {
             last: [0; 32],
             head: (0, [0; 32]),
             highest: 0,
+            strangers: BTreeSet::new(),
+            unvouched: BTreeMap::new(),
         };
         let mut line = BTreeSet::new();
         for day in Folder::days(&folder.manifests(), "txt")?.into_iter().rev() {
@@ -301,6 +316,26 @@ impl Custody {
         self.key.clone()
     }
 
+    /// Gives this node's word for what it writes.
+    pub(crate) fn witness(&self) -> Witness {
+        Witness::new(&self.key)
+    }
+
+    /// A segment that this node has not sealed and that no manifest names.
+    pub(crate) fn leave_out(&mut self, number: u64) {
+        self.strangers.insert(number);
+    }
+
+    /// Whether a segment is one of those.
+    pub(crate) fn leaves_out(&self, number: u64) -> bool {
+        self.strangers.contains(&number)
+    }
+
+    /// Parts of a segment that this node does not know to have written: the manifest will say so.
+    pub(crate) fn do_not_vouch(&mut self, number: u64, parts: Vec<[u64; 2]>) {
+        self.unvouched.insert(number, parts);
+    }
+
     /// Position and hash of the last seal on record.
     pub(crate) fn head(&self) -> (u64, Hash) {
         self.head
@@ -322,7 +357,8 @@ impl Custody {
         catalog: impl Iterator<Item = &'a Catalogued>,
         now: Wall,
     ) -> Result<(), ArchiveError> {
-        let mut new: Vec<&Catalogued> = catalog.filter(|c| c.position > self.head.0).collect();
+        let new = catalog.filter(|c| c.position > self.head.0 && !self.strangers.contains(&c.number));
+        let mut new: Vec<&Catalogued> = new.collect();
         new.sort_unstable_by_key(|c| c.position);
         let Some(last) = new.last() else { return Ok(()) };
         let head = (last.position, last.seal);
@@ -334,6 +370,7 @@ impl Custody {
             bytes: c.bytes,
             root: c.root,
             seal: c.seal,
+            unvouched: self.unvouched.get(&c.number).cloned().unwrap_or_default(),
         });
         let sealed: Vec<Sealed> = sealed.collect();
         self.write(now, |manifest| manifest.sealed.extend(sealed))?;
@@ -354,6 +391,16 @@ impl Custody {
     pub(crate) fn anchor(&mut self, head: AuditHead, now: Wall) -> Result<(), ArchiveError> {
         let named = self.newest.iter().any(|(_, m)| m.audit.is_some_and(|a| a.seq >= head.seq));
         if named { Ok(()) } else { self.write(now, |manifest| manifest.audit = Some(head)) }
+    }
+
+    /// What the newest manifest says of the holds.
+    pub(crate) fn holds(&self) -> Option<&HoldsHead> {
+        self.newest.as_ref().and_then(|(_, manifest)| manifest.holds.as_ref())
+    }
+
+    /// Names the holds as they are.
+    pub(crate) fn name_holds(&mut self, head: HoldsHead, now: Wall) -> Result<(), ArchiveError> {
+        if self.holds() == Some(&head) { Ok(()) } else { self.write(now, |manifest| manifest.holds = Some(head)) }
     }
 
     fn write(&mut self, now: Wall, change: impl FnOnce(&mut Manifest)) -> Result<(), ArchiveError> {
@@ -378,6 +425,7 @@ impl Custody {
             purged: Vec::new(),
             handovers: Vec::new(),
             after: None,
+            holds: self.newest.as_ref().and_then(|(_, manifest)| manifest.holds.clone()),
             audit: None,
         }
     }

@@ -144,7 +144,7 @@ fn look(
         ProofFault::Header => Link::Record,
         ProofFault::Path => Link::Tree,
         ProofFault::Seal => Link::Seal,
-        ProofFault::NotNamed => Link::Manifest,
+        ProofFault::NotNamed | ProofFault::Unvouched => Link::Manifest,
         ProofFault::Manifest => Link::Signature,
     });
     for (link, found) in found {

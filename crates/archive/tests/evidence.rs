@@ -305,8 +305,19 @@ async fn the_signing_key_lies_sealed_and_follows_a_change_of_the_node_s_key() {
     let ring = Keyring::open(&source, false).unwrap();
     Archive::open(&root, with(ring.clone())).await.unwrap().close().await;
     assert_eq!(fs::read(root.join("node.pub")).unwrap(), public, "still the same signing key");
+    let (key, next) = (root.join("node.key"), root.join("node.key.next"));
+    fs::copy(&key, root.join("kept")).unwrap();
     Archive::change_key(&root, with(ring)).await.unwrap();
-    assert!(fs::read_to_string(root.join("node.key")).unwrap().starts_with("sharpeyes sealed"));
+    assert!(fs::read_to_string(&key).unwrap().starts_with("sharpeyes sealed"));
+    // As if that had been interrupted after its manifest; then the node's key is changed, and the old one forgotten.
+    fs::rename(&key, &next).unwrap();
+    fs::rename(root.join("kept"), &key).unwrap();
+    source.renew().unwrap();
+    Archive::open(&root, with(Keyring::open(&source, false).unwrap())).await.unwrap().close().await;
+    source.forget_old().unwrap();
+    Archive::open(&root, with(Keyring::open(&source, false).unwrap())).await.unwrap().close().await;
+    assert_ne!(fs::read(root.join("node.pub")).unwrap(), public, "the change of key has come to its end");
+    assert!(!next.exists());
     let other = Source::File(folder.path().join("other.key"));
     let refused = Archive::open(&root, with(Keyring::open(&other, true).unwrap())).await.unwrap_err().to_string();
     assert!(refused.contains("another node's key"), "{refused}");

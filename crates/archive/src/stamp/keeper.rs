@@ -161,3 +161,33 @@ impl Keeper {
         Ok(token)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        custody::{AuditHead, Custody},
+        keys::Missing,
+    };
+
+    #[test]
+    fn a_manifest_that_grew_after_its_day_needs_another_stamp() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = Folder::new(root.path());
+        folder.prepare().unwrap();
+        let now = Wall::read();
+        let yesterday = Wall(now.0 - 86_400_000);
+        let mut custody = Custody::open(&folder, "test", None, Missing::Refuse, now).unwrap();
+        custody.anchor(AuditHead { seq: 1, hash: [1; 32] }, yesterday).unwrap();
+        let config = StampConfig { url: String::new(), authority: None };
+        let mut keeper = Keeper { folder, config, client: reqwest::Client::new(), stamped: BTreeMap::new() };
+        let lacking = keeper.lacking().unwrap();
+        assert_eq!(lacking.len(), 1);
+        keeper.stamped.extend(lacking.clone());
+        assert_eq!(keeper.lacking().unwrap(), []);
+        custody.anchor(AuditHead { seq: 2, hash: [2; 32] }, yesterday).unwrap();
+        let again = keeper.lacking().unwrap();
+        assert!(again.len() == 1 && again != lacking);
+        assert!(keeper.stamped.is_empty(), "it counts as lacking until it has come");
+    }
+}
