@@ -5,7 +5,15 @@ use crate::{
     node,
     output::{self, Failure},
 };
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    io::Write as _,
+    path::PathBuf,
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+/// How often the progress of a check is told.
+const TELL_EVERY: Duration = Duration::from_secs(2);
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -21,11 +29,18 @@ pub(crate) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Action {
-    /// Read and verify every record. Exit status 1 if one is damaged.
+    /// Read and verify every record. Exit status 1 if one is damaged, or could not be read.
     Check,
     /// Sign with a new key from now on; the old one vouches for it in the manifests. While the service is stopped.
-    ChangeKey,
-    /// Make the index anew from the segments alone.
+    ChangeKey {
+        /// The old key is lost for good: nobody vouches for the new one, and every check will say so.
+        #[arg(long)]
+        lost: bool,
+    },
+    /// Take the holds for what they are now, after some were lost for good: nothing is dropped before. While the service is
+    /// stopped.
+    AcceptHolds,
+    /// Make the index anew from the segments alone. Exit status 1 if something could not be read.
     Rebuild,
     /// Print the signed manifests, to be kept where nobody of this machine can change them. Works while the service runs.
     Manifests {
@@ -50,7 +65,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
     match args.action {
         Action::Check => {
             let archive = archive::Archive::open(&folder, node::archive_config(&config)?).await.map_err(named)?;
-            let report = archive.check(|_| ()).await.map_err(named)?;
+            let report = archive.check(progress()).await.map_err(named)?;
             archive.close().await;
             if args.json {
                 output::json(&report);
@@ -58,9 +73,13 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
                 for damage in &report.damaged {
                     output::line(format_args!("damaged: {damage}"));
                 }
+                if let Some(why) = &report.unread_because {
+                    output::line(format_args!("{} segments were not read: {why}", report.unread));
+                }
                 output::line(format_args!("{} records checked, {} damaged", report.records, report.damaged.len()));
             }
-            Ok(if report.damaged.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+            let whole = report.damaged.is_empty() && report.unread == 0;
+            Ok(if whole { ExitCode::SUCCESS } else { ExitCode::from(1) })
         }
         Action::Manifests { since, hashes } => {
             let since = since.unwrap_or_default();
@@ -91,7 +110,14 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
             }
             Ok(if differences.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
         }
-        Action::ChangeKey => {
+        Action::ChangeKey { lost: true } => {
+            let key =
+                archive::Archive::replace_lost_key(&folder, node::archive_config(&config)?).await.map_err(named)?;
+            output::line(format_args!("signs from now on with {}; nobody vouches for it", hex(&key)));
+            output::line("keep the new node.pub outside, beside the old one");
+            Ok(ExitCode::SUCCESS)
+        }
+        Action::ChangeKey { lost: false } => {
             let [old, new] =
                 archive::Archive::change_key(&folder, node::archive_config(&config)?).await.map_err(named)?;
             output::line(format_args!("signed until now with {}", hex(&old)));
@@ -99,14 +125,46 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
             output::line("keep the new node.pub outside, beside the old one");
             Ok(ExitCode::SUCCESS)
         }
+        Action::AcceptHolds => {
+            let archive = archive::Archive::open(&folder, node::archive_config(&config)?).await.map_err(named)?;
+            let accepted = archive.accept_holds().await;
+            let (now, holds) = (fleet::Wall::read(), archive.holds());
+            archive.close().await;
+            accepted.map_err(named)?;
+            let count = holds.iter().filter(|hold| hold.holds(now)).count();
+            output::line(format_args!("{count} holds are in force"));
+            Ok(ExitCode::SUCCESS)
+        }
         Action::Rebuild => {
             let report = archive::Archive::rebuild(&folder, node::archive_config(&config)?).await.map_err(named)?;
             if args.json {
                 output::json(&report);
             } else {
-                output::line(format_args!("index rebuilt: {} records", report.records));
+                for damage in &report.damaged {
+                    output::line(format_args!("damaged: {damage}"));
+                }
+                let damaged = report.damaged.len();
+                output::line(format_args!("index rebuilt: {} records, {damaged} damaged", report.records));
             }
-            Ok(ExitCode::SUCCESS)
+            Ok(if report.damaged.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+        }
+    }
+}
+
+/// Says every few seconds on standard error how far a check is.
+fn progress() -> impl FnMut(archive::Progress) {
+    let mut told = Instant::now();
+    move |progress| {
+        if told.elapsed() >= TELL_EVERY {
+            told = Instant::now();
+            let gib = |bytes: u64| bytes as f64 / f64::from(1 << 30);
+            let (done, all) = (gib(progress.bytes), gib(progress.of_bytes));
+            let _ = writeln!(
+                std::io::stderr(),
+                "{} of {} segments, {done:.1} of {all:.1} GiB",
+                progress.segments,
+                progress.of_segments
+            );
         }
     }
 }

@@ -23,6 +23,9 @@ pub(super) async fn run(archive: Archive, every: Duration) {
                 for damage in &report.damaged {
                     tracing::error!(%damage, "the archive is damaged");
                 }
+                if let Some(why) = &report.unread_because {
+                    tracing::warn!(segments = report.unread, why, "not everything could be read again");
+                }
                 let damaged = report.damaged.len();
                 tracing::info!(records = report.records, damaged, "the archive was read again");
             }

@@ -8,6 +8,7 @@ use crate::{
     custody::AuditHead,
     folder::{Day, Folder},
     holds,
+    keys::Missing,
     proof::{self, Proof},
     record::{self, About, PAYLOAD_MAX, SLOT_MAX, Taken},
     remote, retained,
@@ -54,7 +55,7 @@ impl Archive {
     /// [`ArchiveError::Locked`] if the folder is in use, [`ArchiveError::Config`] for settings that cannot be used,
     /// [`ArchiveError::Io`] if the folder cannot be read or written.
     pub async fn open(folder: &Path, config: Config) -> Result<Archive, ArchiveError> {
-        start(folder, config, Index::Keep).await.map(|(archive, _)| archive)
+        start(folder, config, Index::Keep, Missing::Refuse).await.map(|(archive, _)| archive)
     }
 
     /// Makes the index anew from the segments alone. The archive must not be open.
@@ -62,7 +63,7 @@ impl Archive {
     /// # Errors
     /// As [`open`](Archive::open).
     pub async fn rebuild(folder: &Path, config: Config) -> Result<RebuildReport, ArchiveError> {
-        let (archive, damaged) = start(folder, config, Index::Remake).await?;
+        let (archive, damaged) = start(folder, config, Index::Remake, Missing::Refuse).await?;
         let stats = archive.stats();
         archive.close().await;
         Ok(RebuildReport { records: stats.records, segments: stats.segments, damaged })
@@ -78,6 +79,31 @@ impl Archive {
         let changed = archive.ask(Command::ChangeKey).await;
         archive.close().await;
         changed
+    }
+
+    /// Goes on with a new key after the old one was lost for good. Nobody vouches for the new one: the check says so, of
+    /// all that was signed before. The archive must not be open.
+    ///
+    /// # Errors
+    /// [`ArchiveError::Invalid`] if the key is there; else as [`open`](Archive::open).
+    pub async fn replace_lost_key(folder: &Path, config: Config) -> Result<[u8; 32], ArchiveError> {
+        let names = Folder::new(folder);
+        if names.key().exists() {
+            match Archive::open(folder, config.clone()).await {
+                // Another key was begun with, and no manifest of it came to be.
+                Err(ArchiveError::OtherKey { .. }) => {}
+                Err(other) => return Err(other),
+                Ok(archive) => {
+                    archive.close().await;
+                    let what = "node.key is there: change-key makes another, for which it vouches";
+                    return Err(ArchiveError::Invalid(what));
+                }
+            }
+        }
+        let (archive, _) = start(folder, config, Index::Keep, Missing::Replace).await?;
+        let key = archive.shared.key.verifying_key().to_bytes();
+        archive.close().await;
+        Ok(key)
     }
 
     /// Stores a snapshot. Resolves when it is on the medium and can be found, at most about
@@ -189,6 +215,14 @@ impl Archive {
         self.ask(|reply| Command::Hold(holds::Change::Release { id, by, reason }, reply)).await
     }
 
+    /// Takes the holds on record for what they are, after some were lost for good ([`Stats::holds_lost`]).
+    ///
+    /// # Errors
+    /// [`ArchiveError::Io`] if the manifest cannot be written.
+    pub async fn accept_holds(&self) -> Result<(), ArchiveError> {
+        self.ask(Command::AcceptHolds).await
+    }
+
     /// Every hold ever placed.
     #[must_use]
     pub fn holds(&self) -> Vec<Hold> {
@@ -255,7 +289,13 @@ impl Archive {
     /// As [`check`](Archive::check).
     pub async fn check_slowly(&self, bytes_per_second: u64) -> Result<CheckReport, ArchiveError> {
         let report = self.check_at(bytes_per_second, |_| ()).await?;
-        let found = LastCheck { at: Wall::read(), records: report.records, damaged: report.damaged.len() as u64 };
+        let found = LastCheck {
+            at: Wall::read(),
+            records: report.records,
+            damaged: report.damaged.len() as u64,
+            unread: report.unread,
+            first: report.damaged.first().map(ToString::to_string),
+        };
         found.keep(&self.shared.folder)?;
         self.shared.stats().last_check = Some(found);
         Ok(report)
@@ -267,9 +307,23 @@ impl Archive {
         mut progress: impl FnMut(Progress),
     ) -> Result<CheckReport, ArchiveError> {
         let began = tokio::time::Instant::now();
-        self.seal().await?;
-        let (folder, far) = (self.shared.folder.clone(), self.shared.reader.far());
-        let mut run = blocking(move || check::Run::begin(&folder, far)).await??;
+        match self.seal().await {
+            Err(ArchiveError::Closed) => return Err(ArchiveError::Closed),
+            // What is not sealed is read as it is.
+            Err(error) => tracing::warn!(%error, "not everything is sealed before the check"),
+            Ok(()) => {}
+        }
+        // Days of an older version lack the way in by segment, and the check asks for each segment.
+        for day in self.shared.reader.days(Day(0), Day(i32::MAX)) {
+            let path = self.shared.folder.day_index(day);
+            if path.exists()
+                && let Err(error) = crate::index::bring_up_to_date(&path).await
+            {
+                tracing::warn!(%error, "an index of an older version stays as it is");
+            }
+        }
+        let (folder, far, key) = (self.shared.folder.clone(), self.shared.reader.far(), self.shared.key.clone());
+        let mut run = blocking(move || check::Run::begin(&folder, far, &key)).await??;
         let mut last = None;
         loop {
             progress(run.progress());
@@ -286,7 +340,6 @@ impl Archive {
             run.add(damages);
             match more {
                 Checked::Segment(read) => last = Some(read),
-                Checked::Away(why) => return Err(ArchiveError::Away(why)),
                 Checked::End => break,
             }
         }
@@ -403,7 +456,12 @@ impl Archive {
 }
 
 /// Starts the writer's thread and waits until it stands ready.
-async fn start(folder: &Path, config: Config, index: Index) -> Result<(Archive, Vec<crate::Damage>), ArchiveError> {
+async fn start(
+    folder: &Path,
+    config: Config,
+    index: Index,
+    missing: Missing,
+) -> Result<(Archive, Vec<crate::Damage>), ArchiveError> {
     config.validate()?;
     let folder = Folder::new(folder);
     let stamps = config.stamps.clone();
@@ -422,7 +480,7 @@ async fn start(folder: &Path, config: Config, index: Index) -> Result<(Archive, 
             }
         };
         runtime.block_on(async {
-            match Writer::open(folder, config, index).await {
+            match Writer::open(folder, config, index, missing).await {
                 Ok((writer, damaged)) => {
                     if ready.send(Ok(((writer.shared(), writer.far.clone()), damaged))).is_ok() {
                         writer.run(receiver).await;

@@ -6,25 +6,26 @@ use crate::{
     ArchiveError, CheckReport, Damage, Progress,
     custody::{Manifest, Sealed, manifest_hash},
     folder::{Day, Folder},
-    keys::line_of,
+    keys::lengthen,
+    mark::{MARK, Mark},
     merkle::{self, Hash},
-    record::Header,
+    record::{Fault, Header},
     recover::damage,
-    remote::{Far, is_far, name_of},
+    remote::{Away, Far, is_far, name_of},
     row::Row,
-    seal::Seal,
+    seal::{Footer, Seal},
     segment::{self, Found},
 };
+use ed25519_dalek::SigningKey;
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     fs::{self, File},
     io,
     num::NonZeroU64,
     ops::Range,
-    os::unix::fs::FileExt as _,
     path::{Path, PathBuf},
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
 };
@@ -39,6 +40,10 @@ const GROUP: u64 = 512 << 10;
 const AHEAD: usize = 8;
 /// Bytes that a thread asks of an object store at once: each question costs a way there and back.
 const FAR_GROUP: u64 = 4 << 20;
+/// An object store that was away for so many segments one after another is not asked for more.
+const AWAY_MOST: u32 = 3;
+/// More than that between two records is no marks.
+const MARKS_MOST: u64 = 4096;
 /// Threads that verify at most.
 const VERIFIERS: usize = 4;
 
@@ -54,13 +59,13 @@ pub(crate) struct Run {
     chain: BTreeMap<u64, (String, Hash, Hash)>,
     /// What manifests say was sealed, less what they say was purged.
     on_record: BTreeMap<u64, Sealed>,
+    /// Segments one after another that the object store did not give.
+    away: u32,
 }
 
 /// What one step did.
 pub(crate) enum Checked {
     Segment(SegmentRead),
-    /// The object store does not give what only it has: nothing can be said.
-    Away(String),
     End,
 }
 
@@ -89,10 +94,10 @@ impl Source {
         match self {
             Source::Here(file) => {
                 into.resize(usize::try_from(range.end - range.start).map_err(io::Error::other)?, 0);
-                file.read_exact_at(into, range.start)
+                segment::read_exact(file, into, range.start)
             }
             Source::Far(far, name, runtime) => {
-                *into = runtime.block_on(far.store.read(name, range)).map_err(io::Error::other)?.into();
+                *into = runtime.block_on(far.store.read(name, range)).map_err(io::Error::from)?.into();
                 Ok(())
             }
         }
@@ -148,11 +153,16 @@ pub(crate) fn without_segment(file: String, segment: u64, rows: u64) -> Damage {
 
 impl Run {
     /// Lists what there is and verifies the manifests.
-    pub(crate) fn begin(folder: &Folder, far: Option<Arc<Far>>) -> Result<Run, ArchiveError> {
-        let segments: Vec<(u64, PathBuf)> = folder.segments()?.into_iter().collect();
+    pub(crate) fn begin(folder: &Folder, far: Option<Arc<Far>>, key: &SigningKey) -> Result<Run, ArchiveError> {
+        let mut run = Run::of(folder, far, folder.segments()?.into_iter().collect());
+        run.manifests(key.verifying_key().to_bytes())?;
+        Ok(run)
+    }
+
+    fn of(folder: &Folder, far: Option<Arc<Far>>, segments: Vec<(u64, PathBuf)>) -> Run {
         let sizes = segments.iter().filter_map(|(_, path)| fs::metadata(path).ok()).map(|m| m.len());
         let progress = Progress { of_segments: segments.len() as u64, of_bytes: sizes.sum(), ..Progress::default() };
-        let mut run = Run {
+        Run {
             folder: folder.clone(),
             far,
             began_with: segments.iter().map(|(number, _)| *number).collect(),
@@ -161,9 +171,8 @@ impl Run {
             report: CheckReport::default(),
             chain: BTreeMap::new(),
             on_record: BTreeMap::new(),
-        };
-        run.manifests()?;
-        Ok(run)
+            away: 0,
+        }
     }
 
     pub(crate) fn progress(&self) -> Progress {
@@ -183,12 +192,11 @@ impl Run {
         self.progress.bytes += bytes;
         self.report.segments += 1;
         self.report.bytes += bytes;
-        if let (Err(error), true) = (&read, is_far(&path)) {
-            return Checked::Away(error.to_string());
-        }
         let headers = read.unwrap_or_else(|error| {
             // Retention may have dropped it in the meantime.
-            if error.kind() != io::ErrorKind::NotFound {
+            if let Some(why) = away(&error) {
+                self.unread(why);
+            } else if error.kind() != io::ErrorKind::NotFound {
                 self.name(&file, 0, None, format!("cannot be read: {error}"));
             }
             Vec::new()
@@ -231,10 +239,26 @@ impl Run {
                 }
                 let source = match (is_far(path), &self.far) {
                     (false, _) => Source::Here(File::open(path)?),
+                    (true, Some(_)) if self.away >= AWAY_MOST => {
+                        return Err(Away::Store("it was away, and was not asked again".to_owned()).into());
+                    }
                     (true, Some(far)) => Source::Far(Arc::clone(far), name_of(file, &seal.root), Handle::current()),
-                    (true, None) => return Err(io::Error::other("it is in the object store, and none is configured")),
+                    (true, None) => {
+                        return Err(Away::Store("it is in the object store, and none is configured".to_owned()).into());
+                    }
                 };
-                self.records(&source, &headers, file)?;
+                match self.records(&source, &headers, &footer, seal.footer_at, file) {
+                    Err(error) if missing(&error) => {
+                        let what = format!("the object store has lost it, with {} records", headers.len());
+                        self.name(file, 0, None, what);
+                    }
+                    read => {
+                        read?;
+                        if is_far(path) {
+                            self.away = 0;
+                        }
+                    }
+                }
                 Ok(headers)
             }
             Found::Open if self.on_record.contains_key(&number) => {
@@ -261,10 +285,23 @@ impl Run {
 
     /// Reads and verifies the records of a sealed segment. Each thread hashes what it has just read, while that is still
     /// in its processor's cache, and the disk is asked ahead of all of them.
-    fn records(&mut self, source: &Source, headers: &[Header], file: &str) -> io::Result<()> {
+    fn records(
+        &mut self,
+        source: &Source,
+        headers: &[Header],
+        footer: &Footer,
+        until: u64,
+        file: &str,
+    ) -> io::Result<()> {
         let groups = groups(headers, source.group());
-        let range = |group: &Range<usize>| headers[group.start].offset..end(&headers[group.end - 1]);
+        // With what lies behind the last record of a group, if that is no more than marks.
+        let range = |group: &Range<usize>| {
+            let last = end(&headers[group.end - 1]);
+            let next = headers.get(group.end).map_or(until, |header| header.offset);
+            headers[group.start].offset..if next.saturating_sub(last) <= MARKS_MOST { next } else { last }
+        };
         let next = AtomicUsize::new(0);
+        let damaged_marks = Mutex::new(Vec::new());
         let verify = || -> io::Result<Vec<_>> {
             let (mut bytes, mut faults) = (Vec::new(), Vec::new());
             loop {
@@ -277,6 +314,8 @@ impl Run {
                 let start = headers[group.start].offset;
                 let of = |header: &Header| &bytes[usize::try_from(header.offset - start).expect("in the group")..];
                 faults.extend(faulty(&headers[group.clone()], of));
+                let marks = unmarked(&headers[group.clone()], footer, range(group), &bytes);
+                damaged_marks.lock().expect("no holder panics").extend(marks);
             }
         };
         let verifiers = std::thread::available_parallelism().map_or(1, usize::from).min(VERIFIERS);
@@ -289,7 +328,9 @@ impl Run {
         let mut faults = Vec::new();
         for found in found {
             match found {
-                Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => return self.short(source, headers, file),
+                Err(e) if e.kind() == io::ErrorKind::UnexpectedEof || segment::is_bad_sector(&e) => {
+                    return self.one_after_another(source, headers, file);
+                }
                 found => faults.extend(found?),
             }
         }
@@ -298,15 +339,22 @@ impl Run {
         for (header, what) in faults {
             self.name(file, header.offset, Some(header), what);
         }
+        for at in damaged_marks.into_inner().expect("no holder panics") {
+            self.name(file, at, None, "what stands between records is not as it was written".to_owned());
+        }
         Ok(())
     }
 
-    /// The file ends before its footer says: record by record.
-    fn short(&mut self, source: &Source, headers: &[Header], file: &str) -> io::Result<()> {
+    /// The file ends before its footer says, or the disk cannot read some of it: record by record.
+    fn one_after_another(&mut self, source: &Source, headers: &[Header], file: &str) -> io::Result<()> {
         for header in headers {
             let mut bytes = Vec::new();
             match source.read(header.offset..end(header), &mut bytes) {
                 Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => bytes.clear(),
+                Err(e) if segment::is_bad_sector(&e) => {
+                    self.name(file, header.offset, Some(header), Fault::Unreadable.to_string());
+                    continue;
+                }
                 read => read?,
             }
             match faulty(std::slice::from_ref(header), |_| &bytes).pop() {
@@ -317,45 +365,60 @@ impl Run {
         Ok(())
     }
 
+    /// A segment of which only the object store has the pictures, and that is away: nothing can be said of it.
+    fn unread(&mut self, why: String) {
+        self.away += 1;
+        self.report.unread += 1;
+        self.report.unread_because.get_or_insert(why);
+    }
+
     fn seal(&mut self, seal: &Seal, file: &str) {
         let at = seal.file_length();
         if let Some(sealed) = self.on_record.remove(&seal.number) {
             if sealed.seal != seal.hash() {
                 self.name(file, at, None, "the manifest names another seal for this segment".to_owned());
             }
+            if let Some([from, _]) = sealed.unvouched.first() {
+                let what = "records that this node does not know to have written, as the manifest says: not provable";
+                self.name(file, *from, None, what.to_owned());
+            }
+            self.chain.insert(seal.position, (file.to_owned(), seal.hash(), seal.previous));
         } else {
             self.name(file, at, None, "no manifest names this segment".to_owned());
         }
-        self.chain.insert(seal.position, (file.to_owned(), seal.hash(), seal.previous));
     }
 
-    fn manifests(&mut self) -> Result<(), ArchiveError> {
+    /// Every manifest: its signature, that it follows the one before, from the first ever on, and that this node's own key
+    /// or one that led to it has signed.
+    fn manifests(&mut self, ours: [u8; 32]) -> Result<(), ArchiveError> {
+        let mut aside = BTreeSet::new();
         let folder = self.folder.manifests();
         for entry in fs::read_dir(&folder).map_err(ArchiveError::io("list", &folder))? {
             let path = entry.map_err(ArchiveError::io("list", &folder))?.path();
             if path.extension().is_some_and(|e| e == "damaged") {
                 let file = self.folder.relative(&path);
+                aside.extend(fs::read(&path).ok().map(|text| manifest_hash(&String::from_utf8_lossy(&text))));
                 self.name(&file, 0, None, "manifest damaged, found at an earlier start".to_owned());
             }
         }
         let mut purged = BTreeSet::new();
         let mut previous: Option<Hash> = None;
-        let mut key: Option<[u8; 32]> = None;
+        let mut believed = Vec::new();
         for day in Folder::days(&folder, "txt")? {
             let path = self.folder.manifest(day);
             let file = self.folder.relative(&path);
             let text = fs::read(&path).map_err(ArchiveError::io("read", &path))?;
             let text = String::from_utf8_lossy(&text);
-            match Manifest::parse(&text) {
+            match Manifest::of_day(&text, day) {
                 Ok(manifest) => {
                     if previous.is_some_and(|p| p != manifest.previous) {
                         self.name(&file, 0, None, "it does not follow the manifest before it".to_owned());
                     }
-                    if key.is_some_and(|k| !line_of(manifest.key, &manifest.handovers).contains(&k)) {
-                        let what = "it is signed with another key, and the key before did not hand over to that";
-                        self.name(&file, 0, None, what.to_owned());
+                    let first = previous.is_none() && manifest.previous != [0; 32];
+                    if first && !aside.contains(&manifest.previous) {
+                        self.name(&file, 0, None, "the manifests before it are missing".to_owned());
                     }
-                    key = Some(manifest.key);
+                    believed.push((file.clone(), manifest.key, manifest.handovers));
                     self.on_record.extend(manifest.sealed.into_iter().map(|s| (s.segment, s)));
                     purged.extend(manifest.purged.into_iter().map(|p| p.segment));
                 }
@@ -364,6 +427,16 @@ impl Run {
             previous = Some(manifest_hash(&text));
         }
         self.on_record.retain(|number, _| !purged.contains(number));
+        // Each key of somebody else's is named once, at the newest that it signed.
+        let (mut line, mut strangers) = (BTreeSet::from([ours]), BTreeSet::new());
+        for (file, key, handovers) in believed.into_iter().rev() {
+            if line.contains(&key) {
+                lengthen(&mut line, &handovers);
+            } else if strangers.insert(key) {
+                let what = "is neither this node's key nor one that handed over to it";
+                self.name(&file, 0, None, format!("it is signed with {}, which {what}", hex::encode(key)));
+            }
+        }
         Ok(())
     }
 
@@ -391,7 +464,7 @@ impl Run {
         let Ok(days) = Folder::days(&self.folder.manifests(), "txt") else { return false };
         days.into_iter().rev().take(2).any(|day| {
             let text = fs::read_to_string(self.folder.manifest(day)).unwrap_or_default();
-            Manifest::parse(&text).is_ok_and(|m| m.purged.iter().any(|p| p.segment == segment))
+            Manifest::of_day(&text, day).is_ok_and(|m| m.purged.iter().any(|p| p.segment == segment))
         })
     }
 
@@ -400,6 +473,33 @@ impl Run {
             self.report.damaged.push(damage(file.to_owned(), offset, header, what));
         }
     }
+}
+
+/// Why the object store did not give something, if that was it.
+fn away(error: &io::Error) -> Option<String> {
+    error.get_ref()?.downcast_ref::<Away>().map(Away::to_string)
+}
+
+/// Whether the object store answers that it has no such object.
+fn missing(error: &io::Error) -> bool {
+    matches!(error.get_ref().and_then(|inner| inner.downcast_ref()), Some(Away::Missing(_)))
+}
+
+/// Where something between the records of a group is no mark, although the footer does not say that it is nothing.
+fn unmarked(headers: &[Header], footer: &Footer, range: Range<u64>, bytes: &[u8]) -> Vec<u64> {
+    let start = range.start;
+    let begins = headers.iter().skip(1).map(|header| header.offset).chain([range.end]);
+    let between = headers.iter().zip(begins).map(|(header, next)| end(header)..next);
+    let nothing = |gap: &Range<u64>| footer.skipped.iter().any(|s| s.start <= gap.start && gap.end <= s.end);
+    let marks = between.filter(|gap| gap.start < gap.end && !nothing(gap)).flat_map(|gap| {
+        let places = gap.clone().step_by(MARK);
+        places.filter(move |at| {
+            let from = usize::try_from(*at - start).unwrap_or(usize::MAX);
+            let mark = bytes.get(from..).and_then(|rest| rest.first_chunk::<MARK>());
+            *at + MARK as u64 > gap.end || mark.is_none_or(|mark| Mark::decode(mark, *at).is_none())
+        })
+    });
+    marks.take(1).collect()
 }
 
 /// Where a record ends.
@@ -427,4 +527,12 @@ fn faulty<'h, 'b>(headers: &'h [Header], bytes_of: impl Fn(&Header) -> &'b [u8])
         Err(fault) => Some(fault.to_string()),
     };
     headers.iter().filter_map(|header| fault(header).map(|what| (header, what))).collect()
+}
+
+/// One file as the check reads it, by itself: for fuzzers.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn read_through(path: &Path, number: u64) -> io::Result<()> {
+    let root = path.parent().unwrap_or(Path::new("/"));
+    let mut run = Run::of(&Folder::new(root), None, vec![(number, path.to_owned())]);
+    run.segment(number, path, "fuzzed").map(drop)
 }

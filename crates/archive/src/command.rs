@@ -31,6 +31,8 @@ pub(crate) enum Command {
     Hold(holds::Change, oneshot::Sender<Result<Hold, ArchiveError>>),
     /// Name the head of the audit log in the day's manifest.
     Anchor(AuditHead, oneshot::Sender<Result<(), ArchiveError>>),
+    /// Take the holds for what they are now.
+    AcceptHolds(oneshot::Sender<Result<(), ArchiveError>>),
     /// Tell what is kept how long.
     Retained(oneshot::Sender<Result<Retained, ArchiveError>>),
     /// Sign with a new key from now on.

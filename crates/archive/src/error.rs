@@ -63,6 +63,26 @@ pub enum ArchiveError {
     /// The segment that holds the snapshot is not sealed yet, so there is no proof for it.
     #[error("not sealed yet: the proof exists after the segment's hour ends")]
     NotSealed,
+    /// The newest manifest is not this node's: what it says must not be signed as our own.
+    #[error(
+        "{path} is signed with {found}, and this node signs with {ours}: somebody put another manifest there, or \
+         another node.key. Restore both from where they are kept outside, and compare node.pub. To go on without the \
+         manifest, move it away and keep it: what only it names is then named by no other"
+    )]
+    OtherKey {
+        /// The manifest.
+        path: PathBuf,
+        /// The key that signed it, hexadecimal.
+        found: String,
+        /// This node's key, hexadecimal.
+        ours: String,
+    },
+    /// The key that signs is not there, although manifests or segments are.
+    #[error(
+        "{0} is missing, and this archive was signed with it: restore it from the backup. If it is lost for good, \
+         `sharpeyes archive change-key --lost` goes on with another, for which nobody vouches"
+    )]
+    KeyMissing(PathBuf),
     /// A file could not be read or written.
     #[error("cannot {doing} {path}: {source}")]
     Io {

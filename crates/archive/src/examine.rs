@@ -2,12 +2,13 @@
 
 use crate::{
     Archive, ArchiveError, Proof, ProofFault, SnapshotId,
-    custody::{Manifest, manifest_hash},
+    custody::{Manifest, history, manifest_hash},
     folder::{Day, Folder},
     keys::line_of,
     merkle,
     seal::{SEAL, Seal},
 };
+use ed25519_dalek::SigningKey;
 use fleet::Wall;
 use serde::Serialize;
 use std::fs;
@@ -102,8 +103,8 @@ impl Archive {
             }
             Err(other) => return Err(other),
         };
-        let folder = self.folder();
-        tokio::task::spawn_blocking(move || look(seen, &folder, &picture.data, sha256, &proof))
+        let (folder, key) = (self.folder(), self.signing().0);
+        tokio::task::spawn_blocking(move || look(seen, &folder, &key, &picture.data, sha256, &proof))
             .await
             .map_err(|_| ArchiveError::Closed)?
     }
@@ -112,6 +113,7 @@ impl Archive {
 fn look(
     mut seen: Examination,
     folder: &Folder,
+    ours: &SigningKey,
     picture: &[u8],
     sha256: String,
     proof: &Proof,
@@ -124,6 +126,8 @@ fn look(
     let manifest = Manifest::parse(&proof.manifest).ok();
     let named = manifest.as_ref().map_or(String::new(), |m| m.day.clone());
     let key = manifest.as_ref().map_or(String::new(), |m| hex::encode(m.key));
+    let line = history(folder, ours)?.line;
+    let stranger = manifest.as_ref().is_some_and(|m| !line.contains(&m.key));
     seen.node = manifest.map(|m| m.node);
     let hash = |hash: Option<merkle::Hash>| hash.map_or(String::new(), hex::encode);
     let broken = proof.verify(picture).err();
@@ -140,12 +144,17 @@ fn look(
         ProofFault::Header => Link::Record,
         ProofFault::Path => Link::Tree,
         ProofFault::Seal => Link::Seal,
-        ProofFault::NotNamed => Link::Manifest,
+        ProofFault::NotNamed | ProofFault::Unvouched => Link::Manifest,
         ProofFault::Manifest => Link::Signature,
     });
     for (link, found) in found {
         match (at, broken) {
             (Some(at), Some(fault)) if at == link => return Ok(seen.fails(link, fault.to_string())),
+            _ if link == Link::Signature && stranger => {
+                let what =
+                    format!("signed with {found}, which is neither this node's key nor one that handed over to it");
+                return Ok(seen.fails(link, what));
+            }
             _ => seen.holds(link, found),
         }
     }
@@ -165,7 +174,7 @@ fn chain(folder: &Folder, day: &str) -> Result<Result<String, String>, ArchiveEr
     for named in days.into_iter().filter(|d| d.to_string().as_str() >= day) {
         let path = folder.manifest(named);
         let text = fs::read_to_string(&path).map_err(ArchiveError::io("read", &path))?;
-        match Manifest::parse(&text) {
+        match Manifest::of_day(&text, named) {
             Err(fault) => return Ok(Err(format!("manifest {named}: {fault}"))),
             Ok(manifest) if before.is_some_and(|hash| manifest.previous != hash) => {
                 return Ok(Err(format!("manifest {named} does not refer to the one before it")));

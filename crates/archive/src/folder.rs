@@ -12,6 +12,8 @@ use std::{
 
 const DAY_MS: i64 = 86_400_000;
 const HOUR_MS: i64 = 3_600_000;
+/// Highest number of a segment: a thousand years of one each second, and far from where numbers end.
+pub(crate) const NUMBER_MAX: u64 = 99_999_999_999;
 
 /// One UTC day, counted from 1970-01-01.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -122,6 +124,11 @@ impl Folder {
         self.manifests().join(format!("{day}.tst"))
     }
 
+    /// Whether there is anything that a key has signed, or is to sign.
+    pub(crate) fn has_signed(&self) -> Result<bool, ArchiveError> {
+        Ok(!Folder::days(&self.manifests(), "txt")?.is_empty() || !self.segments()?.is_empty())
+    }
+
     /// Where a segment begun at `at` goes.
     pub(crate) fn new_segment(&self, number: u64, at: Wall) -> PathBuf {
         let day = Day::of(at).to_string();
@@ -208,7 +215,7 @@ fn segment_number(path: &Path) -> Option<u64> {
     if !digits(hour, 2) || !digits(number, 10) {
         return None;
     }
-    number.parse().ok()
+    number.parse().ok().filter(|number| *number <= NUMBER_MAX)
 }
 
 /// Holds the folder for this process. The kernel lets go of it however the process ends.
@@ -294,7 +301,14 @@ mod tests {
         assert_eq!(path, Path::new("a/segments/2026/11/24/03-0000000042.seg"));
         assert_eq!(segment_number(&path), Some(42));
         assert_eq!(segment_number(&path.with_extension("far")), Some(42));
-        for not_ours in ["x.seg", "03-42.seg", "03-0000000042.seg.new", "-0000000042.seg", "03-000000004x.seg"] {
+        for not_ours in [
+            "x.seg",
+            "03-42.seg",
+            "03-0000000042.seg.new",
+            "-0000000042.seg",
+            "03-000000004x.seg",
+            "00-18446744073709551615.seg",
+        ] {
             assert_eq!(segment_number(Path::new(not_ours)), None, "{not_ours}");
         }
     }

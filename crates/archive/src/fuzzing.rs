@@ -4,10 +4,12 @@
 //! Longer: `cd crates/archive/fuzz && cargo +nightly fuzz run segment`.
 
 use crate::{
+    check,
     record::{self, HEADER, Header, MAGIC},
-    seal::{OPENING, SEAL},
+    seal::{FOOTER_SHA256_AT, OPENING, SEAL, Seal},
     segment::{self, Found},
 };
+use sha2::{Digest as _, Sha256};
 use std::{
     fs::{self, File},
     sync::atomic::{AtomicU64, Ordering},
@@ -38,9 +40,14 @@ fn read(data: &[u8]) {
         if let Found::Sealed(seal, footer) = segment::look(&path, NUMBER)? {
             assert_eq!(seal.file_length(), data.len() as u64);
             assert_eq!(footer.kept.len(), seal.records as usize);
+            let mut end = OPENING as u64;
             for kept in &footer.kept {
+                assert!(kept.offset >= end, "one behind the other");
+                end = kept.offset;
                 let _ = Header::decode(&kept.header, NUMBER, kept.offset);
             }
+            assert!(end <= seal.footer_at);
+            check::read_through(&path, NUMBER)?;
         }
         let scan = segment::scan(&path, NUMBER)?;
         let file = File::open(&path)?;
@@ -73,6 +80,14 @@ fn mend(data: &mut [u8]) {
     }
     if let Some(at) = data.len().checked_sub(SEAL) {
         put(&mut data[at..]);
+        // The footer's hash too, so that what lies behind it is reached.
+        let seal = Seal::decode(data[at..].try_into().expect("as long as a seal"));
+        let from = seal.and_then(|seal| usize::try_from(seal.footer_at).ok()).filter(|from| *from <= at);
+        if let Some(from) = from {
+            let sha256 = <[u8; 32]>::from(Sha256::digest(&data[from..at]));
+            data[at + FOOTER_SHA256_AT..][..32].copy_from_slice(&sha256);
+            put(&mut data[at..]);
+        }
     }
 }
 
@@ -80,6 +95,7 @@ fn mend(data: &mut [u8]) {
 mod tests {
     use super::*;
     use crate::{
+        mark::{MARK, Witness},
         policy::Shelf,
         record::About,
         seal::{Kept, opening},
@@ -93,8 +109,9 @@ mod tests {
     static SEEDS: LazyLock<[Vec<u8>; 2]> = LazyLock::new(|| {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.seg");
-        let mut open =
-            OpenSegment::create(path.clone(), NUMBER, Wall(5), ("node", &Shelf::default()), 4096, (1024, 5)).unwrap();
+        let witness = Witness::new(&ed25519_dalek::SigningKey::from_bytes(&[1; 32]));
+        let begun = ("node", &Shelf::default(), witness);
+        let mut open = OpenSegment::create(path.clone(), NUMBER, Wall(5), begun, 4096, (1024, 5)).unwrap();
         for n in 0..5_u32 {
             let payload = vec![n as u8; n as usize * 7];
             let header = Header {
@@ -109,13 +126,14 @@ mod tests {
             let mut bytes = Vec::new();
             let offset = header.offset;
             let header = header.write(&payload, &mut bytes);
-            open.append(&bytes, vec![Kept { offset, header }]).unwrap();
+            open.append(&mut bytes, vec![Kept { offset, header }]).unwrap();
         }
         let tail = open.tail() as usize;
         open.seal(1, [0; 32], Wall(9)).unwrap();
         let sealed = fs::read(&path).unwrap();
         let torn =
-            [&opening(NUMBER, Wall(5), "node", &Shelf::default())[..], &sealed[OPENING..tail - 20], &[0; 64]].concat();
+            [&opening(NUMBER, Wall(5), "node", &Shelf::default())[..], &sealed[OPENING..tail - MARK - 20], &[0; 64]]
+                .concat();
         [sealed, torn]
     });
 
@@ -127,6 +145,31 @@ mod tests {
         assert!(matches!(segment::look(&path, NUMBER).unwrap(), Found::Sealed(seal, _) if seal.records == 5));
         fs::write(&path, &SEEDS[1]).unwrap();
         assert_eq!(segment::scan(&path, NUMBER).unwrap().seen.iter().filter(|s| s.whole.is_ok()).count(), 4);
+    }
+
+    #[test]
+    fn a_footer_whose_records_are_out_of_order_is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.seg");
+        let at = SEEDS[0].len() - SEAL;
+        let seal = Seal::decode(SEEDS[0][at..].try_into().unwrap()).unwrap();
+        let footer = usize::try_from(seal.footer_at).unwrap();
+        // The first two entries change places; the first begins nowhere; the last ends behind the records.
+        let entry = 8 + HEADER;
+        let mut swapped = SEEDS[0].clone();
+        let (first, second) = swapped[footer..].split_at_mut(entry);
+        first.swap_with_slice(&mut second[..entry]);
+        let mut nowhere = SEEDS[0].clone();
+        nowhere[footer..footer + 8].copy_from_slice(&u64::MAX.to_le_bytes());
+        let mut behind = SEEDS[0].clone();
+        let last = footer + 4 * entry;
+        behind[last..last + 8].copy_from_slice(&(seal.footer_at - 8).to_le_bytes());
+        for mut altered in [swapped, nowhere, behind] {
+            mend(&mut altered);
+            fs::write(&path, &altered).unwrap();
+            assert!(matches!(segment::look(&path, NUMBER).unwrap(), Found::Open));
+            check::read_through(&path, NUMBER).unwrap();
+        }
     }
 
     proptest! {

@@ -1,11 +1,14 @@
 //! Holds: ranges of which nothing may be dropped, whatever retention says, because a court, a prosecutor or an auditor
 //! needs them. Kept beside the segments in `holds.json`, so that they bind whoever opens the archive.
 //!
+//! Manifests name them: if some are not there any more, or were altered, nothing at all is dropped until they are restored.
+//!
 //! Segments are shared by all cameras and dropped whole, so a hold keeps every segment that touches its range.
 
-use crate::{ArchiveError, Limit, folder::replace_file, index::Catalogued};
+use crate::{ArchiveError, Limit, folder::replace_file, index::Catalogued, merkle::Hash};
 use fleet::{CameraId, Wall};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use std::{fs, io, path::Path};
 
 /// Holds that may be in force at once.
@@ -65,6 +68,44 @@ pub struct Release {
     pub by: String,
     /// Why.
     pub reason: String,
+}
+
+/// What a manifest says of the holds on record.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct HoldsHead {
+    /// How many were ever placed.
+    placed: usize,
+    /// SHA-256 over those, as they were placed.
+    #[serde(with = "hex")]
+    hash: Hash,
+    /// Those that were ended before their time.
+    released: Vec<u32>,
+}
+
+impl HoldsHead {
+    pub(crate) fn of(holds: &[Hold]) -> HoldsHead {
+        let released = holds.iter().filter(|hold| hold.released.is_some()).map(|hold| hold.id).collect();
+        HoldsHead { placed: holds.len(), hash: placed(holds), released }
+    }
+
+    /// Whether these holds are those, perhaps with more that were placed since. An end that is not named is none.
+    pub(crate) fn agrees(&self, holds: &[Hold]) -> bool {
+        let first = holds.get(..self.placed);
+        first.is_some_and(|first| placed(first) == self.hash)
+            && holds.iter().all(|hold| hold.released.is_none() || self.released.contains(&hold.id))
+    }
+}
+
+/// Over what holds keep, and for how long.
+fn placed(holds: &[Hold]) -> Hash {
+    let mut hash = Sha256::new();
+    for Hold { id, placed, what, .. } in holds {
+        let cameras: Vec<String> = what.cameras.iter().map(|camera| camera.0.to_string()).collect();
+        let (from, until, expires) = (what.from.0, what.until.0, what.expires.map(|end| end.0));
+        let kept = format!("{id} {} {} {from} {until} {expires:?}\n", placed.0, cameras.join(","));
+        hash.update(kept);
+    }
+    hash.finalize().into()
 }
 
 /// What is asked of the writer.
@@ -133,13 +174,8 @@ pub(crate) fn read(path: &Path) -> Result<Vec<Hold>, ArchiveError> {
     }
 }
 
-/// The holds after a change, written down before anybody is told.
-pub(crate) fn change(
-    path: &Path,
-    mut holds: Vec<Hold>,
-    change: Change,
-    now: Wall,
-) -> Result<(Vec<Hold>, Hold), ArchiveError> {
+/// The holds after a change.
+pub(crate) fn changed(mut holds: Vec<Hold>, change: Change, now: Wall) -> Result<(Vec<Hold>, Hold), ArchiveError> {
     let changed = match change {
         Change::Place(what) => {
             if what.from >= what.until {
@@ -165,7 +201,11 @@ pub(crate) fn change(
             hold.clone()
         }
     };
-    let text = serde_json::to_vec_pretty(&holds).expect("numbers and strings always serialize");
-    replace_file(path, &text, 0o640).map_err(ArchiveError::io("write", path))?;
     Ok((holds, changed))
+}
+
+/// Writes the holds down, before anybody is told.
+pub(crate) fn write(path: &Path, holds: &[Hold]) -> Result<(), ArchiveError> {
+    let text = serde_json::to_vec_pretty(holds).expect("numbers and strings always serialize");
+    replace_file(path, &text, 0o640).map_err(ArchiveError::io("write", path))
 }

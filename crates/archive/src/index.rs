@@ -14,7 +14,7 @@
 
 use crate::{
     ArchiveError,
-    folder::{Day, Folder},
+    folder::{Day, Folder, NUMBER_MAX},
     merkle::Hash,
     policy::Shelf,
     row::{self, Key, Row, WIDTH},
@@ -290,7 +290,7 @@ impl Index {
         let read = |row: &sqlx::sqlite::SqliteRow| -> Option<Catalogued> {
             let number = |at: usize| row.try_get::<i64, _>(at).ok();
             Some(Catalogued {
-                number: number(0)?.cast_unsigned(),
+                number: number(0).map(i64::cast_unsigned).filter(|number| *number <= NUMBER_MAX)?,
                 file: row.try_get(1).ok()?,
                 bytes: number(2)?.cast_unsigned(),
                 records: number(3)?.cast_unsigned(),
@@ -397,6 +397,21 @@ async fn open_database(path: &Path, tables: &'static str) -> Result<SqliteConnec
         return Err(sqlx::Error::Protocol(format!("tables of version {version}")));
     }
     Ok(connection)
+}
+
+/// Gives a day's file of an older version the ways in that it lacks. One that is not there is not made.
+pub(crate) async fn bring_up_to_date(path: &Path) -> Result<(), ArchiveError> {
+    let options = SqliteConnectOptions::new().filename(path).busy_timeout(Duration::from_secs(5));
+    let done = async {
+        let mut connection = options.disable_statement_logging().connect().await?;
+        let version: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut connection).await?;
+        if (1..VERSION).contains(&version) {
+            sqlx::raw_sql(DAY_TABLES).execute(&mut connection).await?;
+            sqlx::raw_sql("PRAGMA user_version = 4").execute(&mut connection).await?;
+        }
+        connection.close().await
+    };
+    done.await.map_err(|e| index_error(path, &e))
 }
 
 /// Whether the file's content is at fault, so that making it anew helps.

@@ -63,8 +63,28 @@ pub(crate) fn line_of(key: [u8; 32], handovers: &[Handover]) -> BTreeSet<[u8; 32
     line
 }
 
+/// Adds every key that handed over to one of `line`. The handovers must be from a manifest that one of `line` signed:
+/// anybody may say that a key of his hands over to ours, and only ours says that it does.
+pub(crate) fn lengthen(line: &mut BTreeSet<[u8; 32]>, handovers: &[Handover]) {
+    let earlier: Vec<_> = line.iter().flat_map(|key| line_of(*key, handovers)).collect();
+    line.extend(earlier);
+}
+
+/// What becomes of a signing key that is not there, although something was signed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Missing {
+    /// Nothing is opened: the key is in a backup.
+    Refuse,
+    /// It is lost for good, somebody said so: another is made, for which nobody vouches.
+    Replace,
+}
+
 /// Reads the key, or makes it at first start. One that lies open, or sealed with the node's key before, is sealed.
-pub(crate) fn read_or_make(folder: &Folder, ring: Option<&Keyring>) -> Result<SigningKey, ArchiveError> {
+pub(crate) fn read_or_make(
+    folder: &Folder,
+    ring: Option<&Keyring>,
+    missing: Missing,
+) -> Result<SigningKey, ArchiveError> {
     let path = folder.key();
     match read(&path, ring)? {
         Some((key, Lies::WellSealed)) => Ok(key),
@@ -76,6 +96,9 @@ pub(crate) fn read_or_make(folder: &Folder, ring: Option<&Keyring>) -> Result<Si
             Ok(key)
         }
         None => {
+            if missing == Missing::Refuse && folder.has_signed()? {
+                return Err(ArchiveError::KeyMissing(path));
+            }
             let key = make(&path)?;
             write(&path, &key, ring)?;
             write_public(folder, &key)?;
@@ -97,16 +120,15 @@ pub(crate) fn next(folder: &Folder, ring: Option<&Keyring>) -> Result<Option<Sig
     Ok(read(&folder.next_key(), ring)?.map(|(key, _)| key))
 }
 
-/// Puts the next key in the place of the present one.
-pub(crate) fn adopt_next(folder: &Folder, key: &SigningKey) -> Result<(), ArchiveError> {
-    let path = folder.key();
-    fs::rename(folder.next_key(), &path)
-        .and_then(|()| crate::folder::sync_folder(folder.root()))
-        .map_err(ArchiveError::io("replace", &path))?;
-    write_public(folder, key)
+/// Puts the next key in the place of the present one. It is sealed anew: what lies there may be sealed with a key of the
+/// node that is about to be forgotten.
+pub(crate) fn adopt_next(folder: &Folder, key: &SigningKey, ring: Option<&Keyring>) -> Result<(), ArchiveError> {
+    write(&folder.key(), key, ring)?;
+    write_public(folder, key)?;
+    drop_next(folder)
 }
 
-/// Takes back a change of key that did not come to be.
+/// Removes the key that was to follow.
 pub(crate) fn drop_next(folder: &Folder) -> Result<(), ArchiveError> {
     match fs::remove_file(folder.next_key()) {
         Err(e) if e.kind() != io::ErrorKind::NotFound => Err(ArchiveError::io("remove", folder.next_key())(e)),

@@ -24,6 +24,7 @@
 
 mod archive;
 mod check;
+mod clock;
 mod command;
 mod config;
 mod custody;
@@ -38,6 +39,7 @@ mod holds;
 mod index;
 mod keys;
 mod manifests;
+mod mark;
 mod merkle;
 mod model;
 mod policy;

@@ -6,9 +6,14 @@ use crate::{
     ArchiveError,
     custody::{Manifest, manifest_hash},
     folder::{Day, Folder},
+    keys::line_of,
 };
 use serde::Serialize;
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+};
 
 /// One day's manifest as it is stored.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
@@ -34,7 +39,7 @@ pub fn manifests(folder: &Path) -> Result<Vec<ManifestText>, ArchiveError> {
     let read = |day: Day| {
         let path = folder.manifest(day);
         let text = fs::read_to_string(&path).map_err(ArchiveError::io("read", &path))?;
-        let parsed = Manifest::parse(&text);
+        let parsed = Manifest::of_day(&text, day);
         let audit = parsed.as_ref().ok().and_then(|m| m.audit.as_ref());
         Ok(ManifestText {
             day: day.to_string(),
@@ -48,7 +53,8 @@ pub fn manifests(folder: &Path) -> Result<Vec<ManifestText>, ArchiveError> {
 }
 
 /// Holds a manifest that was kept outside against the archive as it is now: everything that it names must still be
-/// named, and everything after it must follow from it. Empty if so.
+/// named, everything after it must follow from it, and its key must have signed that or have handed over to what did.
+/// Empty if so.
 ///
 /// # Errors
 /// [`ArchiveError::Io`] if the folder cannot be read; [`ArchiveError::Invalid`] if the copy is no manifest.
@@ -60,18 +66,26 @@ pub fn compare_manifest(folder: &Path, copy: &str) -> Result<Vec<String>, Archiv
     let Some(at) = now.iter().position(|m| m.day == kept.day) else {
         return Ok(vec![format!("the archive has no manifest of {} any more", kept.day)]);
     };
-    match Manifest::parse(&now[at].text) {
+    let parsed: Vec<_> = now[at..].iter().map(|m| Manifest::parse(&m.text)).collect();
+    // The key as it was handed on from the copy.
+    let mut key = kept.key;
+    match &parsed[0] {
         Err(fault) => differences.push(format!("manifest {}: {fault}", kept.day)),
         Ok(present) => {
-            if present.key != kept.key {
+            if !line_of(present.key, &present.handovers).contains(&key) {
                 differences.push(format!("manifest {} is signed with another key", kept.day));
             }
+            key = present.key;
             if present.previous != kept.previous {
                 differences.push(format!("manifest {} refers to another manifest before it", kept.day));
             }
             let seals: BTreeMap<u64, _> = present.sealed.iter().map(|s| (s.segment, s.seal)).collect();
             for sealed in kept.sealed.iter().filter(|s| seals.get(&s.segment) != Some(&s.seal)) {
                 differences.push(format!("segment {} is not what it was when the copy was kept", sealed.segment));
+            }
+            let purged: BTreeSet<u64> = present.purged.iter().map(|p| p.segment).collect();
+            for gone in kept.purged.iter().filter(|p| !purged.contains(&p.segment)) {
+                differences.push(format!("that segment {} was dropped is not on record any more", gone.segment));
             }
             // The log only grows: at the same number there must be the same hash.
             let audit = kept.audit.as_ref().zip(present.audit.as_ref());
@@ -81,11 +95,20 @@ pub fn compare_manifest(folder: &Path, copy: &str) -> Result<Vec<String>, Archiv
             }
         }
     }
-    for pair in now[at..].windows(2) {
-        match Manifest::parse(&pair[1].text) {
-            Ok(next) if hex::encode(next.previous) == pair[0].hash => {}
-            Ok(_) => differences.push(format!("manifest {} does not refer to the one before it", pair[1].day)),
-            Err(fault) => differences.push(format!("manifest {}: {fault}", pair[1].day)),
+    for (before, (named, parsed)) in now[at..].iter().zip(now[at..].iter().zip(&parsed).skip(1)) {
+        match (parsed, &named.fault) {
+            (Ok(next), None) => {
+                if hex::encode(next.previous) != before.hash {
+                    differences.push(format!("manifest {} does not refer to the one before it", named.day));
+                }
+                if !line_of(next.key, &next.handovers).contains(&key) {
+                    let what = "is signed with another key, to which the key before did not hand over";
+                    differences.push(format!("manifest {} {what}", named.day));
+                }
+                key = next.key;
+            }
+            (_, Some(fault)) => differences.push(format!("manifest {}: {fault}", named.day)),
+            (Err(fault), None) => differences.push(format!("manifest {}: {fault}", named.day)),
         }
     }
     Ok(differences)

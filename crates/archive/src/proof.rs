@@ -73,6 +73,9 @@ pub enum ProofFault {
     /// The manifest does not name the seal.
     #[error("the manifest does not name this seal")]
     NotNamed,
+    /// The manifest says that the node does not know to have written the record.
+    #[error("the record was found in the archive's folder at a start, and the node does not know to have written it")]
+    Unvouched,
     /// The manifest is damaged, or its signature does not match.
     #[error("the manifest was altered or its signature does not match")]
     Manifest,
@@ -108,8 +111,9 @@ impl Proof {
         }
         let manifest = Manifest::parse(&self.manifest).map_err(|_| ProofFault::Manifest)?;
         let named = |s: &&crate::custody::Sealed| s.segment == seal.number && s.seal == seal.hash();
-        if manifest.sealed.iter().find(named).is_none() {
-            return Err(ProofFault::NotNamed);
+        let Some(named) = manifest.sealed.iter().find(named) else { return Err(ProofFault::NotNamed) };
+        if named.unvouched.iter().any(|[from, until]| (*from..*until).contains(&offset)) {
+            return Err(ProofFault::Unvouched);
         }
         let proven = Proven {
             id: SnapshotId::new(record.camera, record.slot, &record.sha256),
@@ -148,7 +152,7 @@ fn naming(folder: &Folder, seal: &Seal) -> Result<Option<String>, ArchiveError> 
     for day in days {
         let path = folder.manifest(day);
         let text = fs::read_to_string(&path).map_err(ArchiveError::io("read", &path))?;
-        if Manifest::parse(&text).is_ok_and(|m| m.sealed.iter().any(|s| s.seal == seal.hash())) {
+        if Manifest::of_day(&text, day).is_ok_and(|m| m.sealed.iter().any(|s| s.seal == seal.hash())) {
             return Ok(Some(text));
         }
     }

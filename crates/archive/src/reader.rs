@@ -39,6 +39,8 @@ const VERIFIED_HERE: usize = 1 << 20;
 const FAR_WITHIN: Duration = Duration::from_secs(25);
 /// Day files that stay open for reading.
 const OPEN_DAYS: usize = 16;
+/// Snapshots on each side of an instant of which the nearest is looked for: some are captured long after their slot.
+const NEIGHBOURS: i64 = 16;
 /// Readers of one day at once.
 const READERS: u32 = 4;
 /// A search that has looked this long hands out what it has, at the end of a day.
@@ -242,14 +244,20 @@ impl Reader {
                     .push(" FROM entry WHERE kind = 1 AND camera = ")
                     .push_bind(i64::from(camera.0));
                 if earlier {
-                    query.push(" AND slot <= ").push_bind(at.0).push(" ORDER BY slot DESC LIMIT 1");
+                    query.push(" AND slot <= ").push_bind(at.0).push(" ORDER BY slot DESC LIMIT ");
                 } else {
-                    query.push(" AND slot > ").push_bind(at.0).push(" ORDER BY slot LIMIT 1");
+                    query.push(" AND slot > ").push_bind(at.0).push(" ORDER BY slot LIMIT ");
                 }
-                if let Some(Entry::Snapshot(found)) = self.rows(day, query).await?.pop().map(Row::entry) {
+                query.push_bind(NEIGHBOURS);
+                let rows = self.rows(day, query).await?;
+                let enough = !rows.is_empty();
+                for entry in rows.into_iter().map(Row::entry) {
+                    let Entry::Snapshot(found) = entry else { continue };
                     if best.as_ref().is_none_or(|b| distance(found.captured, at) < distance(b.captured, at)) {
                         best = Some(found);
                     }
+                }
+                if enough {
                     break;
                 }
             }

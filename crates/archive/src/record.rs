@@ -26,6 +26,9 @@ pub(crate) const PAYLOAD_MAX: usize = 32 << 20;
 /// Slots are instants of the years 1970 to 9999.
 pub(crate) const SLOT_MAX: i64 = 253_402_300_799_999;
 
+/// Where in a header the length of the payload stands.
+pub(crate) const PAYLOAD_AT: usize = 20;
+
 const VERSION: u16 = 1;
 const SHA_256: u8 = 1;
 const CRC_AT: usize = HEADER - 4;
@@ -93,6 +96,8 @@ pub(crate) enum Fault {
     Trailer,
     #[error("the SHA-256 does not match")]
     Sha256,
+    #[error("the disk does not give it (input/output error)")]
+    Unreadable,
 }
 
 /// Length in bytes of a record with this payload.
@@ -116,7 +121,7 @@ impl Header {
         let mut put = |at: usize, bytes: &[u8]| out[at..at + bytes.len()].copy_from_slice(bytes);
         put(0, &MAGIC);
         put(8, &VERSION.to_le_bytes());
-        put(20, &self.payload.to_le_bytes());
+        put(PAYLOAD_AT, &self.payload.to_le_bytes());
         put(32, &self.slot.0.to_le_bytes());
         put(64, &self.camera.0.to_le_bytes());
         put(80, &self.segment.to_le_bytes());
@@ -178,7 +183,7 @@ impl Header {
             offset: u64::from_le_bytes(array_at(bytes, 88)),
             camera: CameraId(u32_at(bytes, 64)),
             slot: Wall(i64_at(bytes, 32)),
-            payload: u32_at(bytes, 20),
+            payload: u32_at(bytes, PAYLOAD_AT),
             sha256: array_at(bytes, 96),
             about: about(bytes)?,
         };

@@ -10,11 +10,12 @@ use crate::{
     custody::{Custody, History, history},
     folder::{Day, Folder, sync_folder},
     index::{Catalogued, Index},
+    mark::{Witness, joined},
     merkle::Hash,
     record::{About, Header},
     remote::{far_path, is_far},
     row::Row,
-    seal::{Footer, Kept, OPENING, Seal},
+    seal::{self, Footer, Kept, OPENING, Seal},
     segment::{self, Found, Seen},
 };
 use fleet::Wall;
@@ -58,15 +59,20 @@ pub(crate) async fn recover(
         (c.number, c)
     });
     let catalog: BTreeMap<u64, Catalogued> = catalog.collect();
+    // What the index has is not signed because it has it: see `vouch_for_what_is_not_on_record`.
     let interrupted = custody.newest_purges().any(|number| files.contains_key(&number));
     let agree = files.keys().eq(catalog.keys()) && !interrupted;
+    let head = custody.head();
     let mut recovery = Recovery {
         folder,
-        history: if agree { History::default() } else { history(folder)? },
+        history: if agree { History::default() } else { history(folder, &custody.key())? },
         known_days: Folder::days(&folder.index(), "db")?.into_iter().collect(),
+        witness: custody.witness(),
+        custody,
         index,
-        found: Recovered { head: custody.head(), next_number: 0, catalog, files, damaged: Vec::new() },
+        found: Recovered { head, next_number: 0, catalog, files, damaged: Vec::new() },
         now,
+        recovered: BTreeSet::new(),
     };
     recovery.finish_purges().await?;
     let stale = recovery.days_to_remake().await?;
@@ -76,11 +82,12 @@ pub(crate) async fn recover(
             recovery.segment(number, &path).await?;
         }
     }
-    let mut found = recovery.found;
+    recovery.vouch_for_what_is_not_on_record()?;
+    let Recovery { mut found, custody, .. } = recovery;
     custody.catch_up(found.catalog.values(), now)?;
     found.head = custody.head();
     let highest = found.files.keys().chain(found.catalog.keys()).max().copied().unwrap_or(0);
-    found.next_number = highest.max(custody.highest()) + 1;
+    found.next_number = highest.max(custody.highest()).saturating_add(1);
     Ok(found)
 }
 
@@ -88,9 +95,13 @@ struct Recovery<'a> {
     folder: &'a Folder,
     index: &'a mut Index,
     history: History,
+    custody: &'a mut Custody,
+    witness: Witness,
     known_days: BTreeSet<Day>,
     found: Recovered,
     now: Wall,
+    /// Segments that were sealed just now.
+    recovered: BTreeSet<u64>,
 }
 
 impl Recovery<'_> {
@@ -131,10 +142,46 @@ impl Recovery<'_> {
         let look = segment::look(path, number).map_err(ArchiveError::io("read", path))?;
         if let Found::Sealed(seal, footer) = look {
             let rows = self.rows(number, path, &footer)?;
+            self.know(&seal, path);
             return self.enter(&seal, rows).await;
         }
         let was_sealed = self.found.catalog.contains_key(&number) || self.history.sealed.contains_key(&number);
         if was_sealed { self.unsealed_by_damage(number, path).await } else { self.left_open(number, path).await }
+    }
+
+    /// Whether a seal is on record or this node's own. Any other is left out of the chain and of every manifest.
+    fn know(&mut self, seal: &Seal, path: &Path) {
+        let on_record = self.history.sealed.get(&seal.number).is_some_and(|sealed| sealed.seal == seal.hash());
+        let catalogued = self.found.catalog.get(&seal.number).is_some_and(|c| c.position <= self.found.head.0);
+        if !(on_record || catalogued || seal.is_vouched(&self.witness)) {
+            self.custody.leave_out(seal.number);
+            let what = "no manifest names this segment and this node has not sealed it: nothing in it can be proved";
+            self.name(path, 0, None, what.to_owned());
+        }
+    }
+
+    /// What the catalog has and no manifest: the seal in the segment itself must say that this node has sealed it.
+    fn vouch_for_what_is_not_on_record(&mut self) -> Result<(), ArchiveError> {
+        let new = self.found.catalog.values().filter(|c| c.position > self.found.head.0);
+        let new: Vec<(u64, Hash)> = new.map(|c| (c.number, c.seal)).collect();
+        for (number, seal) in new {
+            if self.custody.leaves_out(number) || self.recovered.contains(&number) {
+                continue;
+            }
+            let Some(path) = self.found.files.get(&number).cloned() else {
+                self.custody.leave_out(number);
+                continue;
+            };
+            match segment::look(&path, number).map_err(ArchiveError::io("read", &path))? {
+                Found::Sealed(found, _) if found.hash() == seal && found.is_vouched(&self.witness) => {}
+                _ => {
+                    self.custody.leave_out(number);
+                    let what = "the index has this segment, no manifest names it, and this node has not sealed it";
+                    self.name(&path, 0, None, what.to_owned());
+                }
+            }
+        }
+        Ok(())
     }
 
     /// The rows of a sealed segment. A header that this program cannot read is named.
@@ -189,6 +236,7 @@ impl Recovery<'_> {
                 root: sealed.root,
                 footer_sha256: [0; 32],
                 previous: [0; 32],
+                word: [0; 32],
             };
             let shelf = segment::shelf(path, number).map_err(ArchiveError::io("read", path))?;
             let mut catalogued = Catalogued::new(self.folder.relative(path), &seal, &rows, shelf);
@@ -205,21 +253,47 @@ impl Recovery<'_> {
         if !segment::opens_as(path, number).map_err(ArchiveError::io("read", path))? && !scan.seen.is_empty() {
             self.name(path, 0, None, "the opening block is damaged".to_owned());
         }
-        let (kept, rows) = self.keep(number, path, scan.seen).await?;
+        let opening = segment::opening(path).map_err(ArchiveError::io("read", path))?.unwrap_or([0; OPENING]);
+        let (written, last) = self.witness.written(&opening, &scan);
+        // Behind the last mark lies what was cut off before it counted.
+        let counted = if seal::has_marks(&opening) { 0..last } else { 0..u64::MAX };
+        let (kept, rows) = self.keep(number, path, scan.seen, &counted).await?;
         let Some(tail) = rows.iter().map(|r| r.header.offset + r.header.record_length()).max() else {
             self.found.files.remove(&number);
             return remove_segment(path);
         };
         let footer = Footer { skipped: between(&rows), kept };
         let (position, previous) = self.chain();
-        let seal = segment::seal_recovered(path, number, tail, &footer, (position + 1, previous), self.now)
-            .map_err(ArchiveError::io("seal", path))?;
+        let strange = rows.iter().filter(|row| !written.contains(&row.header.offset));
+        let strange = joined(strange.map(|row| row.header.offset..row.header.offset + row.header.record_length()));
+        let witness = strange.is_empty().then_some(&self.witness);
+        let sealed = segment::seal_recovered(path, number, tail, &footer, (position + 1, previous), self.now, witness);
+        let seal = match sealed {
+            Err(error) if segment::is_bad_sector(&error) => {
+                self.name(path, tail, None, format!("cannot be sealed: {error}; tried again at the next start"));
+                return self.index.put(&rows).await;
+            }
+            sealed => sealed.map_err(ArchiveError::io("seal", path))?,
+        };
+        if !strange.is_empty() {
+            let what = "records of a segment that was left open, and this node does not know to have written them: \
+                        they can be seen, and not be proved";
+            self.name(path, strange[0][0], None, what.to_owned());
+            self.custody.do_not_vouch(number, strange);
+        }
         tracing::info!(segment = number, records = rows.len(), "recovered a segment that was not closed");
+        self.recovered.insert(number);
         self.enter(&seal, rows).await
     }
 
     /// Decides which records of an unsealed segment stay.
-    async fn keep(&mut self, number: u64, path: &Path, seen: Vec<Seen>) -> Result<(Vec<Kept>, Vec<Row>), ArchiveError> {
+    async fn keep(
+        &mut self,
+        number: u64,
+        path: &Path,
+        seen: Vec<Seen>,
+        counted: &Range<u64>,
+    ) -> Result<(Vec<Kept>, Vec<Row>), ArchiveError> {
         let keys: Vec<_> = seen.iter().map(|s| (s.header.slot.0, s.header.camera.0)).collect();
         let known = self.index.known(&keys).await?;
         let mut rows = Vec::new();
@@ -229,7 +303,10 @@ impl Recovery<'_> {
             let acknowledged = indexed.is_some_and(|known| known.place() == row.place());
             let stays = match seen.whole {
                 // The same record in another segment: this one's batch failed and was written again there.
-                Ok(()) => acknowledged || indexed.is_none_or(|known| known.is_gap() && !row.is_gap()),
+                Ok(()) => {
+                    let first = indexed.is_none_or(|known| known.is_gap() && !row.is_gap());
+                    acknowledged || first && counted.contains(&row.header.offset)
+                }
                 Err(_) => acknowledged,
             };
             if let (true, Err(fault)) = (stays, &seen.whole) {
@@ -256,7 +333,8 @@ impl Recovery<'_> {
 
     /// Position and hash of the last seal, on record or not.
     fn chain(&self) -> (u64, Hash) {
-        let last = self.found.catalog.values().max_by_key(|c| c.position).map(|c| (c.position, c.seal));
+        let own = self.found.catalog.values().filter(|c| !self.custody.leaves_out(c.number));
+        let last = own.max_by_key(|c| c.position).map(|c| (c.position, c.seal));
         last.into_iter().chain([self.found.head]).max_by_key(|(position, _)| *position).unwrap_or(self.found.head)
     }
 

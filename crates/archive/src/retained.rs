@@ -230,7 +230,7 @@ fn purges_of(folder: &Folder, day: Day) -> Result<Vec<Purge>, ArchiveError> {
     let path = folder.manifest(day);
     let text = fs::read_to_string(&path).map_err(ArchiveError::io("read", &path))?;
     // One that cannot be believed is named by the check.
-    let Ok(manifest) = Manifest::parse(&text) else { return Ok(Vec::new()) };
+    let Ok(manifest) = Manifest::of_day(&text, day) else { return Ok(Vec::new()) };
     let purge = |p: crate::custody::Purged| Purge {
         segment: p.segment,
         at: p.at,

@@ -4,7 +4,7 @@
 //! [`Limit`](crate::Limit) says so, or when a new segment is due while the disk is above the high-water mark,
 //! `max_bytes` is reached, or there is no room: then first what has outlived the largest share of its days. If there is
 //! still no room, new snapshots are refused and everything kept stays (so does what a hold protects, however old): the
-//! operator sees `Full` and decides. Each purge is on record in the signed manifest before it is done.
+//! operator sees `Full` and decides. Age is reckoned by a time that a wild clock does not move: see `clock`. Each purge is on record in the signed manifest before it is done.
 
 use crate::{
     ArchiveError,
@@ -20,6 +20,8 @@ use fleet::Wall;
 use std::collections::BTreeMap;
 
 const DAY_MS: i64 = 86_400_000;
+/// Segments that may go before one new segment: whoever stores waits meanwhile. The rest goes before the next ones.
+const AT_ONCE: u32 = 8;
 
 /// Why a segment is dropped, as manifests say it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -50,6 +52,7 @@ impl Why {
 
 /// Makes room for a new segment of so many bytes, or says why there is none.
 pub(crate) async fn make_room(writer: &mut Writer, now: Wall, wanted: u64) -> Result<(), ArchiveError> {
+    let mut gone = 0;
     loop {
         let space = writer.folder.space()?;
         let no_room = space.free < wanted.saturating_add(writer.config.reserve_bytes);
@@ -58,9 +61,10 @@ pub(crate) async fn make_room(writer: &mut Writer, now: Wall, wanted: u64) -> Re
         let far = writer.far.clone();
         let local_most = far.and_then(|far| far.config.local_bytes);
         let spool = local_most.filter(|most| writer.local_bytes().saturating_add(wanted) > *most);
-        if !(no_room || too_many || high || spool.is_some()) {
+        if !(no_room || too_many || high || spool.is_some()) || (gone >= AT_ONCE && !no_room) {
             return Ok(());
         }
+        gone += 1;
         if (no_room || high || spool.is_some())
             && let Some(number) = writer.oldest_safe()
         {
@@ -82,6 +86,9 @@ pub(crate) async fn make_room(writer: &mut Writer, now: Wall, wanted: u64) -> Re
             };
             drop_segment(writer, &first, now, why).await?;
             continue;
+        }
+        if writer.holds_lost && (no_room || too_many) {
+            return Err(ArchiveError::Full(crate::writer::HOLDS_LOST.to_owned()));
         }
         let days = writer.config.keep_days;
         return match (no_room, too_many) {
@@ -149,7 +156,9 @@ pub(crate) fn due_at(writer: &Writer, sealed: &Catalogued) -> Option<Wall> {
 fn droppable(writer: &Writer, now: Wall) -> impl Iterator<Item = &Catalogued> {
     let before = now.0.saturating_sub(i64::from(writer.config.keep_days) * DAY_MS);
     let holds = writer.shared.holds();
-    writer.catalog.values().filter(move |c| c.kept_from.0 < before && !holds::forbid(&holds, c, now))
+    // Who knows what is held, if some holds are gone?
+    let none = writer.holds_lost;
+    writer.catalog.values().filter(move |c| !none && c.kept_from.0 < before && !holds::forbid(&holds, c, now))
 }
 
 /// Of what may be dropped, what has outlived the largest share of its days; the oldest, if all are kept alike.

@@ -9,9 +9,10 @@
 //! chain from which none can be taken out unseen.
 
 use crate::{
+    mark::Witness,
     merkle::{self, Hash},
     policy::Shelf,
-    record::{HEADER, HeaderBytes, array_at, i64_at, u32_at},
+    record::{self, HEADER, HeaderBytes, PAYLOAD_AT, PAYLOAD_MAX, array_at, i64_at, u32_at},
 };
 use fleet::Wall;
 use sha2::{Digest, Sha256};
@@ -34,6 +35,9 @@ const SHA_256: u8 = 1;
 const ENTRY: usize = 8 + HEADER;
 /// Where in the opening the name of a place stands, after its length.
 const PLACE_AT: usize = 97;
+/// Where in the opening stands that batches end with marks, and what.
+const MARKS_AT: usize = 11;
+const MARKS: u8 = 1;
 
 /// Length in bytes of footer and seal for so many records.
 pub(crate) fn ending_length(records: usize, skipped: usize) -> u64 {
@@ -46,6 +50,7 @@ pub(crate) fn opening(number: u64, created: Wall, node: &str, shelf: &Shelf) -> 
     out[..8].copy_from_slice(&OPENING_MAGIC);
     out[8..10].copy_from_slice(&VERSION.to_le_bytes());
     out[10] = shelf.mask();
+    out[MARKS_AT] = MARKS;
     out[16..24].copy_from_slice(&number.to_le_bytes());
     out[24..32].copy_from_slice(&created.0.to_le_bytes());
     let node = &node.as_bytes()[..node.len().min(64)];
@@ -64,6 +69,11 @@ pub(crate) fn is_opening(bytes: &[u8; OPENING], number: u64) -> bool {
     bytes[..8] == OPENING_MAGIC
         && u32_at(bytes, OPENING - 4) == crc32c::crc32c(&bytes[..OPENING - 4])
         && bytes[16..24] == number.to_le_bytes()
+}
+
+/// Whether this opening says that its batches end with marks.
+pub(crate) fn has_marks(bytes: &[u8; OPENING]) -> bool {
+    bytes[MARKS_AT] == MARKS
 }
 
 /// Which records a segment may hold, as its opening says. One that cannot be read may hold anything.
@@ -103,7 +113,8 @@ impl Footer {
         out
     }
 
-    /// Reads the footer that `seal` speaks of; `None` if these are not its bytes.
+    /// Reads the footer that `seal` speaks of; `None` if these are not its bytes, or if it speaks of records that cannot
+    /// lie as it says: one behind the other, between opening and footer.
     pub(crate) fn decode(bytes: &[u8], seal: &Seal) -> Option<Footer> {
         if <[u8; 32]>::from(Sha256::digest(bytes)) != seal.footer_sha256 {
             return None;
@@ -115,10 +126,22 @@ impl Footer {
             return None;
         }
         let number = |bytes: &[u8], at| u64::from_le_bytes(array_at(bytes, at));
-        Some(Footer {
+        let footer = Footer {
             kept: kept.map(|e| Kept { offset: number(e, 0), header: array_at(e, 8) }).collect(),
             skipped: skipped.map(|e| number(e, 0)..number(e, 8)).collect(),
-        })
+        };
+        footer.lies_in(OPENING as u64..seal.footer_at).then_some(footer)
+    }
+
+    fn lies_in(&self, records: Range<u64>) -> bool {
+        let mut at = records.start;
+        let in_order = self.kept.iter().all(|kept| {
+            let payload = (u32_at(&kept.header, PAYLOAD_AT) as usize).min(PAYLOAD_MAX);
+            let begins = kept.offset >= at;
+            at = kept.offset.saturating_add(record::length(payload));
+            begins && at <= records.end
+        });
+        in_order && self.skipped.iter().all(|s| records.start <= s.start && s.start < s.end && s.end <= records.end)
     }
 
     pub(crate) fn leaves(&self) -> Vec<Hash> {
@@ -141,7 +164,14 @@ pub(crate) struct Seal {
     pub(crate) footer_sha256: Hash,
     /// [`hash`](Seal::hash) of the seal before; zeros for the first.
     pub(crate) previous: Hash,
+    /// This node's word for all of it; zeros if it was not there when the records were written.
+    pub(crate) word: Hash,
 }
+
+/// Where in a seal the hash of the footer stands.
+pub(crate) const FOOTER_SHA256_AT: usize = 96;
+/// Bytes of a seal that its word is over.
+const SAID: usize = 160;
 
 impl Seal {
     pub(crate) fn encode(&self) -> [u8; SEAL] {
@@ -157,8 +187,9 @@ impl Seal {
         put(44, &self.skipped.to_le_bytes());
         put(48, &self.footer_at.to_le_bytes());
         put(64, &self.root);
-        put(96, &self.footer_sha256);
+        put(FOOTER_SHA256_AT, &self.footer_sha256);
         put(128, &self.previous);
+        put(SAID, &self.word);
         let crc = crc32c::crc32c(&out[..SEAL - 4]);
         out[SEAL - 4..].copy_from_slice(&crc.to_le_bytes());
         out
@@ -178,10 +209,22 @@ impl Seal {
             skipped: u32_at(bytes, 44),
             footer_at: u64::from_le_bytes(array_at(bytes, 48)),
             root: array_at(bytes, 64),
-            footer_sha256: array_at(bytes, 96),
+            footer_sha256: array_at(bytes, FOOTER_SHA256_AT),
             previous: array_at(bytes, 128),
+            word: array_at(bytes, SAID),
         };
         (right && seal.records as usize <= RECORDS_MAX && seal.skipped as usize <= SKIPPED_MAX).then_some(seal)
+    }
+
+    /// With this node's word for it.
+    pub(crate) fn vouched(mut self, witness: &Witness) -> Seal {
+        self.word = witness.seal(&self.encode()[..SAID]);
+        self
+    }
+
+    /// Whether this node has sealed it, and wrote what is in it.
+    pub(crate) fn is_vouched(&self, witness: &Witness) -> bool {
+        self.word == witness.seal(&self.encode()[..SAID])
     }
 
     /// What the next seal of the node refers to.

@@ -48,6 +48,11 @@ pub struct Stats {
     /// Days until old pictures must make room, as in [`Forecast`](crate::Forecast); reckoned once a minute. `None` in the
     /// archive's first hour, and if that will not be.
     pub full_in_days: Option<u32>,
+    /// Days that the machine's clock is ahead of what can be believed, while it is in doubt: nothing is dropped for its age
+    /// by such a clock.
+    pub clock_ahead_days: Option<u32>,
+    /// Holds are not there any more that manifests name, or were altered: nothing is dropped until they are restored.
+    pub holds_lost: bool,
     /// The last time that everything was read again in the background.
     pub last_check: Option<LastCheck>,
     /// The object store, if there is one.
@@ -57,7 +62,7 @@ pub struct Stats {
 }
 
 /// What the last background check found. Kept over restarts.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct LastCheck {
     /// When it ended.
     pub at: Wall,
@@ -65,6 +70,12 @@ pub struct LastCheck {
     pub records: u64,
     /// Things that are not as they were written.
     pub damaged: u64,
+    /// Segments that could not be read, because the object store was away.
+    #[serde(default)]
+    pub unread: u64,
+    /// The first of the damages, to be told.
+    #[serde(default)]
+    pub first: Option<String>,
 }
 
 impl LastCheck {
@@ -73,8 +84,8 @@ impl LastCheck {
         serde_json::from_slice(&std::fs::read(folder.last_check()).ok()?).ok()
     }
 
-    pub(crate) fn keep(self, folder: &Folder) -> Result<(), ArchiveError> {
-        let text = serde_json::to_vec(&self).expect("numbers always serialize");
+    pub(crate) fn keep(&self, folder: &Folder) -> Result<(), ArchiveError> {
+        let text = serde_json::to_vec(self).expect("numbers always serialize");
         replace_file(&folder.last_check(), &text, 0o640).map_err(ArchiveError::io("write", folder.last_check()))
     }
 }
@@ -101,6 +112,10 @@ pub struct CheckReport {
     pub segments: u64,
     /// Bytes read.
     pub bytes: u64,
+    /// Segments of which only the object store has the pictures, and it did not give them: nothing is known of those.
+    pub unread: u64,
+    /// Why not.
+    pub unread_because: Option<String>,
     /// Everything that is not as it was written.
     pub damaged: Vec<Damage>,
 }

@@ -7,17 +7,20 @@
 
 use crate::{
     ArchiveError, Config, State, Stats,
+    clock::Clock,
     command::{Command, Index, Shared, Store},
     custody::Custody,
     error::{full_or_io, same_again, source_is_full},
     folder::{Folder, Lock, hour},
+    holds::HoldsHead,
     index::{self, Catalogued},
+    keys::Missing,
     merkle::Hash,
     policy::Shelf,
     reader::{Held, Known, Reader, SealedAs},
     record::{self, About, Header},
     recover::{Recovered, recover, remove_segment},
-    remote::{Far, is_far, make_skeleton},
+    remote::{Far, hollow_out, is_far, make_skeleton, name_of},
     retained, retention,
     row::{Key, Row},
     seal::Kept,
@@ -47,6 +50,10 @@ const SMALLEST: u64 = 64 << 10;
 /// After a failure, how long until the disk is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 
+/// Told while nothing is dropped, because the holds are not those that were placed.
+pub(crate) const HOLDS_LOST: &str = "holds.json lacks holds that the manifests name, or they were altered: nothing is dropped \
+    until it is restored from the backup; if there is none, say `sharpeyes archive accept-holds`";
+
 pub(crate) struct Writer {
     pub(crate) folder: Folder,
     pub(crate) config: Config,
@@ -55,6 +62,12 @@ pub(crate) struct Writer {
     pub(crate) custody: Custody,
     pub(crate) far: Option<Arc<Far>>,
     pub(crate) catalog: BTreeMap<u64, Catalogued>,
+    /// By what age is reckoned, and manifests are dated.
+    clock: Clock,
+    /// The holds are not those that the manifests name.
+    pub(crate) holds_lost: bool,
+    /// Could not be sealed yet.
+    unsealed: Vec<(Shelf, OpenSegment)>,
     /// Sealed, but the catalog could not take it yet.
     uncatalogued: Vec<Catalogued>,
     /// The segments that are being written, one for each shelf that has had records this hour.
@@ -73,6 +86,8 @@ pub(crate) struct Writer {
     buffer: Vec<u8>,
     _lock: Lock,
     #[cfg(test)]
+    pub(crate) seal_faults: u32,
+    #[cfg(test)]
     pub(crate) faults: Arc<std::sync::atomic::AtomicU32>,
 }
 
@@ -82,6 +97,7 @@ impl Writer {
         folder: Folder,
         config: Config,
         keep: Index,
+        missing: Missing,
     ) -> Result<(Writer, Vec<crate::Damage>), ArchiveError> {
         crate::folder::make_folders(folder.root()).map_err(ArchiveError::io("create", folder.root()))?;
         let lock = Lock::take(&folder)?;
@@ -90,7 +106,7 @@ impl Writer {
             index::remove_all(&folder)?;
         }
         let holds = crate::holds::read(&folder.holds())?;
-        let mut custody = Custody::open(&folder, &config.node, config.ring.as_ref())?;
+        let mut custody = Custody::open(&folder, &config.node, config.ring.as_ref(), missing, Wall::read())?;
         let mut index = index::Index::open(&folder).await?;
         let Recovered { catalog, files, head, next_number, damaged } =
             recover(&folder, &mut index, &mut custody, Wall::read()).await?;
@@ -120,6 +136,15 @@ impl Writer {
             retention: config.retention.clone(),
             places: config.places.clone(),
         });
+        let holds_lost = custody.holds().is_some_and(|head| !head.agrees(&shared.holds()));
+        if holds_lost {
+            tracing::error!("{HOLDS_LOST}");
+        }
+        if custody.holds().is_none() && !shared.holds().is_empty() {
+            // From before manifests named them.
+            custody.name_holds(HoldsHead::of(&shared.holds()), Wall::read())?;
+        }
+        let clock = Clock::new(catalog.values().map(|c| c.kept_from), Wall::read(), std::time::Instant::now());
         let mut writer = Writer {
             folder,
             config,
@@ -128,6 +153,9 @@ impl Writer {
             custody,
             far,
             catalog,
+            clock,
+            holds_lost,
+            unsealed: Vec::new(),
             uncatalogued: Vec::new(),
             open: BTreeMap::new(),
             failing: None,
@@ -139,6 +167,8 @@ impl Writer {
             next_forecast: Instant::now(),
             buffer: Vec::new(),
             _lock: lock,
+            #[cfg(test)]
+            seal_faults: 0,
             #[cfg(test)]
             faults: Arc::default(),
         };
@@ -179,13 +209,21 @@ impl Writer {
                     let _ = reply.send(self.change_holds(change, Wall::read()));
                 }
                 Command::Anchor(head, reply) => {
-                    let _ = reply.send(self.custody.anchor(head, Wall::read()));
+                    let now = self.believed(Wall::read());
+                    let _ = reply.send(self.custody.anchor(head, now));
+                }
+                Command::AcceptHolds(reply) => {
+                    let now = self.believed(Wall::read());
+                    let accepted = self.custody.name_holds(HoldsHead::of(&self.shared.holds()), now);
+                    self.holds_lost = self.holds_lost && accepted.is_err();
+                    let _ = reply.send(accepted);
                 }
                 Command::Retained(reply) => {
                     let _ = reply.send(Ok(retained::report(&self, Wall::read())));
                 }
                 Command::ChangeKey(reply) => {
-                    let _ = reply.send(self.custody.change_key(Wall::read()));
+                    let now = self.believed(Wall::read());
+                    let _ = reply.send(self.custody.change_key(now));
                 }
                 Command::Close(reply) => {
                     commands.close();
@@ -311,7 +349,8 @@ impl Writer {
             written => written?,
         };
         if let Err(error) = self.index.put(&rows).await {
-            self.debt = rows;
+            // Another shelf of this batch may owe rows already.
+            self.debt.extend(rows);
             return Err(error);
         }
         let days: Vec<_> = rows.iter().map(|r| crate::folder::Day::of(r.header.slot)).collect();
@@ -346,7 +385,7 @@ impl Writer {
             self.faults.fetch_sub(1, std::sync::atomic::Ordering::SeqCst);
             open.fail_next_sync = true;
         }
-        let written = open.append(&buffer, kept);
+        let written = open.append(&mut buffer, kept);
         self.buffer = buffer;
         self.buffer.shrink_to(self.config.commit_bytes.saturating_mul(2));
         match written {
@@ -372,19 +411,22 @@ impl Writer {
     async fn make_ready(&mut self, shelf: &Shelf, length: u64, records: usize) -> Result<(), ArchiveError> {
         let now = Wall::read();
         let unfit = |open: &OpenSegment| hour(open.created) != hour(now) || !open.has_room(length, records);
-        if self.open.get(shelf).is_some_and(unfit) {
-            self.seal_shelf(shelf, now).await?;
+        if self.open.get(shelf).is_some_and(unfit)
+            && let Err(error) = self.seal_shelf(shelf, now).await
+        {
+            tracing::warn!(%error, "sealing is not complete yet");
         }
         if self.open.contains_key(shelf) {
             return Ok(());
         }
         let limit =
             if shelf.is_rare() { (self.config.segment_bytes / RARE).max(SMALLEST) } else { self.config.segment_bytes };
-        retention::make_room(self, now, limit.max(length)).await?;
+        let believed = self.believed(now);
+        retention::make_room(self, believed, limit.max(length)).await?;
         let number = self.next_number;
         let path = self.folder.new_segment(number, now);
-        let node = self.config.node.as_str();
-        let open = OpenSegment::create(path.clone(), number, now, (node, shelf), limit, (length, records));
+        let opening = (self.config.node.as_str(), shelf, self.custody.witness());
+        let open = OpenSegment::create(path.clone(), number, now, opening, limit, (length, records));
         let open = open.map_err(|e| full_or_io(e, "create", &path))?;
         self.next_number += 1;
         self.shared.reader.moved(number, Some(Held { path, sealed: None }));
@@ -395,7 +437,7 @@ impl Writer {
     /// Seals what is open, enters it into the catalog and puts it on record.
     pub(crate) async fn seal(&mut self, now: Wall) -> Result<(), ArchiveError> {
         let shelves: Vec<Shelf> = self.open.keys().cloned().collect();
-        let mut done = Ok(());
+        let mut done = self.seal_left(now).await;
         for shelf in shelves {
             // One that fails keeps none of the others open.
             done = done.and(self.seal_shelf(&shelf, now).await);
@@ -403,10 +445,30 @@ impl Writer {
         done
     }
 
-    /// Seals the open segment of a shelf. If the seal cannot be written, the segment stays as a crash would leave it,
-    /// and the next start seals it.
+    /// The time that age is reckoned by.
+    pub(crate) fn believed(&mut self, now: Wall) -> Wall {
+        self.clock.believed(now, std::time::Instant::now())
+    }
+
+    /// Seals the open segment of a shelf. If the seal cannot be written, that is tried again at the next tick; before
+    /// that the segment is as a crash would leave it, and a start would seal it.
     async fn seal_shelf(&mut self, shelf: &Shelf, now: Wall) -> Result<(), ArchiveError> {
-        let Some(open) = self.open.remove(shelf) else { return Ok(()) };
+        match self.open.remove(shelf) {
+            Some(open) => self.seal_one(shelf, open, now).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Seals what could not be sealed before.
+    async fn seal_left(&mut self, now: Wall) -> Result<(), ArchiveError> {
+        let mut done = Ok(());
+        for (shelf, open) in std::mem::take(&mut self.unsealed) {
+            done = done.and(self.seal_one(&shelf, open, now).await);
+        }
+        done
+    }
+
+    async fn seal_one(&mut self, shelf: &Shelf, open: OpenSegment, now: Wall) -> Result<(), ArchiveError> {
         let (number, path) = (open.number, open.path.clone());
         if open.is_empty() {
             drop(open);
@@ -414,11 +476,20 @@ impl Writer {
             return remove_segment(&path);
         }
         let headers = open.headers();
-        let seal = match open.seal(self.head.0 + 1, self.head.1, now) {
+        #[cfg(test)]
+        let failed = self.seal_faults.checked_sub(1).map(|left| self.seal_faults = left);
+        #[cfg(not(test))]
+        let failed: Option<()> = None;
+        let sealed = match failed {
+            Some(()) => Err(rustix::io::Errno::IO.into()),
+            None => open.seal(self.head.0 + 1, self.head.1, now),
+        };
+        let seal = match sealed {
             Ok(seal) => seal,
             Err(error) => {
-                tracing::error!(segment = number, %error, "cannot seal; the next start will");
-                return Ok(());
+                tracing::error!(segment = number, %error, "cannot seal; trying again");
+                self.unsealed.push((shelf.clone(), open));
+                return Err(ArchiveError::io("seal", path)(error));
             }
         };
         self.head = (seal.position, seal.hash());
@@ -438,7 +509,8 @@ impl Writer {
             self.shared.reader.moved(sealed.number, Some(Held { path, sealed: Some(known) }));
             self.catalog.insert(sealed.number, sealed);
         }
-        self.custody.catch_up(self.catalog.values(), now)?;
+        let believed = self.believed(now);
+        self.custody.catch_up(self.catalog.values(), believed)?;
         if let Some(far) = &self.far {
             far.wake.notify_one();
         }
@@ -447,7 +519,7 @@ impl Writer {
 
     /// The oldest segment whose pictures are here and, for sure, in the object store too.
     pub(crate) fn oldest_safe(&self) -> Option<u64> {
-        let far = self.far.as_ref()?;
+        let far = self.far.as_ref().filter(|far| far.is_listed())?;
         let may_go = |c: &&Catalogued| !is_far(std::path::Path::new(&c.file)) && far.has(c.number);
         self.catalog.values().filter(may_go).min_by_key(|c| c.kept_from).map(|c| c.number)
     }
@@ -464,7 +536,15 @@ impl Writer {
                 what: "seal or footer damaged".to_owned(),
             });
         };
-        let skeleton = make_skeleton(&path, &seal, &footer).map_err(|e| full_or_io(e, "write", &path))?;
+        if let Some(far) = &self.far {
+            far.confirm(number, &name_of(&catalogued.file, &seal.root), seal.file_length()).await?;
+        }
+        let skeleton = match make_skeleton(&path, &seal, &footer) {
+            // Not even room for that: then the segment itself becomes it.
+            Err(error) if source_is_full(&error) => hollow_out(&path, &seal, &footer),
+            made => made,
+        };
+        let skeleton = skeleton.map_err(|e| full_or_io(e, "write", &path))?;
         let mut moved = catalogued.clone();
         moved.file = self.folder.relative(&skeleton);
         let sealed = Some(SealedAs { bytes: moved.bytes, root: moved.root });
@@ -496,7 +576,22 @@ impl Writer {
             let (limit, holds) = (self.config.retention.held, self.shared.holds());
             crate::holds::allow(limit, wanted, &holds, self.sealed(), now)?;
         }
-        let (holds, changed) = crate::holds::change(&self.folder.holds(), self.shared.holds(), change, now)?;
+        if self.holds_lost {
+            return Err(ArchiveError::HoldLimit(HOLDS_LOST.to_owned()));
+        }
+        let ends = matches!(change, crate::holds::Change::Release { .. });
+        let (holds, changed) = crate::holds::changed(self.shared.holds(), change, now)?;
+        let (head, believed) = (HoldsHead::of(&holds), self.believed(now));
+        if ends {
+            // An end that no manifest names is none.
+            self.custody.name_holds(head, believed)?;
+            crate::holds::write(&self.folder.holds(), &holds)?;
+        } else {
+            crate::holds::write(&self.folder.holds(), &holds)?;
+            if let Err(error) = self.custody.name_holds(head, believed) {
+                tracing::error!(%error, "a hold is in force, but no manifest names it yet");
+            }
+        }
         *self.shared.holds.write().expect("no holder panics") = holds;
         Ok(changed)
     }
@@ -567,15 +662,21 @@ impl Writer {
                 tracing::warn!(%error, "sealing is not complete yet");
             }
         }
+        if !self.unsealed.is_empty()
+            && let Err(error) = self.seal_left(now).await
+        {
+            tracing::warn!(%error, "sealing is not complete yet");
+        }
         if !self.uncatalogued.is_empty()
             && let Err(error) = self.catalogue(now).await
         {
             tracing::warn!(%error, "sealing is not complete yet");
         }
-        if let Err(error) = retention::purge_due(self, now).await {
+        let believed = self.believed(now);
+        if let Err(error) = retention::purge_due(self, believed).await {
             tracing::warn!(%error, "retention could not drop a segment");
         }
-        if let Err(error) = self.let_go_due(now).await {
+        if let Err(error) = self.let_go_due(believed).await {
             tracing::warn!(%error, "a local copy could not be let go");
         }
         let ill = self.shared.stats().state != State::Ok;
@@ -618,7 +719,7 @@ impl Writer {
     }
 
     fn reserved(&self) -> u64 {
-        self.open.values().map(OpenSegment::reserved).sum()
+        self.open.values().chain(self.unsealed.iter().map(|(_, open)| open)).map(OpenSegment::reserved).sum()
     }
 
     /// Bytes of segments on the local disk, with what is set aside for the open ones.
@@ -641,14 +742,17 @@ impl Writer {
             });
         }
         let oldest = self.sealed().map(|c| c.oldest).min();
-        let (bytes, segments) = (self.bytes(), (self.sealed().count() + self.open.len()) as u64);
+        let (bytes, segments) = (self.bytes(), (self.sealed().count() + self.open.len() + self.unsealed.len()) as u64);
         let ahead = (Instant::now() >= self.next_forecast).then(|| {
             self.next_forecast = Instant::now() + FORECAST;
             retained::ahead(self, Wall::read()).and_then(|ahead| ahead.pressed_in_days)
         });
+        let holds_lost = self.holds_lost;
+        let ahead_days = self.clock.ahead_days(Wall::read(), std::time::Instant::now());
         let space = self.folder.space();
         let mut stats = self.shared.stats();
         (stats.bytes, stats.segments) = (bytes, segments);
+        (stats.clock_ahead_days, stats.holds_lost) = (ahead_days, holds_lost);
         if let Some(oldest) = oldest {
             stats.oldest = Some(stats.oldest.map_or(oldest, |o| o.min(oldest)));
         }

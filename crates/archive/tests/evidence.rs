@@ -7,7 +7,7 @@ use archive::{
     Archive, NewSnapshot,
     evidence::{CustodyExtract, CustodyRecord, Label, Purpose, VERIFIER_PAGE, Verdict, verify_package},
 };
-use common::{MIDNIGHT, config, gap, snapshot};
+use common::{MIDNIGHT, config, day, forge, gap, manifest_files, signing_key, snapshot};
 use fleet::{Codec, Wall};
 use sha2::{Digest, Sha256};
 use std::{fs, io::Cursor, path::Path, process::Command};
@@ -233,14 +233,8 @@ async fn a_changed_key_is_followed_from_the_old_one_and_a_foreign_one_is_not() {
     let old = archive.append(snapshot(1, MIDNIGHT, 900)).await.unwrap();
     archive.seal().await.unwrap();
     // A manifest of a day that is over stays signed with the key of that day.
-    let manifests = root.join("manifests");
     archive.close().await;
-    let today = fs::read_dir(&manifests).unwrap().next().unwrap().unwrap().path();
-    let yesterday = {
-        let day: jiff::civil::Date = today.file_stem().unwrap().to_str().unwrap().parse().unwrap();
-        day.yesterday().unwrap().to_string()
-    };
-    fs::rename(&today, manifests.join(format!("{yesterday}.txt"))).unwrap();
+    forge(&manifest_files(&root)[0], &signing_key(&root), |manifest| manifest["day"] = day(-1).into());
     let [before, after] = Archive::change_key(&root, config()).await.unwrap();
     assert_ne!(before, after);
     let archive = Archive::open(&root, config()).await.unwrap();
@@ -267,10 +261,18 @@ async fn a_changed_key_is_followed_from_the_old_one_and_a_foreign_one_is_not() {
     // Somebody replaces the key without the old one's word.
     archive.close().await;
     fs::remove_file(root.join("node.key")).unwrap();
+    let refused = Archive::open(&root, config()).await.unwrap_err().to_string();
+    assert!(refused.contains("node.key is missing") && refused.contains("change-key --lost"), "{refused}");
+    assert!(!root.join("node.key").exists(), "no key is made in the place of one that is missing");
+    // Unless somebody says that it is lost: the archive goes on, and each check says what that costs.
+    Archive::replace_lost_key(&root, config()).await.unwrap();
+    assert!(Archive::replace_lost_key(&root, config()).await.is_err(), "it is there now");
     let archive = Archive::open(&root, config()).await.unwrap();
     archive.append(snapshot(3, MIDNIGHT, 900)).await.unwrap();
     let named: Vec<String> = archive.check(|_| ()).await.unwrap().damaged.iter().map(ToString::to_string).collect();
-    assert!(named.iter().any(|d| d.contains("did not hand over")), "{named:?}");
+    // Both keys of before, and nothing else.
+    assert_eq!(named.len(), 2, "{named:?}");
+    assert!(named.iter().all(|d| d.contains("neither this node's key nor one that handed over")), "{named:?}");
     let path = folder.path().join("forged.zip");
     let mut package = archive.package(&path, purpose(), Wall(MIDNIGHT + 10)).unwrap();
     let (read, proof) = (archive.read(&old.id).await.unwrap(), archive.proof(&old.id).await.unwrap());
@@ -303,8 +305,19 @@ async fn the_signing_key_lies_sealed_and_follows_a_change_of_the_node_s_key() {
     let ring = Keyring::open(&source, false).unwrap();
     Archive::open(&root, with(ring.clone())).await.unwrap().close().await;
     assert_eq!(fs::read(root.join("node.pub")).unwrap(), public, "still the same signing key");
+    let (key, next) = (root.join("node.key"), root.join("node.key.next"));
+    fs::copy(&key, root.join("kept")).unwrap();
     Archive::change_key(&root, with(ring)).await.unwrap();
-    assert!(fs::read_to_string(root.join("node.key")).unwrap().starts_with("sharpeyes sealed"));
+    assert!(fs::read_to_string(&key).unwrap().starts_with("sharpeyes sealed"));
+    // As if that had been interrupted after its manifest; then the node's key is changed, and the old one forgotten.
+    fs::rename(&key, &next).unwrap();
+    fs::rename(root.join("kept"), &key).unwrap();
+    source.renew().unwrap();
+    Archive::open(&root, with(Keyring::open(&source, false).unwrap())).await.unwrap().close().await;
+    source.forget_old().unwrap();
+    Archive::open(&root, with(Keyring::open(&source, false).unwrap())).await.unwrap().close().await;
+    assert_ne!(fs::read(root.join("node.pub")).unwrap(), public, "the change of key has come to its end");
+    assert!(!next.exists());
     let other = Source::File(folder.path().join("other.key"));
     let refused = Archive::open(&root, with(Keyring::open(&other, true).unwrap())).await.unwrap_err().to_string();
     assert!(refused.contains("another node's key"), "{refused}");

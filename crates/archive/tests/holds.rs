@@ -275,7 +275,7 @@ async fn holds_keep_within_what_the_settings_allow() {
     for (camera, age) in [(1, 3), (2, 2), (3, 1)] {
         aged(&archive, camera, SnapshotClass::Routine, age, 20_000).await;
     }
-    let around = |age: i64, expires| hold(now - age * DAY - 1000, now - age * DAY + 1000, expires);
+    let around = |age: i64, expires| hold(now - age * DAY - 600_000, now - age * DAY + 600_000, expires);
     let soon = Some(now + 90 * DAY);
     for endless in [around(3, None), around(3, Some(now + 101 * DAY))] {
         let refused = archive.hold(endless).await.unwrap_err();
@@ -289,5 +289,63 @@ async fn holds_keep_within_what_the_settings_allow() {
     assert_eq!((held.holds, held.segments, held.overdue_bytes), (2, 2, 0));
     archive.release(1, "zhao".into(), "结案".into()).await.unwrap();
     archive.hold(around(1, soon)).await.unwrap();
+    archive.close().await;
+}
+
+#[tokio::test]
+async fn nothing_is_dropped_while_holds_are_missing_that_the_manifests_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let old = Wall::read().0 - 60 * 86_400_000;
+    let archive = Archive::open(folder.path(), config()).await.unwrap();
+    let stored = archive.append(snapshot(1, old, 500)).await.unwrap();
+    let hold = NewHold {
+        kind: HoldKind::Legal,
+        cameras: Vec::new(),
+        from: Wall(old - 1),
+        until: Wall(old + 1),
+        reason: "case".to_owned(),
+        document: "7".to_owned(),
+        by: "judge".to_owned(),
+        expires: None,
+    };
+    archive.hold(hold.clone()).await.unwrap();
+    let second = archive.hold(hold).await.unwrap();
+    archive.release(second.id, "judge".to_owned(), "twice".to_owned()).await.unwrap();
+    archive.close().await;
+    let path = folder.path().join("holds.json");
+    let kept = std::fs::read_to_string(&path).unwrap();
+    let purging = Config { retention: Retention::days(40), ..config() };
+    let altered = kept.replacen("\"released\": null", "\"released\": {\"at\": 5, \"by\": \"x\", \"reason\": \"y\"}", 1);
+    let shorter = kept.replacen(&format!("\"until\": {}", old + 1), "\"until\": 2", 1);
+    assert!(altered != kept && shorter != kept, "{kept}");
+    for gone in [None, Some(altered), Some(shorter)] {
+        match gone {
+            Some(text) => std::fs::write(&path, text).unwrap(),
+            None => std::fs::remove_file(&path).unwrap(),
+        }
+        let archive = Archive::open(folder.path(), purging.clone()).await.unwrap();
+        // Several looks of retention go by.
+        tokio::time::sleep(std::time::Duration::from_secs(3)).await;
+        assert!(archive.stats().holds_lost);
+        assert!(archive.read(&stored.id).await.is_ok(), "nothing was dropped");
+        let refused = archive.release(1, "x".to_owned(), "y".to_owned()).await.unwrap_err().to_string();
+        assert!(refused.contains("accept-holds"), "{refused}");
+        archive.close().await;
+    }
+    // Restored, they are in force, and the archive knows it.
+    std::fs::write(&path, kept).unwrap();
+    let archive = Archive::open(folder.path(), purging.clone()).await.unwrap();
+    assert!(!archive.stats().holds_lost);
+    assert_eq!(archive.holds().iter().filter(|hold| hold.holds(Wall::read())).count(), 1);
+    archive.close().await;
+    // Lost for good: somebody has to say so.
+    std::fs::remove_file(&path).unwrap();
+    let archive = Archive::open(folder.path(), purging).await.unwrap();
+    archive.accept_holds().await.unwrap();
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(180);
+    while archive.stats().records > 0 {
+        assert!(std::time::Instant::now() < deadline, "not purged: {:?}", archive.stats());
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
     archive.close().await;
 }

@@ -242,3 +242,20 @@ async fn bad_input_is_refused_in_clear_words() {
     let nowhere = Archive::open(std::path::Path::new("/proc/nowhere"), config()).await.unwrap_err().to_string();
     assert!(nowhere.contains("/proc/nowhere"), "{nowhere}");
 }
+
+#[tokio::test]
+async fn nearest_is_what_was_captured_nearest_whatever_its_slot() {
+    let folder = tempfile::tempdir().unwrap();
+    let archive = Archive::open(folder.path(), config()).await.unwrap();
+    // The second was captured eleven seconds late, after the third.
+    for (slot, captured) in [(0, 137), (1_000, 12_000), (2_000, 2_137), (20_000, 20_137)] {
+        let mut taken = snapshot(1, MIDNIGHT + slot, 300);
+        taken.captured.wall = fleet::Wall(MIDNIGHT + captured);
+        archive.append(taken).await.unwrap();
+    }
+    for (at, slot) in [(0, 0), (1_900, 2_000), (9_000, 1_000), (12_500, 1_000), (17_000, 20_000)] {
+        let found = archive.nearest(fleet::CameraId(1), fleet::Wall(MIDNIGHT + at)).await.unwrap().unwrap();
+        assert_eq!(found.slot.0 - MIDNIGHT, slot, "nearest to {at}");
+    }
+    archive.close().await;
+}

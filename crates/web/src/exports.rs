@@ -407,6 +407,10 @@ async fn one(
         (Err(e), _) | (_, Err(e)) => match e {
             ArchiveError::NotFound => return Ok((package, Some("its time was over and it was dropped".to_owned()))),
             ArchiveError::Damaged { what, .. } => return Ok((package, Some(format!("damaged: {what}")))),
+            // One that cannot be proved does not keep the others.
+            ArchiveError::NotSealed => {
+                return Ok((package, Some("damaged: no manifest names its segment, so there is no proof".to_owned())));
+            }
             away @ ArchiveError::Away(_) => {
                 tracing::warn!(error = %away, "an export waits for the object store");
                 return Err(

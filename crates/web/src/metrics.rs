@@ -231,6 +231,13 @@ fn node(app: &App) -> prometheus::Result<Families> {
     sheet.gauge("sharpeyes_archive_records", "Snapshots and gaps kept", a.records as f64)?;
     sheet.gauge("sharpeyes_archive_bytes", "Bytes of the archive", a.bytes as f64)?;
     sheet.gauge("sharpeyes_archive_free_bytes", "Bytes free on the archive's disk", a.free_bytes as f64)?;
+    if let Some(last) = &a.last_check {
+        let (at, damaged) = (last.at.0 as f64 / 1000.0, last.damaged as f64);
+        sheet.gauge("sharpeyes_archive_last_check_timestamp_seconds", "When all was read again last", at)?;
+        sheet.gauge("sharpeyes_archive_last_check_damaged", "What was not as it was written then", damaged)?;
+        let unread = last.unread as f64;
+        sheet.gauge("sharpeyes_archive_last_check_unread", "Segments that could not be read then", unread)?;
+    }
     let uptime = elapsed(fleet::Wall::read(), services.started.wall);
     let used = app.meter.read(uptime);
     let usage = used.node();

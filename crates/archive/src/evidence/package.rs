@@ -101,7 +101,7 @@ impl Archive {
         let file = File::options().write(true).create_new(true).mode(0o600).open(path);
         let file = file.map_err(ArchiveError::io("create", path))?;
         let (key, node) = self.signing();
-        let handovers = crate::custody::history(&self.folder())?.handovers;
+        let handovers = crate::custody::history(&self.folder(), &self.signing().0)?.handovers;
         Ok(Package {
             path: path.to_owned(),
             folder: self.folder(),

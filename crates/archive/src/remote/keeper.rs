@@ -31,6 +31,8 @@ const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs
 const LOOK: Duration = Duration::from_secs(30);
 /// What the store has is listed again so often.
 const LIST_EVERY: Duration = Duration::from_secs(6 * 3600);
+/// An object that the store did not delete is tried again so much later.
+const DELETE_AGAIN: Duration = Duration::from_secs(600);
 /// Bytes read back at once.
 const GROUP: u64 = 8 << 20;
 
@@ -43,8 +45,11 @@ pub(crate) async fn run(shared: Arc<Shared>, far: Arc<Far>) {
         listed: BTreeMap::new(),
         listed_at: None,
         manifests: BTreeMap::new(),
+        stamps: BTreeMap::new(),
         refused: BTreeSet::new(),
         lacking: None,
+        undeleted: BTreeMap::new(),
+        untaken: None,
     };
     let mut pause = RETRY.0;
     loop {
@@ -87,41 +92,75 @@ struct Keeper {
     listed_at: Option<Instant>,
     /// What was put there of each day's manifest: its hash.
     manifests: BTreeMap<Day, crate::merkle::Hash>,
+    /// The time stamps that were put there since the start, as they were last changed here.
+    stamps: BTreeMap<Day, std::time::SystemTime>,
     /// Segments that are damaged here: they are not put there, and stay.
     refused: BTreeSet<u64>,
     /// What the store should have and has not.
     lacking: Option<String>,
+    /// Objects that it does not delete, when that was last tried, and why.
+    undeleted: BTreeMap<String, (Instant, String)>,
+    /// A manifest that it does not take, and why.
+    untaken: Option<String>,
 }
 
 impl Keeper {
     /// Does the next thing there is to do; says whether there was one.
     async fn turn(&mut self) -> Result<bool, Away> {
-        if self.listed_at.is_none_or(|at| at.elapsed() >= LIST_EVERY) {
+        if self.listed_at.is_none_or(|at| at.elapsed() >= LIST_EVERY) || !self.far.is_listed() {
             self.reconcile().await?;
         }
         if let Err(error) = self.take_back().await {
             // Not for this alone does everything else wait: an account may lack just this right.
             tracing::warn!(%error, "an upload that was cut off could not be taken back; trying again");
         }
-        let purged = self.far.purged().last().cloned();
-        if let Some(name) = purged {
-            self.far.store.delete(&name).await?;
-            self.listed.remove(&name);
-            self.far.purged().retain(|other| *other != name);
-            return Ok(true);
-        }
-        self.put_manifests().await?;
+        let mut more = self.delete_one().await;
+        // A store may refuse one thing and take others: a bucket with object lock deletes nothing, and some overwrite
+        // nothing. That is told, and what is sealed goes there all the same.
+        self.untaken = self.put_manifests().await.err().map(|error| error.to_string());
         let next = self.waiting().into_iter().find(|(number, _)| !self.refused.contains(number));
-        let more = match next {
-            Some((number, held)) => {
-                self.place(number, &held).await?;
-                true
-            }
-            None => false,
-        };
-        let state = if self.lacking.is_some() { RemoteState::Lacking } else { RemoteState::Ok };
-        self.tell(state, self.lacking.clone().unwrap_or_default());
+        if let Some((number, held)) = next {
+            self.place(number, &held).await?;
+            more = true;
+        } else if !more && self.trouble().is_some() {
+            // Nothing was taken at all: is it there?
+            self.far.store.list("manifests").await?;
+        }
+        let told = [self.lacking.clone(), self.trouble()].into_iter().flatten().collect::<Vec<_>>().join("; ");
+        self.tell(if told.is_empty() { RemoteState::Ok } else { RemoteState::Lacking }, told);
         Ok(more)
+    }
+
+    /// Deletes an object whose segment was purged; says whether there was one. What the store does not delete is tried
+    /// again later.
+    async fn delete_one(&mut self) -> bool {
+        let due = |(at, _): &(Instant, String)| at.elapsed() >= DELETE_AGAIN;
+        let next = self.far.purged().iter().find(|name| self.undeleted.get(*name).is_none_or(due)).cloned();
+        let Some(name) = next else { return false };
+        match self.far.store.delete(&name).await {
+            Ok(()) => {
+                self.listed.remove(&name);
+                self.undeleted.remove(&name);
+                self.far.purged().retain(|other| *other != name);
+            }
+            Err(error) => {
+                tracing::warn!(object = name, %error, "the object store does not delete what was purged; trying again");
+                self.undeleted.insert(name, (Instant::now(), error.to_string()));
+            }
+        }
+        true
+    }
+
+    /// What the store does not do of what it should.
+    fn trouble(&self) -> Option<String> {
+        let deletes = self
+            .undeleted
+            .values()
+            .next()
+            .map(|(_, why)| format!("{} objects of purged segments are not deleted: {why}", self.undeleted.len()));
+        let manifests = self.untaken.as_ref().map(|why| format!("manifests are not taken: {why}"));
+        let told: Vec<String> = deletes.into_iter().chain(manifests).collect();
+        (!told.is_empty()).then(|| told.join("; "))
     }
 
     /// Aborts uploads that a crash, a stop or an outage cut off.
@@ -145,7 +184,9 @@ impl Keeper {
         self.listed = self.far.store.list("segments").await?;
         self.listed_at = Some(Instant::now());
         let folder = self.shared.folder.clone();
-        let history = blocking(move || custody::history(&folder)).await?.map_err(|e| Away::Store(e.to_string()))?;
+        let key = self.shared.key.clone();
+        let history =
+            blocking(move || custody::history(&folder, &key)).await?.map_err(|e| Away::Store(e.to_string()))?;
         for number in history.purged.keys() {
             if let Some(sealed) = history.sealed.get(number) {
                 let name = name_of(&sealed.file, &sealed.root);
@@ -169,6 +210,7 @@ impl Keeper {
                 self.keep(number, false);
             }
         }
+        self.far.set_listed(true);
         self.lacking = lost.first().map(|first| format!("{} segments are missing, first {first}", lost.len()));
         Ok(())
     }
@@ -197,6 +239,31 @@ impl Keeper {
                 self.far.store.put(&name, text.into_bytes()).await?;
             }
             self.manifests.insert(day, hash);
+        }
+        self.put_stamps().await
+    }
+
+    /// Puts the authority's time stamps beside their manifests.
+    async fn put_stamps(&mut self) -> Result<(), Away> {
+        let (folder, known) = (self.shared.folder.clone(), self.stamps.clone());
+        let new = blocking(move || {
+            let days = Folder::days(&folder.manifests(), "tst").unwrap_or_default();
+            let changed = |day: &Day| {
+                let at = std::fs::metadata(folder.stamp(*day)).and_then(|m| m.modified()).ok();
+                at.filter(|at| known.get(day) != Some(at))
+            };
+            let days = days.into_iter().filter_map(|day| Some((day, changed(&day)?)));
+            let read = days.filter_map(|(day, at)| {
+                let manifest = std::fs::read_to_string(folder.manifest(day)).ok()?;
+                let key = Manifest::of_day(&manifest, day).ok()?.key;
+                Some((day, at, key, std::fs::read(folder.stamp(day)).ok()?))
+            });
+            read.collect::<Vec<_>>()
+        })
+        .await?;
+        for (day, at, key, token) in new {
+            self.far.store.put(&format!("manifests/{}/{day}.tst", hex::encode(&key[..8])), token).await?;
+            self.stamps.insert(day, at);
         }
         Ok(())
     }

@@ -15,7 +15,7 @@ mod skeleton;
 mod store;
 
 pub(crate) use keeper::run;
-pub(crate) use skeleton::{far_path, is_far, make_skeleton};
+pub(crate) use skeleton::{far_path, hollow_out, is_far, make_skeleton};
 pub(crate) use store::{Away, Store, Upload};
 
 use crate::{
@@ -28,9 +28,16 @@ use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeSet,
     path::Path,
-    sync::{Mutex, MutexGuard},
+    sync::{
+        Mutex, MutexGuard,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 use tokio::sync::{Notify, watch};
+
+/// Longest wait for the store before a local copy goes.
+const CONFIRM_WITHIN: Duration = Duration::from_secs(5);
 
 /// An S3-compatible store, and what is kept of it here.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -88,7 +95,7 @@ pub enum RemoteState {
     Ok,
     /// It does not, or refuses us. Tried again by itself; what is to go there waits here.
     Away,
-    /// It answers, but lacks or has damaged what it should have.
+    /// It answers, but lacks or has damaged what it should have, or refuses some of what is asked: see the detail.
     Lacking,
 }
 
@@ -101,6 +108,8 @@ pub(crate) struct Far {
     safe: Mutex<BTreeSet<u64>>,
     /// Names of objects whose segments were purged.
     purged: Mutex<Vec<String>>,
+    /// What the store has was listed since the start, and nothing contradicted that.
+    listed: AtomicBool,
     /// Something is to be done.
     pub(crate) wake: Notify,
     /// Turns true when the archive closes.
@@ -128,6 +137,7 @@ impl Far {
             folder: folder.clone(),
             safe: Mutex::new(kept.safe),
             purged: Mutex::default(),
+            listed: AtomicBool::new(false),
             wake: Notify::new(),
             closed: watch::channel(false).0,
         })
@@ -164,6 +174,34 @@ impl Far {
 
     fn purged(&self) -> MutexGuard<'_, Vec<String>> {
         self.purged.lock().expect("no holder panics")
+    }
+
+    /// Whether what is believed of the store was seen since the start: what a file says that may be old is not enough to
+    /// let the only copy here go.
+    pub(crate) fn is_listed(&self) -> bool {
+        self.listed.load(Ordering::SeqCst)
+    }
+
+    fn set_listed(&self, listed: bool) {
+        self.listed.store(listed, Ordering::SeqCst);
+    }
+
+    /// Asks the store whether it still has an object of so many bytes. If not, or if it does not answer, nothing goes until
+    /// it was listed again.
+    pub(crate) async fn confirm(&self, number: u64, name: &str, bytes: u64) -> Result<(), ArchiveError> {
+        let asked = tokio::time::timeout(CONFIRM_WITHIN, self.store.size(name)).await;
+        let (answer, lost) = match asked {
+            Ok(Ok(size)) if size == bytes => return Ok(()),
+            Ok(Ok(size)) => (format!("it has {size} of {bytes} bytes of {name}"), true),
+            Ok(Err(error)) => (error.to_string(), matches!(error, Away::Missing(_))),
+            Err(_) => ("it does not answer".to_owned(), false),
+        };
+        self.set_listed(false);
+        if lost {
+            self.keep(number, false)?;
+        }
+        self.wake.notify_one();
+        Err(ArchiveError::Away(answer))
     }
 
     /// Whether the store has a segment for sure.

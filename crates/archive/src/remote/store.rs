@@ -34,6 +34,12 @@ pub(crate) enum Away {
     Local(#[from] io::Error),
 }
 
+impl From<Away> for io::Error {
+    fn from(away: Away) -> io::Error {
+        io::Error::other(away)
+    }
+}
+
 /// An upload in parts that has been begun. Parts take room in the store until it is completed or aborted.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) struct Upload {
@@ -177,6 +183,11 @@ impl Store {
     /// Puts a small object.
     pub(crate) async fn put(&self, name: &str, bytes: Vec<u8>) -> Result<(), Away> {
         self.store.put(&self.name(name), bytes.into()).await.map(drop).map_err(|e| self.told(name, &e))
+    }
+
+    /// Bytes of an object.
+    pub(crate) async fn size(&self, name: &str) -> Result<u64, Away> {
+        self.store.head(&self.name(name)).await.map(|meta| meta.size).map_err(|e| self.told(name, &e))
     }
 
     /// Reads part of an object.

@@ -168,6 +168,10 @@ async fn the_store_is_not_believed_and_follows_what_is_purged() {
     let archive = Archive::open(&root, settings.clone()).await.unwrap();
     until(&archive, |s| s.state == RemoteState::Lacking && s.detail.contains("1 segments are missing")).await;
     assert!(matches!(archive.read(&kept.id).await, Err(ArchiveError::Away(_))));
+    // The check names it, and reads the others all the same.
+    let report = answered(|| archive.check(|_| ())).await.unwrap();
+    assert_eq!((report.records, report.unread), (1, 0));
+    assert!(report.damaged.len() == 1 && report.damaged[0].what.contains("has lost it"), "{:?}", report.damaged);
     archive.close().await;
 
     // What retention drops goes there too.
@@ -178,6 +182,109 @@ async fn the_store_is_not_believed_and_follows_what_is_purged() {
         assert!(Instant::now() < deadline);
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
+    assert_eq!(answered(|| archive.read(&kept.id)).await.unwrap().reference, kept);
+    archive.close().await;
+}
+
+/// What is written down of the store may be old: somebody took an object away while the service was stopped.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_leaves_the_local_disk_on_an_old_belief() {
+    let folder = tempfile::tempdir().unwrap();
+    let weed = Weed::start(&folder.path().join("weed"));
+    let root = folder.path().join("archive");
+    let settings = |local_days| Config {
+        segment_bytes: 1 << 20,
+        reserve_bytes: 0,
+        node: "test".to_owned(),
+        remote: Some(RemoteConfig { local_days, ..remote(&weed) }),
+        ..Config::default()
+    };
+    let archive = Archive::open(&root, settings(3650)).await.unwrap();
+    let mut stored = Vec::new();
+    for n in 0..2 {
+        stored.push(archive.append(snapshot(Wall::read().0 - n * DAY)).await.unwrap());
+        archive.seal().await.unwrap();
+    }
+    until(&archive, |s| s.stored == 2 && s.far == 0).await;
+    archive.close().await;
+    let store = Store::connect(&remote(&weed), "test").unwrap();
+    for name in patiently(|| store.list("segments")).await.keys() {
+        patiently(|| store.delete(name)).await;
+    }
+    let archive = Archive::open(&root, settings(0)).await.unwrap();
+    until(&archive, |s| s.far == 2).await;
+    for reference in &stored {
+        assert_eq!(answered(|| archive.read(&reference.id)).await.unwrap().reference, *reference);
+    }
+    archive.close().await;
+}
+
+/// A gate before the store that lets everything through but deletions, as a bucket with object lock does.
+async fn gate(store: String) -> String {
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        net::{TcpListener, TcpStream},
+    };
+    /// One object, or several at once.
+    fn deletes(asked: &[u8]) -> bool {
+        let line = asked.split(|byte| *byte == b'\r').next().unwrap_or_default();
+        line.starts_with(b"DELETE ") || line.starts_with(b"POST ") && line.windows(7).any(|part| part == b"?delete")
+    }
+    const REFUSED: &[u8] = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let store = store.trim_start_matches("http://").to_owned();
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            let store = store.clone();
+            tokio::spawn(async move {
+                let mut server = TcpStream::connect(store).await.unwrap();
+                let (mut asked, mut answered) = (vec![0; 64 << 10], vec![0; 64 << 10]);
+                loop {
+                    tokio::select! {
+                        read = client.read(&mut asked) => match read {
+                            Ok(read @ 1..) if deletes(&asked[..read]) => {
+                                let _ = client.write_all(REFUSED).await;
+                                return;
+                            }
+                            Ok(read @ 1..) if server.write_all(&asked[..read]).await.is_ok() => {}
+                            _ => return,
+                        },
+                        read = server.read(&mut answered) => match read {
+                            Ok(read @ 1..) if client.write_all(&answered[..read]).await.is_ok() => {}
+                            _ => return,
+                        },
+                    }
+                }
+            });
+        }
+    });
+    endpoint
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_deletes_nothing_takes_what_is_sealed_all_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let weed = Weed::start(&folder.path().join("weed"));
+    let root = folder.path().join("archive");
+    let settings = Config {
+        segment_bytes: 1 << 20,
+        reserve_bytes: 0,
+        node: "test".to_owned(),
+        remote: Some(RemoteConfig { endpoint: gate(weed.endpoint()).await, ..remote(&weed) }),
+        ..Config::default()
+    };
+    let archive = Archive::open(&root, settings.clone()).await.unwrap();
+    archive.append(snapshot(Wall::read().0 - 40 * DAY)).await.unwrap();
+    archive.seal().await.unwrap();
+    until(&archive, |s| s.far == 1).await;
+    archive.close().await;
+    // It is over its time now; and something new is sealed after that.
+    let archive = Archive::open(&root, Config { retention: Retention::days(30), ..settings }).await.unwrap();
+    until(&archive, |s| s.detail.contains("1 objects of purged segments are not deleted")).await;
+    let kept = archive.append(snapshot(Wall::read().0 - DAY)).await.unwrap();
+    archive.seal().await.unwrap();
+    until(&archive, |s| s.far == 1 && s.state == RemoteState::Lacking && !s.detail.is_empty()).await;
     assert_eq!(answered(|| archive.read(&kept.id)).await.unwrap().reference, kept);
     archive.close().await;
 }

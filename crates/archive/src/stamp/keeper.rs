@@ -119,19 +119,23 @@ impl Keeper {
         days.retain(|day| *day < today);
         let mut lacking = Vec::new();
         for day in days {
-            if self.stamped.contains_key(&day) {
-                continue;
-            }
             let text = fs::read_to_string(self.folder.manifest(day))?;
             // One that cannot be believed is not vouched for.
-            if Manifest::parse(&text).is_err() {
+            if Manifest::of_day(&text, day).is_err() {
                 continue;
             }
             let hash = manifest_hash(&text);
+            // A day's manifest may grow after midnight: what was sealed before is catalogued late, or the clock was set.
+            if self.stamped.get(&day) == Some(&hash) {
+                continue;
+            }
             let token = fs::read(self.folder.stamp(day)).unwrap_or_default();
             match Stamp::parse(&token).filter(|stamp| stamp.is_of(&hash)) {
                 Some(_) => drop(self.stamped.insert(day, hash)),
-                None => lacking.push((day, hash)),
+                None => {
+                    self.stamped.remove(&day);
+                    lacking.push((day, hash));
+                }
             }
         }
         Ok(lacking)
@@ -155,5 +159,35 @@ impl Keeper {
             stamp.check(authority)?;
         }
         Ok(token)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        custody::{AuditHead, Custody},
+        keys::Missing,
+    };
+
+    #[test]
+    fn a_manifest_that_grew_after_its_day_needs_another_stamp() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = Folder::new(root.path());
+        folder.prepare().unwrap();
+        let now = Wall::read();
+        let yesterday = Wall(now.0 - 86_400_000);
+        let mut custody = Custody::open(&folder, "test", None, Missing::Refuse, now).unwrap();
+        custody.anchor(AuditHead { seq: 1, hash: [1; 32] }, yesterday).unwrap();
+        let config = StampConfig { url: String::new(), authority: None };
+        let mut keeper = Keeper { folder, config, client: reqwest::Client::new(), stamped: BTreeMap::new() };
+        let lacking = keeper.lacking().unwrap();
+        assert_eq!(lacking.len(), 1);
+        keeper.stamped.extend(lacking.clone());
+        assert_eq!(keeper.lacking().unwrap(), []);
+        custody.anchor(AuditHead { seq: 2, hash: [2; 32] }, yesterday).unwrap();
+        let again = keeper.lacking().unwrap();
+        assert!(again.len() == 1 && again != lacking);
+        assert!(keeper.stamped.is_empty(), "it counts as lacking until it has come");
     }
 }

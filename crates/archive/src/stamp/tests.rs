@@ -7,6 +7,7 @@ use crate::{
     custody::manifest_hash,
     evidence::{CustodyExtract, Label, Purpose, Stamped, verify_package},
     folder::{Day, Folder},
+    keys::Missing,
     writer::Writer,
 };
 use std::{
@@ -184,7 +185,7 @@ async fn a_day_that_is_over_gets_its_stamp_though_the_authority_is_away_at_first
     let plain = Config { node: "test".to_owned(), ..Config::default() };
     // A snapshot that was sealed yesterday.
     let yesterday = Wall(Wall::read().0 - 86_400_000);
-    let (mut writer, _) = Writer::open(folder.clone(), plain.clone(), Index::Keep).await.unwrap();
+    let (mut writer, _) = Writer::open(folder.clone(), plain.clone(), Index::Keep, Missing::Refuse).await.unwrap();
     let (store, answer) = crate::writer::tests::store(3);
     writer.commit(vec![store]).await;
     let row = answer.await.unwrap().unwrap();

@@ -3,8 +3,10 @@
 
 use archive::{Archive, Config, Entry, Gap, NewSnapshot, SnapshotQuery};
 use bytes::Bytes;
+use ed25519_dalek::{Signer as _, SigningKey, pkcs8::DecodePrivateKey as _};
 use fleet::{CameraId, Cause, Codec, Mono, Now, Status, StreamChoice, Wall};
 use health::SnapshotClass;
+use sha2::{Digest as _, Sha256};
 use std::{path::PathBuf, time::Duration};
 
 /// 2026-11-24 00:00 UTC.
@@ -82,4 +84,38 @@ pub fn segments(root: &std::path::Path) -> Vec<PathBuf> {
     }
     found.sort();
     found
+}
+
+/// The key of an archive whose node has none that seals it.
+pub fn signing_key(root: &std::path::Path) -> SigningKey {
+    SigningKey::from_pkcs8_pem(&std::fs::read_to_string(root.join("node.key")).unwrap()).unwrap()
+}
+
+/// The manifests of an archive, oldest first.
+pub fn manifest_files(root: &std::path::Path) -> Vec<PathBuf> {
+    let files = std::fs::read_dir(root.join("manifests")).unwrap().map(|entry| entry.unwrap().path());
+    let mut files: Vec<PathBuf> = files.filter(|path| path.extension().is_some_and(|e| e == "txt")).collect();
+    files.sort();
+    files
+}
+
+/// Changes what a manifest says and signs it with `key`, under the name of the day that it then says. Hands back the hash
+/// that the next manifest refers to.
+pub fn forge(path: &std::path::Path, key: &SigningKey, change: impl FnOnce(&mut serde_json::Value)) -> String {
+    let text = std::fs::read_to_string(path).unwrap();
+    let mut said: serde_json::Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
+    said["key"] = hex::encode(key.verifying_key().to_bytes()).into();
+    change(&mut said);
+    let body = serde_json::to_string(&said).unwrap();
+    let signature = hex::encode(key.sign(body.as_bytes()).to_bytes());
+    std::fs::remove_file(path).unwrap();
+    let named = path.with_file_name(format!("{}.txt", said["day"].as_str().unwrap()));
+    std::fs::write(named, format!("{body}\ned25519 {signature}\n")).unwrap();
+    hex::encode(Sha256::digest(body.as_bytes()))
+}
+
+/// So many days before or after today, UTC, like `2026-11-24`.
+pub fn day(from_today: i64) -> String {
+    let at = jiff::Timestamp::from_millisecond(Wall::read().0 + from_today * 86_400_000).unwrap();
+    at.to_zoned(jiff::tz::TimeZone::UTC).date().to_string()
 }
