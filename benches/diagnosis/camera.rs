@@ -4,6 +4,7 @@
 use crate::frame::{Frame, HEIGHT, WIDTH};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use std::sync::OnceLock;
 
 /// What a picture is taken in.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -69,6 +70,85 @@ impl Condition {
                 0.70..0.85 => Condition::Insects,
                 _ => Condition::RainAtNight,
             },
+        }
+    }
+}
+
+/// The picture of a place in the course of its days. On top of [`picture`]: light that changes by the hour and with the
+/// clouds, automatic exposure, what is parked for hours, a pole that gives in the wind.
+pub(crate) fn life(still: &Frame, camera: u64, second: u64) -> Frame {
+    let condition = Condition::at(camera, second / 60);
+    let mut frame = still.clone();
+    parked(&mut frame, camera, second);
+    if condition.is_night() {
+        let mut lamp = ChaCha8Rng::seed_from_u64(camera << 24 ^ second / 7200 ^ 0x1a);
+        let gain = lamp.random_range(0.75..1.1);
+        frame.light(|y| 16.0 + (y - 16.0) * gain);
+    } else {
+        daylight(&mut frame, condition, camera, second);
+    }
+    give(&mut frame, condition, camera, second);
+    picture(&frame, condition, camera, second)
+}
+
+/// Vehicles, stalls and heaps that stand for two hours.
+fn parked(frame: &mut Frame, camera: u64, second: u64) {
+    let mut random = ChaCha8Rng::seed_from_u64(camera << 28 ^ second / 7200 ^ 0x9a);
+    for _ in 0..random.random_range(0..4) {
+        let (x, y) = (random.random_range(-30..WIDTH as i32), random.random_range(150..340));
+        let (w, h) = (random.random_range(30..110), random.random_range(20..60));
+        let paint = (random.random_range(35..215), random.random_range(100..156), random.random_range(100..156));
+        frame.rectangle(x, y - h, w, h, paint, 1.0);
+        frame.rectangle(x + w / 6, y - h * 4 / 3, w * 2 / 3, h / 3, (60, 130, 126), 1.0);
+        frame.rectangle(x, y, w, 4, (30, 128, 128), 0.7);
+    }
+}
+
+/// Light from another side every hour, shadows of clouds that move on, and what the camera makes of it: its exposure
+/// follows, its curve lifts or lowers what is dark.
+fn daylight(frame: &mut Frame, condition: Condition, camera: u64, second: u64) {
+    let hour = second as f32 / 3600.0 % 24.0;
+    let mut block = ChaCha8Rng::seed_from_u64(camera << 26 ^ second / 5400 ^ 0x3c);
+    let (curve, cover): (f32, f32) = (block.random_range(0.65..1.5), block.random_range(0.0..0.5));
+    let exposure: f32 = block.random_range(0.8..1.1) * ((hour - 5.0) / 3.0).min((19.5 - hour) / 3.0).clamp(0.6, 1.0);
+    let table: [u8; 256] = std::array::from_fn(|y| {
+        let y = ((y as f32 - 16.0) / 219.0).clamp(0.0, 1.0).powf(curve);
+        (16.0 + y * exposure * 219.0).clamp(16.0, 235.0) as u8
+    });
+    // Where the sky is covered there are no shadows of single clouds, nor a side the light comes from.
+    let clear = matches!(condition, Condition::Day | Condition::Wind | Condition::Shadows);
+    let (cover, side) = if clear { (cover, (12.0 - hour) * 0.05) } else { (cover * 0.3, 0.0) };
+    let (t, phase) = (second as f32, (camera % 17) as f32);
+    let gain = |x: f32, y: f32| {
+        let cloud =
+            (x / 150.0 + t / 700.0 + phase).sin() + (y / 110.0 - t / 900.0).sin() + ((x + y) / 220.0 + t / 400.0).sin();
+        let here = ((cloud + 0.6) / 1.6).clamp(0.0, 1.0);
+        (1.0 - cover * here * here * (3.0 - 2.0 * here)) * (1.0 + side * (x - 320.0) / 320.0)
+    };
+    const KNOT: usize = 40;
+    for (row, line) in frame.y.chunks_exact_mut(WIDTH).enumerate() {
+        let mut left = gain(0.0, row as f32);
+        for (knot, piece) in line.chunks_exact_mut(KNOT).enumerate() {
+            let right = gain(((knot + 1) * KNOT) as f32, row as f32);
+            let step = (right - left) / KNOT as f32;
+            let mut here = left;
+            for y in piece {
+                *y = (16.5 + (f32::from(table[usize::from(*y)]) - 16.0) * here).min(235.0) as u8;
+                here += step;
+            }
+            left = right;
+        }
+    }
+}
+
+/// The pole gives a little: in wind in most pictures, else now and then.
+fn give(frame: &mut Frame, condition: Condition, camera: u64, second: u64) {
+    let mut random = ChaCha8Rng::seed_from_u64(camera << 30 ^ second ^ 0x77);
+    if random.random_bool(if condition == Condition::Wind { 0.7 } else { 0.2 }) {
+        let (right, down) = (random.random_range(0..3usize), random.random_range(0..3usize));
+        frame.y.rotate_right(down * WIDTH + right);
+        for plane in [&mut frame.u, &mut frame.v] {
+            plane.rotate_right(down / 2 * (WIDTH / 2) + right / 2);
         }
     }
 }
@@ -177,14 +257,16 @@ fn shadows(frame: &mut Frame, camera: u64, second: u64) {
     let hour = second as f32 / 3600.0 % 24.0;
     let slant = (hour - 12.0) * 0.35 + (camera % 7) as f32 * 0.1;
     let edge = 120.0 + (camera % 11) as f32 * 30.0 + (hour - 12.0) * 40.0;
+    let dim = |y: &mut u8| *y = (16.0 + (f32::from(*y) - 16.0) * 0.5) as u8;
     for row in 60..HEIGHT {
         let roof = edge + (row as f32 - 180.0) * slant;
-        for column in 0..WIDTH {
-            let pole = (column as f32 - roof - 170.0).rem_euclid(210.0) < 16.0;
-            if (column as f32) < roof || pole {
-                let y = &mut frame.y[row * WIDTH + column];
-                *y = (16.0 + (f32::from(*y) - 16.0) * 0.5) as u8;
-            }
+        let line = &mut frame.y[row * WIDTH..(row + 1) * WIDTH];
+        line[..roof.ceil().clamp(0.0, WIDTH as f32) as usize].iter_mut().for_each(dim);
+        let mut pole = roof + 170.0;
+        while pole < WIDTH as f32 {
+            let (from, to) = (pole.max(0.0).ceil() as usize, (pole + 16.0).clamp(0.0, WIDTH as f32) as usize);
+            line[from.min(to)..to].iter_mut().for_each(dim);
+            pole += 210.0;
         }
     }
 }
@@ -227,14 +309,19 @@ fn flakes(frame: &mut Frame, random: &mut ChaCha8Rng, count: u32) {
 
 /// Grey, lit from the camera: bright in the middle and near, dark in the corners and far away.
 fn infrared(frame: &mut Frame, camera: u64) {
-    let centre = 280.0 + (camera % 9) as f32 * 10.0;
-    for row in 0..HEIGHT {
-        for column in 0..WIDTH {
-            let (dx, dy) = ((column as f32 - centre) / 380.0, (row as f32 - 230.0) / 260.0);
-            let lamp = 0.16 + 0.62 * (-(dx * dx + dy * dy) * 0.9).exp();
-            let y = &mut frame.y[row * WIDTH + column];
-            *y = (18.0 + (f32::from(*y) - 16.0) * lamp) as u8;
-        }
+    // Gain ×256, by where the lamp points.
+    static LAMPS: [OnceLock<Vec<u16>>; 9] = [const { OnceLock::new() }; 9];
+    let aim = camera % 9;
+    let lamp = LAMPS[aim as usize].get_or_init(|| {
+        let centre = 280.0 + aim as f32 * 10.0;
+        let gain = |at: usize| {
+            let (dx, dy) = (((at % WIDTH) as f32 - centre) / 380.0, ((at / WIDTH) as f32 - 230.0) / 260.0);
+            ((0.16 + 0.62 * (-(dx * dx + dy * dy) * 0.9).exp()) * 256.0) as u16
+        };
+        (0..WIDTH * HEIGHT).map(gain).collect()
+    });
+    for (y, gain) in frame.y.iter_mut().zip(lamp) {
+        *y = (18 + (u16::from((*y).max(16) - 16) * gain >> 8)) as u8;
     }
 }
 

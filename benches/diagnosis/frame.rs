@@ -229,9 +229,10 @@ fn box_blur(samples: &mut [u8], width: usize, sigma: f32) {
     }
 }
 
-/// Every frame as an H.264 keyframe of its own, at about the quality of a camera's sub stream.
-pub(crate) fn coded(frames: &[Frame]) -> Vec<Bytes> {
-    if frames.is_empty() {
+/// Every frame as an H.264 keyframe of its own, at about the quality of a camera's sub stream. Blocks.
+pub(crate) fn coded(frames: impl Iterator<Item = Frame> + Send) -> Vec<Bytes> {
+    let mut frames = frames.peekable();
+    if frames.peek().is_none() {
         return Vec::new();
     }
     let size = format!("{WIDTH}x{HEIGHT}");
@@ -244,21 +245,23 @@ pub(crate) fn coded(frames: &[Frame]) -> Vec<Bytes> {
         .spawn()
         .expect("the ffmpeg program is installed");
     let mut input = encoder.stdin.take().expect("it was asked for");
-    let stream = std::thread::scope(|scope| {
-        scope.spawn(move || {
+    let (stream, count) = std::thread::scope(|scope| {
+        let sent = scope.spawn(move || {
+            let mut count = 0;
             for frame in frames {
                 for plane in [&frame.y, &frame.u, &frame.v] {
-                    if input.write_all(plane).is_err() {
-                        return;
-                    }
+                    input.write_all(plane).expect("ffmpeg takes every picture");
                 }
+                count += 1;
             }
+            count
         });
-        encoder.wait_with_output().expect("ffmpeg runs").stdout
+        let stream = encoder.wait_with_output().expect("ffmpeg runs").stdout;
+        (stream, sent.join().expect("every picture was drawn"))
     });
     let starts: Vec<usize> =
         stream.windows(5).enumerate().filter(|(_, w)| *w == [0, 0, 0, 1, 9]).map(|(at, _)| at).collect();
-    assert_eq!(starts.len(), frames.len(), "ffmpeg coded every picture");
+    assert_eq!(starts.len(), count, "ffmpeg coded every picture");
     let end = |i: usize| starts.get(i + 1).copied().unwrap_or(stream.len());
     starts.iter().enumerate().map(|(i, &start)| Bytes::copy_from_slice(&stream[start..end(i)])).collect()
 }

@@ -15,8 +15,18 @@ mod score;
 use faults::Severity;
 use run::Way;
 use scenes::{Place, Split};
-use score::Alarms;
-use std::{path::PathBuf, process::ExitCode};
+use score::{Alarms, Case};
+use std::{
+    collections::VecDeque,
+    path::PathBuf,
+    process::ExitCode,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+use tokio::task::JoinSet;
+
+/// Places that are visited at a time: drawing, coding and decoding take turns.
+const LANES: usize = 3;
 
 /// What was asked for.
 struct Asked {
@@ -30,6 +40,8 @@ struct Asked {
     /// Camera-days of good footage.
     days: u64,
     wrong: bool,
+    /// Cameras in their first minutes.
+    young: bool,
 }
 
 fn main() -> ExitCode {
@@ -48,7 +60,7 @@ fn main() -> ExitCode {
             Ok(asked) => runtime.block_on(evaluate(asked)),
             Err(why) => {
                 eprintln!(
-                    "{why}\nusage: ./task evaluate [--tune] [--days N] [--rendered N] [--pictures DIR] [--wrong]"
+                    "{why}\nusage: ./task evaluate [--tune] [--days N] [--rendered N] [--pictures DIR] [--young] [--wrong]"
                 );
                 ExitCode::from(2)
             }
@@ -62,8 +74,15 @@ fn main() -> ExitCode {
 }
 
 fn asked(arguments: &[String]) -> Result<Asked, String> {
-    let mut asked =
-        Asked { split: Split::Report, photographs: None, pictures: None, rendered: 12, days: 20, wrong: false };
+    let mut asked = Asked {
+        split: Split::Report,
+        photographs: None,
+        pictures: None,
+        rendered: 12,
+        days: 100,
+        wrong: false,
+        young: false,
+    };
     let mut arguments = arguments.iter();
     while let Some(argument) = arguments.next() {
         let mut value = || arguments.next().ok_or_else(|| format!("{argument} needs a value"));
@@ -76,6 +95,7 @@ fn asked(arguments: &[String]) -> Result<Asked, String> {
             "--rendered" => asked.rendered = number(value()?)?,
             "--days" => asked.days = number(value()?)?.into(),
             "--wrong" => asked.wrong = true,
+            "--young" => asked.young = true,
             other => return Err(format!("{other}: unknown")),
         }
     }
@@ -83,7 +103,8 @@ fn asked(arguments: &[String]) -> Result<Asked, String> {
 }
 
 fn pool() -> picture::Pool {
-    let config = picture::Config { workers: 2, queue: 1024, ..picture::Config::default() };
+    let time_limit = Duration::from_secs(60);
+    let config = picture::Config { workers: 2, time_limit, ..picture::Config::default() };
     picture::Pool::start(config, std::env::current_exe().expect("this program has a path")).expect("the decoders start")
 }
 
@@ -112,18 +133,15 @@ async fn evaluate(asked: Asked) -> ExitCode {
     for what in &missing {
         println!("  not there: {what}");
     }
-    let mut way = Way::new(pool());
-    let (mut cases, mut alarms) = (Vec::new(), Alarms::default());
-    for place in &places {
-        way.cases(place, &Severity::ALL, &mut cases).await;
-    }
+    let age = if asked.young { "five minutes of one weather" } else { "a day and a night in changing weather" };
+    println!("what each camera learned from before its faults: {age}");
+    let Visited { way, cases, alarms } = visit(places, asked.young, &Severity::ALL, asked.days).await;
     println!();
     let mut below = score::print(&cases);
     score::print_confusion(&cases);
     if asked.wrong {
         score::print_wrong(&cases);
     }
-    footage(&mut way, &places, asked.days, &mut alarms).await;
     let rate = alarms.print();
     if rate > 1.0 {
         below.push(format!("{rate:.1} false alarms in 100 camera-days, aim 1"));
@@ -138,15 +156,45 @@ async fn evaluate(asked: Asked) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Days of good footage, shared out over the places.
-async fn footage(way: &mut Way, places: &[Place], days: u64, alarms: &mut Alarms) {
-    let minutes = days * 1440;
-    let each = minutes / (places.len() as u64).max(1);
-    for (index, place) in places.iter().enumerate() {
-        // Each begins at another hour.
-        let begin = index as u64 * 397 % 1440;
-        way.footage(place, begin..begin + each, alarms).await;
+/// What came of it.
+struct Visited {
+    way: Way,
+    cases: Vec<Case>,
+    alarms: Alarms,
+}
+
+/// Every case at every place, and days of good footage shared out over them; some places at a time.
+async fn visit(places: Vec<Place>, young: bool, severities: &'static [Severity], days: u64) -> Visited {
+    let (pool, count) = (pool(), places.len() as u64);
+    let minutes = days * 1440 / count.max(1);
+    let places = Arc::new(Mutex::new(places.into_iter().enumerate().collect::<VecDeque<_>>()));
+    let mut lanes = JoinSet::new();
+    for _ in 0..LANES {
+        let (places, pool) = (Arc::clone(&places), pool.clone());
+        lanes.spawn(async move {
+            let mut all = Vec::new();
+            loop {
+                let Some((index, place)) = places.lock().expect("nobody panics").pop_front() else { break all };
+                let (mut way, mut cases, mut alarms) = (Way::new(pool.clone()), Vec::new(), Alarms::default());
+                let place = Arc::new(place);
+                way.cases(&place, young, severities, &mut cases).await;
+                // Each begins at another hour.
+                let begin = index as u64 * 397 % 1440;
+                way.footage(&place, begin..begin + minutes, &mut alarms).await;
+                eprintln!("{} ({} of {count})", place.name, index + 1);
+                all.push((index, Visited { way, cases, alarms }));
+            }
+        });
     }
+    let mut all = lanes.join_all().await.into_iter().flatten().collect::<Vec<_>>();
+    all.sort_by_key(|(index, _)| *index);
+    let mut sum = Visited { way: Way::new(pool), cases: Vec::new(), alarms: Alarms::default() };
+    for (_, Visited { way, cases, alarms }) in all {
+        sum.way.add(&way);
+        sum.cases.extend(cases);
+        sum.alarms.add(alarms);
+    }
+    sum
 }
 
 fn print_cost(way: &Way) {
@@ -163,16 +211,11 @@ fn print_cost(way: &Way) {
 async fn short() -> ExitCode {
     println!("\nrunning 1 test");
     let places = scenes::rendered(Split::Tune, 4);
-    let mut way = Way::new(pool());
-    let (mut cases, mut alarms) = (Vec::new(), Alarms::default());
-    for place in &places {
-        way.cases(place, &[Severity::Middle], &mut cases).await;
-    }
+    let Visited { way, cases, alarms } = visit(places, false, &[Severity::Middle], 1).await;
     score::print(&cases);
     // Of so few cases one is much.
     let far = |(cause, aim): &(fleet::Cause, f64)| score::of(&cases, *cause).f1 < aim - 0.15;
     let below: Vec<&str> = score::CLASSES.iter().filter(|class| far(class)).map(|(cause, _)| cause.code()).collect();
-    footage(&mut way, &places, 1, &mut alarms).await;
     alarms.print();
     way.pool.shutdown().await;
     if below.is_empty() && alarms.told.is_empty() {

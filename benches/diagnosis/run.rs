@@ -9,14 +9,28 @@ use crate::{
 };
 use fleet::{CameraId, Cause, Codec, Mono, Now, Wall};
 use picture::{Diagnosis, DiagnosisConfig, Features, Pool};
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-/// Pictures before the fault, by day and by night each.
-const USUAL: u64 = 8;
+/// What a camera learned from before the fault, picture after picture: a day and a night in changing weather.
+const A_DAY: [(Condition, u64); 7] = [
+    (Condition::Day, 8),
+    (Condition::Shadows, 6),
+    (Condition::Rain, 4),
+    (Condition::Overcast, 6),
+    (Condition::Infrared, 14),
+    (Condition::Headlights, 5),
+    (Condition::Insects, 5),
+];
+/// Seconds between them: what a learned baseline takes.
+const PACE: u64 = 1200;
+/// What it learned from in its first minutes, a picture a minute.
+const FIRST_MINUTES: [(Condition, u64); 2] = [(Condition::Day, 5), (Condition::Infrared, 5)];
 /// Pictures of a fault, a minute apart.
 const FAULTY: u64 = 4;
-/// Pictures coded by one encoder.
-const BATCH: usize = 600;
+/// Pictures of footage coded by one encoder: starting it costs more than some pictures.
+const BATCH: usize = 240;
+/// Pictures of a place that wait for the decoders at a time: few, since on a busy machine each waits long.
+const WAITING: usize = 8;
 
 /// The way of a picture, with what it cost.
 pub(crate) struct Way {
@@ -30,14 +44,18 @@ impl Way {
         Way { pool, judging: Duration::ZERO, judged: 0 }
     }
 
+    /// Adds what another way cost.
+    pub(crate) fn add(&mut self, other: &Way) {
+        self.judging += other.judging;
+        self.judged += other.judged;
+    }
+
     /// What is measured on each picture once it was coded and decoded.
-    pub(crate) async fn measure(&self, frames: Vec<Frame>) -> Vec<Features> {
-        let mut features = Vec::with_capacity(frames.len());
-        let mut frames = frames.into_iter().peekable();
-        while frames.peek().is_some() {
-            let batch: Vec<Frame> = frames.by_ref().take(BATCH).collect();
-            let pictures = tokio::task::spawn_blocking(move || coded(&batch)).await.expect("the encoder thread ends");
-            let decoded = pictures.into_iter().map(|data| {
+    async fn measure(&self, frames: impl Iterator<Item = Frame> + Send + 'static) -> Vec<Features> {
+        let pictures = tokio::task::spawn_blocking(move || coded(frames)).await.expect("the encoder thread ends");
+        let mut features = Vec::with_capacity(pictures.len());
+        for some in pictures.chunks(WAITING) {
+            let decoded = some.iter().cloned().map(|data| {
                 let pool = self.pool.clone();
                 tokio::spawn(async move { pool.assess(CameraId(1), Codec::H264, data).await })
             });
@@ -58,17 +76,19 @@ impl Way {
     }
 
     /// Every fault in every severity, and every good condition, at one place.
-    pub(crate) async fn cases(&mut self, place: &Place, severities: &[Severity], cases: &mut Vec<Case>) {
+    pub(crate) async fn cases(&mut self, place: &Place, young: bool, severities: &[Severity], cases: &mut Vec<Case>) {
         let mut learned = Diagnosis::new(DiagnosisConfig::default());
-        let mut clock = 0u64;
+        let (before, pace): (&[_], _) = if young { (&FIRST_MINUTES, 60) } else { (&A_DAY, PACE) };
+        // From seven in the morning.
+        let mut clock = 7 * 3600;
         let mut usual = Vec::new();
-        for condition in [Condition::Day, Condition::Overcast, Condition::Infrared] {
-            for n in 0..USUAL {
-                usual.push(shot(place, condition, usual.len() as u64, 36_000 + n * 60));
+        for &(condition, count) in before {
+            for _ in 0..count {
+                usual.push(shot(place, condition, usual.len() as u64, clock + usual.len() as u64 * pace));
             }
         }
-        for features in self.measure(usual).await {
-            clock += 60;
+        for features in self.measure(usual.into_iter()).await {
+            clock += pace;
             self.judge(&mut learned, &features, clock);
         }
         let mut wanted = Vec::new();
@@ -93,7 +113,7 @@ impl Way {
             frames.extend(more);
             spans.push(seconds);
         }
-        let mut features = self.measure(frames).await.into_iter();
+        let mut features = self.measure(frames.into_iter()).await.into_iter();
         for ((truth, light, severity), seconds) in wanted.into_iter().zip(spans) {
             let mut diagnosis = learned.clone();
             let (mut told, mut last) = (None, String::new());
@@ -106,15 +126,18 @@ impl Way {
     }
 
     /// Hours of good pictures, a check a minute: whatever is told is a false alarm.
-    pub(crate) async fn footage(&mut self, place: &Place, minutes: std::ops::Range<u64>, alarms: &mut Alarms) {
+    pub(crate) async fn footage(&mut self, place: &Arc<Place>, minutes: std::ops::Range<u64>, alarms: &mut Alarms) {
         let mut diagnosis = Diagnosis::new(DiagnosisConfig::default());
         let mut told: Vec<Cause> = Vec::new();
         let all: Vec<u64> = minutes.collect();
         for chunk in all.chunks(BATCH) {
-            let frames = chunk
-                .iter()
-                .map(|&minute| shot(place, Condition::at(place.seed, minute), minute, minute * 60))
-                .collect();
+            let (minutes, drawn) = (chunk.to_vec(), Arc::clone(place));
+            let frames = minutes.into_iter().map(move |minute| {
+                let still = &drawn.stills[minute as usize % drawn.stills.len()];
+                let mut frame = camera::life(still, drawn.seed, minute * 60);
+                frame.text(minute * 60, drawn.seed);
+                frame
+            });
             for (features, &minute) in self.measure(frames).await.iter().zip(chunk) {
                 let verdict = self.judge(&mut diagnosis, features, minute * 60);
                 let now: Vec<Cause> = verdict.findings.iter().map(|f| f.cause).collect();

@@ -163,6 +163,12 @@ pub(crate) struct Alarms {
 }
 
 impl Alarms {
+    /// Adds those of another place.
+    pub(crate) fn add(&mut self, other: Alarms) {
+        self.checks += other.checks;
+        self.told.extend(other.told);
+    }
+
     pub(crate) fn print(&self) -> f64 {
         let days = self.checks as f64 / 1440.0;
         let count = self.told.len() as f64;

@@ -21,6 +21,7 @@ pub(crate) struct Diagnosis {
     pub(crate) stripe_jump: f32,
     pub(crate) moved_correlation: f32,
     pub(crate) baseline_pictures: u16,
+    pub(crate) baseline_settled: u16,
     pub(crate) frozen_time: Span,
 }
 
@@ -40,6 +41,7 @@ impl Default for Diagnosis {
             stripe_jump: d.stripe_jump,
             moved_correlation: d.moved_correlation,
             baseline_pictures: d.baseline_pictures,
+            baseline_settled: d.baseline_settled,
             frozen_time: Span(d.frozen_time),
         }
     }
@@ -66,6 +68,11 @@ impl Diagnosis {
             (luma.contains(&self.stripe_jump), "diagnosis.stripe_jump", "0 to 255"),
             ((-1.0..=1.0).contains(&self.moved_correlation), "diagnosis.moved_correlation", "-1 to 1"),
             ((3..=1000).contains(&self.baseline_pictures), "diagnosis.baseline_pictures", "3 to 1000"),
+            (
+                (self.baseline_pictures..=5000).contains(&self.baseline_settled),
+                "diagnosis.baseline_settled",
+                "diagnosis.baseline_pictures to 5000",
+            ),
             (self.frozen_time.within(1000, 86_400_000), "diagnosis.frozen_time", "1s to 24h"),
         ];
         rules.into_iter().find(|(good, ..)| !good).map_or(Ok(()), |(_, key, expected)| Err((key, expected)))
@@ -86,6 +93,7 @@ impl Diagnosis {
             stripe_jump: self.stripe_jump,
             moved_correlation: self.moved_correlation,
             baseline_pictures: self.baseline_pictures,
+            baseline_settled: self.baseline_settled,
             frozen_time: self.frozen_time.0,
             ..DiagnosisConfig::default()
         }

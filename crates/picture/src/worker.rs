@@ -17,6 +17,8 @@ use fleet::Codec;
 use rustix::{fd::AsFd, io::Errno};
 use std::{io, process::ExitCode, time::Duration};
 
+/// What is asked of the pipe at once: most keyframes of sub streams fit.
+const FIRST_READ: usize = 64 << 10;
 /// JPEG quality of thumbnails.
 const THUMBNAIL_QUALITY: i32 = 75;
 /// JPEG quality of pictures for people: no fault that a person would see.
@@ -36,11 +38,9 @@ pub fn run_worker() -> ExitCode {
 }
 
 fn serve(input: &impl AsFd, output: &impl AsFd) -> io::Result<()> {
-    let mut message = Vec::new();
-    if !read_message(input, &mut message)? {
-        return Ok(());
-    }
-    let Some(Request::Setup { memory, cpu, picture }) = Request::parse(&message) else {
+    let mut messages = Messages::default();
+    let Some(first) = messages.next(input)? else { return Ok(()) };
+    let Some(Request::Setup { memory, cpu, picture }) = Request::parse(first) else {
         return Err(io::ErrorKind::InvalidData.into());
     };
     // Opened before the sandbox closes: libraries are loaded, tables filled.
@@ -50,11 +50,11 @@ fn serve(input: &impl AsFd, output: &impl AsFd) -> io::Result<()> {
     };
     let report = sandbox::confine(&Limits { memory, cpu }, &sandbox::Layer::ALL);
     write_all(output, &Answer::Ready(report).encode())?;
-    while read_message(input, &mut message)? {
+    while let Some(message) = messages.next(input)? {
         sys::kill_me_after(picture)?;
         let begin = sys::cpu_time();
         let spent = || sys::cpu_time().saturating_sub(begin);
-        let answer = match Request::parse(&message) {
+        let answer = match Request::parse(message) {
             Some(Request::Assess { codec, thumbnail_width, data }) => {
                 match coders.assess(codec, thumbnail_width, data) {
                     Ok(Assessed { width, height, thumbnail, features, measuring }) => {
@@ -128,34 +128,48 @@ impl Coders {
     }
 }
 
-/// Reads one message into `message`; `false` if the pipe closed between two.
-fn read_message(input: &impl AsFd, message: &mut Vec<u8>) -> io::Result<bool> {
-    let mut length = [0; LENGTH_BYTES];
-    if !fill(input, &mut length)? {
-        return Ok(false);
-    }
-    let length = u32::from_le_bytes(length) as usize;
-    if length > MAX_KEYFRAME + 64 {
-        return Err(io::ErrorKind::InvalidData.into());
-    }
-    message.clear();
-    message.resize(length, 0);
-    if fill(input, message)? { Ok(true) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
+/// Messages from the pipe, one at a time: the parent sends none before the last was answered.
+#[derive(Default)]
+struct Messages {
+    /// As large as the largest message so far; not cleared in between.
+    buffer: Vec<u8>,
 }
 
-/// Fills `buffer`; `false` if the pipe closed before its first byte.
-fn fill(input: &impl AsFd, buffer: &mut [u8]) -> io::Result<bool> {
-    let mut filled = 0;
-    while filled < buffer.len() {
-        match rustix::io::read(input, &mut buffer[filled..]) {
-            Ok(0) if filled == 0 => return Ok(false),
-            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-            Ok(count) => filled += count,
+impl Messages {
+    /// The next message, without its length; `None` if the pipe closed between two.
+    fn next(&mut self, input: &impl AsFd) -> io::Result<Option<&[u8]>> {
+        self.buffer.resize(self.buffer.len().max(FIRST_READ), 0);
+        let mut filled = 0;
+        while filled < LENGTH_BYTES {
+            match read(input, &mut self.buffer[filled..])? {
+                0 if filled == 0 => return Ok(None),
+                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                count => filled += count,
+            }
+        }
+        let (length, _) = self.buffer.split_first_chunk().expect("its length was read");
+        let end = LENGTH_BYTES + u32::from_le_bytes(*length) as usize;
+        if end > MAX_KEYFRAME + 64 || filled > end {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        self.buffer.resize(self.buffer.len().max(end), 0);
+        while filled < end {
+            match read(input, &mut self.buffer[filled..end])? {
+                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                count => filled += count,
+            }
+        }
+        Ok(Some(&self.buffer[LENGTH_BYTES..end]))
+    }
+}
+
+fn read(input: &impl AsFd, buffer: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match rustix::io::read(input, &mut *buffer) {
             Err(Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
+            other => return Ok(other?),
         }
     }
-    Ok(true)
 }
 
 fn write_all(output: &impl AsFd, mut data: &[u8]) -> io::Result<()> {

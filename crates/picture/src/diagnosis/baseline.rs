@@ -13,7 +13,8 @@ use std::time::Duration;
 const GREY: f32 = 3.0;
 /// The newest picture counts at least this much once the baseline is learned.
 const SLOWEST: f32 = 1.0 / 64.0;
-/// A learned baseline takes at most one picture in this time: 64 of them are a day and more.
+/// A baseline that is held against the scene takes at most one picture in this time: it gets to know hours and weathers,
+/// and 64 pictures are a day and more.
 const PACE: Duration = Duration::from_secs(1200);
 
 /// Whether a picture was taken by infrared light.
@@ -73,6 +74,11 @@ impl Baselines {
 impl Baseline {
     pub(super) fn is_learned(&self, config: &DiagnosisConfig) -> bool {
         self.count >= config.baseline_pictures
+    }
+
+    /// Whether it was learned over hours, not from one light and one weather.
+    pub(super) fn is_settled(&self, config: &DiagnosisConfig) -> bool {
+        self.count >= config.baseline_settled
     }
 
     /// The edge map as pictures have it.

@@ -111,7 +111,7 @@ pub(super) fn dark_limit(baseline: Option<&Baseline>, limits: Limits<'_>) -> f32
     limits.of(Cause::PictureTooDark, config.dark_mean.min(usual))
 }
 
-fn too_dark(f: &Features, baseline: Option<&Baseline>, limits: Limits<'_>) -> Option<Sign> {
+pub(super) fn too_dark(f: &Features, baseline: Option<&Baseline>, limits: Limits<'_>) -> Option<Sign> {
     let [_, middle, high, _] = spread(f);
     let threshold = dark_limit(baseline, limits);
     let (mean, _) = compare::shades(f);
@@ -373,7 +373,9 @@ pub(super) fn scene_figures(f: &Features, baseline: Option<&Baseline>, limits: L
         return None;
     }
     let correlation = compare::correlation(&f.edges, &baseline.edges_now());
-    Some((correlation, limits.of(Cause::SceneMoved, config.moved_correlation)))
+    // Light and weather that were never seen yet move edges, too.
+    let doubt = if baseline.is_settled(config) { 1.0 } else { config.moved_young };
+    Some((correlation, limits.of(Cause::SceneMoved, config.moved_correlation * doubt)))
 }
 
 /// Another scene, or the same one seen from a turned camera: its edges agree better when they are shifted back.

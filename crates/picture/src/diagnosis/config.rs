@@ -74,8 +74,13 @@ pub struct DiagnosisConfig {
     /// A picture with this many times the usual contrast shows no cast, and no other scene unless the cells' luma says so,
     /// too: the usual was learned in fog.
     pub clearer: f32,
+    /// Scene moved: while the usual is known from a few hours only, below this share of that limit.
+    pub moved_young: f32,
     /// Scene moved: pictures that make a baseline.
     pub baseline_pictures: u16,
+    /// Pictures after which a baseline knows the camera's hours and weathers. Once there are
+    /// [`baseline_pictures`](Self::baseline_pictures), at most one in twenty minutes counts.
+    pub baseline_settled: u16,
     /// Frozen: pictures identical in every bit, the burned-in clock included …
     pub frozen_pictures: u16,
     /// … over at least this time.
@@ -119,7 +124,9 @@ impl Default for DiagnosisConfig {
             moved_turned: 0.6,
             moved_gain: 0.2,
             clearer: 1.5,
+            moved_young: 0.65,
             baseline_pictures: 5,
+            baseline_settled: 24,
             frozen_pictures: 4,
             frozen_time: Duration::from_secs(30),
             frozen_pictures_clock: 12,

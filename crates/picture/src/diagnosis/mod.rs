@@ -39,6 +39,8 @@ pub use region::{Area, Region};
 
 /// Pictures further apart than this do not confirm each other.
 const MEMORY: Duration = Duration::from_secs(3600);
+/// As sure as this, no more, is what rests on a usual that is known from a few hours only.
+const SURE_WHILE_YOUNG: f32 = 0.6;
 /// Two that may be the same are looked at again after this.
 const TOGETHER: Duration = Duration::from_secs(4);
 
@@ -149,6 +151,8 @@ pub struct Learned {
     pub grey: u16,
     /// Pictures from which on a baseline is held against the scene.
     pub needed: u16,
+    /// Pictures from which on it knows the camera's hours and weathers.
+    pub settled: u16,
 }
 
 impl Diagnosis {
@@ -201,23 +205,37 @@ impl Diagnosis {
         let teaches = |cause| matches!(cause, Cause::PictureFrozen | Cause::SamePicture);
         let taught =
             signs.iter().all(|sign| teaches(sign.cause)) && others.iter().all(|sign| sign.cause != Cause::PictureBlack);
+        // What is black is dark, too: a scene on the border between both breaks no run, and is told as dark.
+        let is_black = signs.iter().any(|sign| sign.cause == Cause::PictureBlack);
+        let dark = classes::too_dark(features, baseline, limits)
+            .filter(|sign| is_black && limits.wants(sign.cause) && !excepted(sign.cause));
+        let young = baseline.is_some_and(|b| !b.is_settled(config));
         let mut verdict = Verdict::default();
         let mut undecided = still.suspicious(config) && signs.is_empty() && !excepted(Cause::PictureFrozen);
         for (cause, agreed) in CLASSES.iter().zip(&mut state.agreed) {
             let told = signs.iter().find(|sign| sign.cause == *cause);
             let Some(sign) = told.or_else(|| others.iter().find(|sign| sign.cause == *cause)) else {
-                *agreed = 0;
+                let also = dark.as_ref().filter(|dark| dark.cause == *cause);
+                *agreed = if also.is_some() { agreed.saturating_add(1) } else { 0 };
+                let told_black = verdict.findings.iter().any(|f| f.cause == Cause::PictureBlack);
+                if let Some(sign) = also.filter(|_| !told_black)
+                    && let Some(beyond) = agreed.checked_sub(config.needed(*cause))
+                {
+                    verdict.findings.push(finding(sign, beyond));
+                }
                 continue;
             };
             *agreed = agreed.saturating_add(1);
             let needed = config.needed(*cause);
             if *agreed < needed {
                 undecided |= told.is_some();
-            } else if told.is_some() {
-                verdict.findings.push(finding(sign, *agreed - needed));
-            } else {
-                verdict.excepted.push(finding(sign, *agreed - needed));
+                continue;
             }
+            let mut finding = finding(sign, *agreed - needed);
+            if young && rests_on_the_usual(*cause) {
+                finding.confidence = finding.confidence.min(SURE_WHILE_YOUNG);
+            }
+            if told.is_some() { verdict.findings.push(finding) } else { verdict.excepted.push(finding) }
         }
         if taught && state.baselines.learn(features, at.mono, config) {
             self.changed.insert(camera);
@@ -267,7 +285,8 @@ impl Diagnosis {
             let count = |one: &Option<Box<baseline::Baseline>>| one.as_deref().map_or(0, |b| b.count);
             (count(&state.baselines.colour), count(&state.baselines.grey))
         });
-        Learned { colour, grey, needed: self.config.baseline_pictures }
+        let config = &self.config;
+        Learned { colour, grey, needed: config.baseline_pictures, settled: config.baseline_settled }
     }
 
     /// The baselines of `camera` to be stored, about 8 KB; `None` if there are none.
@@ -333,6 +352,11 @@ impl Diagnosis {
         state.exceptions.retain(|(c, _)| *c != cause);
         state.exceptions.push((cause, until));
     }
+}
+
+/// Whether a class is judged by what the camera usually shows.
+fn rests_on_the_usual(cause: Cause) -> bool {
+    !matches!(cause, Cause::PictureBlack | Cause::PictureTooBright | Cause::PictureFrozen | Cause::SamePicture)
 }
 
 fn finding(sign: &Sign, beyond: u8) -> Finding {

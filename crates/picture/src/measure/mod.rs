@@ -133,13 +133,16 @@ fn chroma(planes: &Planes<'_>, features: &mut Features) {
         // Every few rows and columns will do: chroma is smooth, and only means are wanted.
         let (down, across) = ((plane.height / 90).max(1), (plane.width / 160).max(1));
         let columns = plane.width.div_ceil(across);
+        // In a table, as the borders above.
+        let cell_of: Vec<usize> = (0..columns).map(|column| column * GRID_COLUMNS / columns).collect();
         let mut cells = vec![(0.0f32, 0u32); GRID_CELLS];
         for (line, y) in (0..plane.height).step_by(down).enumerate() {
             let start = small[index].len();
             small[index].extend(plane.row(y).iter().step_by(across).map(|&s| (f32::from(s) - 128.0) * gain));
             let row = line * GRID_ROWS / plane.height.div_ceil(down);
-            for (column, sample) in small[index][start..].iter().enumerate() {
-                let cell = &mut cells[row * GRID_COLUMNS + column * GRID_COLUMNS / columns];
+            let cells = &mut cells[row * GRID_COLUMNS..(row + 1) * GRID_COLUMNS];
+            for (sample, &column) in small[index][start..].iter().zip(&cell_of) {
+                let cell = &mut cells[column];
                 cell.0 += sample;
                 cell.1 += 1;
             }
@@ -154,7 +157,7 @@ fn chroma(planes: &Planes<'_>, features: &mut Features) {
         features.chroma_deviation[index] = variance.sqrt();
     }
     let count = small[0].len().max(1) as f32;
-    features.saturation = small[0].iter().zip(&small[1]).map(|(b, r)| b.hypot(*r)).sum::<f32>() / count;
+    features.saturation = small[0].iter().zip(&small[1]).map(|(b, r)| (b * b + r * r).sqrt()).sum::<f32>() / count;
 }
 
 /// A figure of a cell as it is kept: eighths of a luma step, at most 255 of them.

@@ -13,7 +13,7 @@ use rustix::{
     pipe::{PipeFlags, fcntl_setpipe_size, pipe_with},
 };
 use std::{
-    io,
+    io::{self, IoSlice},
     os::unix::process::{CommandExt, ExitStatusExt},
     path::Path,
     process::{Child, Command, ExitStatus, Stdio},
@@ -24,6 +24,8 @@ use std::{
 const CPU_OF_A_LIFE: Duration = Duration::from_secs(1800);
 /// A pipe of this size takes most keyframes at once.
 const PIPE_BYTES: usize = 1 << 20;
+/// Most answers are smaller: features and a thumbnail.
+const ANSWER_BYTES: usize = 64 << 10;
 /// How often a wait looks whether the pool closes.
 const SLICE: Duration = Duration::from_millis(100);
 
@@ -42,6 +44,8 @@ pub(super) enum Broken {
     TimedOut,
     /// The pipe closed or the answer is too long.
     Died,
+    /// It had ended before the request: no picture is to blame.
+    Gone,
     /// The pool closes.
     Closing,
 }
@@ -50,6 +54,8 @@ pub(super) struct Process {
     child: Child,
     requests: OwnedFd,
     answers: OwnedFd,
+    /// What an answer begins with; most fit whole.
+    answer: Box<[u8]>,
 }
 
 impl Process {
@@ -95,7 +101,7 @@ impl Process {
             // A Ctrl-C at the terminal is for the service, which then ends its workers in order.
             .process_group(0)
             .spawn()?;
-        Ok(Process { child, requests, answers })
+        Ok(Process { child, requests, answers, answer: vec![0; ANSWER_BYTES].into() })
     }
 
     pub(super) fn id(&self) -> u32 {
@@ -111,39 +117,40 @@ impl Process {
         deadline: Instant,
         closing: impl Fn() -> bool,
     ) -> Result<Bytes, Broken> {
-        self.send(&request.head(), deadline, &closing)?;
-        self.send(data, deadline, &closing)?;
-        let mut length = [0; LENGTH_BYTES];
-        self.receive(&mut length, deadline, &closing)?;
-        let length = u32::from_le_bytes(length) as usize;
-        if length > most {
+        self.send(&request.head(), data, deadline, &closing)?;
+        // The answer is not there yet: asking first would be a system call for nothing.
+        wait(&self.answers, PollFlags::IN, deadline, &closing)?;
+        let mut filled = 0;
+        while filled < LENGTH_BYTES {
+            filled += read(&self.answers, &mut self.answer[filled..], deadline, &closing)?;
+        }
+        let (length, begun) = self.answer[..filled].split_first_chunk().expect("its length was read");
+        let length = u32::from_le_bytes(*length) as usize;
+        // More than was announced is no answer to one request.
+        if length > most || begun.len() > length {
             return Err(Broken::Died);
         }
+        if begun.len() == length {
+            return Ok(Bytes::copy_from_slice(begun));
+        }
         let mut body = vec![0; length];
-        self.receive(&mut body, deadline, &closing)?;
+        body[..begun.len()].copy_from_slice(begun);
+        let mut filled = begun.len();
+        while filled < length {
+            filled += read(&self.answers, &mut body[filled..], deadline, &closing)?;
+        }
         Ok(Bytes::from(body))
     }
 
-    fn send(&self, mut data: &[u8], deadline: Instant, closing: &impl Fn() -> bool) -> Result<(), Broken> {
-        while !data.is_empty() {
-            match rustix::io::write(&self.requests, data) {
-                Ok(count) => data = &data[count..],
+    fn send(&self, head: &[u8], data: &[u8], deadline: Instant, closing: &impl Fn() -> bool) -> Result<(), Broken> {
+        let mut sent = 0;
+        while sent < head.len() + data.len() {
+            let rest = [&head[sent.min(head.len())..], &data[sent.saturating_sub(head.len())..]];
+            match rustix::io::writev(&self.requests, &rest.map(IoSlice::new)) {
+                Ok(count) => sent += count,
                 Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) => wait(&self.requests, PollFlags::OUT, deadline, closing)?,
-                Err(_) => return Err(Broken::Died),
-            }
-        }
-        Ok(())
-    }
-
-    fn receive(&self, buffer: &mut [u8], deadline: Instant, closing: &impl Fn() -> bool) -> Result<(), Broken> {
-        let mut filled = 0;
-        while filled < buffer.len() {
-            match rustix::io::read(&self.answers, &mut buffer[filled..]) {
-                Ok(0) => return Err(Broken::Died),
-                Ok(count) => filled += count,
-                Err(Errno::INTR) => {}
-                Err(Errno::AGAIN) => wait(&self.answers, PollFlags::IN, deadline, closing)?,
+                Err(Errno::PIPE) if sent == 0 => return Err(Broken::Gone),
                 Err(_) => return Err(Broken::Died),
             }
         }
@@ -151,7 +158,7 @@ impl Process {
     }
 
     /// Whether the process has already ended.
-    pub(super) fn is_gone(&mut self) -> bool {
+    fn is_gone(&mut self) -> bool {
         !matches!(self.child.try_wait(), Ok(None))
     }
 
@@ -171,6 +178,19 @@ impl Process {
         match self.child.wait() {
             Ok(status) => describe(status),
             Err(error) => error.to_string(),
+        }
+    }
+}
+
+/// Reads what is there; waits for it if there is nothing.
+fn read(pipe: &OwnedFd, buffer: &mut [u8], deadline: Instant, closing: &impl Fn() -> bool) -> Result<usize, Broken> {
+    loop {
+        match rustix::io::read(pipe, &mut *buffer) {
+            Ok(0) => return Err(Broken::Died),
+            Ok(count) => return Ok(count),
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) => wait(pipe, PollFlags::IN, deadline, closing)?,
+            Err(_) => return Err(Broken::Died),
         }
     }
 }

@@ -88,11 +88,6 @@ fn live(shared: &Shared, index: usize, mut process: Process) -> Life {
         if job.reply.is_closed() {
             continue;
         }
-        if process.is_gone() {
-            // Died while idle (the system ran out of memory, an administrator): no picture is to blame.
-            shared.put_back(job);
-            break;
-        }
         if job.since.elapsed() > QUEUE_LIMIT {
             shared.counters.busy.fetch_add(1, Relaxed);
             let _ = job.reply.send(Err(PictureError::Busy));
@@ -107,6 +102,11 @@ fn live(shared: &Shared, index: usize, mut process: Process) -> Life {
             Ok(answer) => {
                 served += 1;
                 let _ = job.reply.send(count(shared, answer));
+            }
+            // Died while idle (the system ran out of memory, an administrator).
+            Err(Broken::Gone) => {
+                shared.put_back(job);
+                break;
             }
             Err(broken) => {
                 let end = if broken == Broken::Died { process.autopsy() } else { process.end() };
@@ -170,13 +170,13 @@ fn count(shared: &Shared, answer: Answer) -> Result<Answer, PictureError> {
 fn bury(shared: &Shared, job: &Job, broken: &Broken, end: String) -> PictureError {
     let error = match broken {
         Broken::Closing => return super::shutting_down(),
+        Broken::Gone | Broken::Died => {
+            shared.counters.crashed.fetch_add(1, Relaxed);
+            PictureError::Crashed(end)
+        }
         Broken::TimedOut => {
             shared.counters.timed_out.fetch_add(1, Relaxed);
             PictureError::TimedOut
-        }
-        Broken::Died => {
-            shared.counters.crashed.fetch_add(1, Relaxed);
-            PictureError::Crashed(end)
         }
     };
     tracing::warn!(camera = ?job.camera, codec = job.codec.code(), bytes = job.data.len(), %error, "lost a decoder process");

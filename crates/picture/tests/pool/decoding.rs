@@ -4,8 +4,10 @@ use crate::{Test, pool, samples::*, wait_for};
 use bytes::Bytes;
 use fleet::{CameraId, Cause, Codec};
 use picture::PictureError;
+use std::time::Duration;
 
 pub(crate) const TESTS: &[Test] = &[
+    ("decoding::a_worker_says_what_it_spends", spending),
     ("decoding::every_codec_gives_thumbnail_and_figures", every_codec),
     ("decoding::renders_full_and_scaled", renders),
     ("decoding::unusual_layouts", unusual_layouts),
@@ -203,5 +205,27 @@ fn missing_slices() {
                 assert!(matches!(error, Err(PictureError::Undecodable(_))), "{codec:?} slice {missing}: {error:?}");
             }
         }
+    });
+}
+
+/// Figures of cost rest on it. Most pictures take less than a tick of the kernel's clock.
+fn spending() {
+    wait_for(async {
+        let pool = pool(|_| {});
+        let data = lively(Codec::Jpeg, "320x240");
+        let kernel = || {
+            let path = format!("/proc/{}/schedstat", pool.stats().pids[0]);
+            let text = std::fs::read_to_string(path).unwrap();
+            Duration::from_nanos(text.split(' ').next().unwrap().parse().unwrap())
+        };
+        for _ in 0..20 {
+            pool.assess(CAMERA, Codec::Jpeg, data.clone()).await.unwrap();
+        }
+        let (before, told) = (kernel(), pool.stats().cpu);
+        for _ in 0..40 {
+            pool.assess(CAMERA, Codec::Jpeg, data.clone()).await.unwrap();
+        }
+        let (spent, told) = (kernel() - before, pool.stats().cpu - told);
+        assert!(told > spent * 7 / 10 && told < spent, "{told:?} told of {spent:?}");
     });
 }

@@ -6,15 +6,17 @@ use crate::{
     wait_at_most, wait_for,
 };
 use fleet::{CameraId, Cause, Codec, Mono, Now, Wall};
-use picture::{CameraSettings, Diagnosis, DiagnosisConfig, Features, Pool, Verdict};
+use picture::{CameraSettings, Diagnosis, DiagnosisConfig, Features, Learned, MeasureKind, Pool, Verdict};
 use std::time::Duration;
 
 pub(crate) const TESTS: &[Test] = &[
     ("faults::good_scenes_have_none", good),
     ("faults::each_fault_is_found_after_agreement", each_fault),
+    ("faults::between_dark_and_black_it_is_told_as_dark", border),
     ("faults::one_bad_picture_is_not_a_fault", one_bad),
     ("faults::frozen_needs_time_and_identical_pictures", frozen),
     ("faults::a_moved_scene_is_found_against_the_baseline", moved),
+    ("faults::what_was_learned_in_five_minutes_is_doubted", young),
     ("faults::infrared_night_is_not_a_fault", night),
     ("faults::a_whole_day_has_no_finding_but_the_real_fault_in_it", whole_day),
     ("faults::twins_are_found", twins),
@@ -182,6 +184,20 @@ fn figures(f: &Features) -> String {
     format!("{f:?}")
 }
 
+fn border() {
+    wait_for(async {
+        let pool = pool(|_| {});
+        let dark = pictures(&pool, 2, 0..2, |f, _| map(&mut f.y, |y| 16.0 + (y - 16.0) * 0.05)).await;
+        let black = pictures(&pool, 2, 6..8, |f, _| f.y.fill(16)).await;
+        let (mut diagnosis, mut clock) = (Diagnosis::new(DiagnosisConfig::default()), 0);
+        let in_turn = [&dark[0], &black[0], &dark[1], &black[1], &black[0]];
+        let found: Vec<_> =
+            in_turn.iter().map(|f| judge(&mut diagnosis, std::slice::from_ref(*f), &mut clock).remove(0)).collect();
+        let (no, too_dark, all_black) = (vec![], vec![Cause::PictureTooDark], vec![Cause::PictureBlack]);
+        assert_eq!(found, [no.clone(), no, too_dark.clone(), too_dark, all_black]);
+    });
+}
+
 fn one_bad() {
     wait_for(async {
         let pool = pool(|_| {});
@@ -263,6 +279,50 @@ fn moved() {
         diagnosis.accept(CAMERA, at(clock));
         assert_eq!(diagnosis.learned(CAMERA).colour, 1, "learning begins with the picture that was accepted");
         assert!(judge(&mut diagnosis, &elsewhere, &mut clock).iter().all(Vec::is_empty));
+    });
+}
+
+fn young() {
+    wait_for(async {
+        let pool = pool(|_| {});
+        let (mut diagnosis, mut clock) = (Diagnosis::new(DiagnosisConfig::default()), 0);
+        let scene_limit = |diagnosis: &Diagnosis| {
+            let measures = diagnosis.measures(CAMERA);
+            measures.iter().find(|m| m.kind == MeasureKind::Scene).and_then(|m| m.low).unwrap()
+        };
+        let usual = pictures(&pool, 4, 0..30, nothing).await;
+        let other = pictures(&pool, 5, 50..58, nothing).await;
+        judge(&mut diagnosis, &usual[..10], &mut clock);
+        let Learned { colour, settled, needed, .. } = diagnosis.learned(CAMERA);
+        assert_eq!((colour, needed), (5, 5), "ten pictures in ten minutes are one look");
+        assert!(scene_limit(&diagnosis) < 0.25);
+        // Another place is another place at once, but nobody is to be sure of it.
+        let told = |diagnosis: &mut Diagnosis, clock: &mut u64| {
+            let verdicts: Vec<Verdict> = other
+                .iter()
+                .map(|features| {
+                    *clock += 60;
+                    diagnosis.judge(CAMERA, features, at(*clock))
+                })
+                .collect();
+            let last = verdicts.last().unwrap();
+            assert_eq!(causes(last), [Cause::SceneMoved]);
+            last.findings[0].confidence
+        };
+        let young = told(&mut diagnosis, &mut clock);
+        assert!(young <= 0.6, "{young}");
+        // Hours later the camera's light and weather are known.
+        for n in 0.. {
+            clock += 1200;
+            let verdict = diagnosis.judge(CAMERA, &usual[n % usual.len()], at(clock));
+            assert_eq!(verdict.findings, []);
+            if diagnosis.learned(CAMERA).colour == settled {
+                break;
+            }
+        }
+        assert_eq!(scene_limit(&diagnosis), 0.35);
+        let sure = told(&mut diagnosis, &mut clock);
+        assert!(sure > 0.8, "{sure}");
     });
 }
 

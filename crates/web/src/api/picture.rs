@@ -115,6 +115,8 @@ struct BaselineView {
     grey: u16,
     /// From so many on the scene is held against it.
     needed: u16,
+    /// From so many on it knows the camera's hours and weathers; until then it is still being learned.
+    settled: u16,
     /// Archived snapshot that shows it, if it still is in the archive.
     reference: Option<SnapshotName>,
     /// Who accepted it, if a person did.
@@ -210,6 +212,7 @@ pub(crate) async fn picture(State(app): State<App>, caller: Caller, Path(id): Pa
             colour: judged.learned.colour,
             grey: judged.learned.grey,
             needed: judged.learned.needed,
+            settled: judged.learned.settled,
             reference: match &judged.reference {
                 Some(id) => app.archived(camera, id).await?,
                 None => None,

@@ -49,7 +49,7 @@ async fn county() -> County {
     let judged = Judged {
         at: Some(Wall::read()),
         findings: vec![held(Cause::PictureBlurred, 1000)],
-        learned: Learned { colour: 7, grey: 0, needed: 5 },
+        learned: Learned { colour: 7, grey: 0, needed: 5, settled: 24 },
         ..Judged::default()
     };
     county.services.verdicts.put(CameraId(3), judged);

@@ -160,6 +160,11 @@ export interface components {
              */
             needed: number;
             reference?: null | components["schemas"]["SnapshotName"];
+            /**
+             * Format: int32
+             * @description From so many on it knows the camera's hours and weathers; until then it is still being learned.
+             */
+            settled: number;
         };
         BySeverity: {
             /** Format: int32 */

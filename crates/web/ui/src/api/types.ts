@@ -376,6 +376,7 @@ export interface PictureVerdict {
     colour: number
     grey: number
     needed: number
+    settled: number
     reference: SnapshotName | null
     accepted_by: string | null
     accepted: Millis | null
