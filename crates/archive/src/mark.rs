@@ -74,9 +74,10 @@ impl Witness {
 
     /// The word for a batch that begins at `from`.
     pub(crate) fn batch<'a>(&self, before: &Hash, from: u64, headers: impl Iterator<Item = &'a HeaderBytes>) -> Hash {
-        let from = from.to_le_bytes();
-        let mut parts: Vec<&[u8]> = vec![before, &from];
-        parts.extend(headers.map(HeaderBytes::as_slice));
+        let begins = from.to_le_bytes();
+        let said: Vec<&HeaderBytes> = headers.collect();
+        let mut parts: Vec<&[u8]> = vec![before, &begins];
+        parts.extend(said.iter().map(|header| &header[..]));
         self.word(2, &parts)
     }
 

@@ -51,7 +51,7 @@ pub fn dispatches<'a>(
         let news = open.iter().filter(|order| order.is_open() && route.is_for(order)).filter_map(|order| {
             let given = order.given()?;
             // Not whether it is later: somebody may have set the clock back in between.
-            let known = told(channel, order.id).is_some_and(|known| known >= given);
+            let known = told(channel, order.id) == Some(given);
             (!known && now.millis_since(given) < NEWS_MS).then_some((order.id, given))
         });
         let orders: Vec<(OrderId, Wall)> = news.take(super::LONGEST_DIGEST).collect();
