@@ -156,7 +156,7 @@ impl Node {
         let courier = notify::Courier::new(config.node.name.clone(), move |ip| permitted.permits(ip));
         let notifier =
             notifier::Notifier { store: Arc::clone(&store), shared: Arc::clone(&shared), courier: courier.clone() };
-        tokio::spawn(notifier.run(stop.clone()));
+        let notified = tokio::spawn(notifier.run(stop.clone()));
         tokio::spawn(keeper::Keeper::new(Arc::clone(&store), &shared, &config.desk).run(stop.clone()));
         let shelf = shelf::Shelf::start(Arc::clone(&store));
         let verdicts = Arc::new(web::Verdicts::default());
@@ -229,6 +229,7 @@ impl Node {
             certificates.abort();
             recorder.close().await;
             let _ = ledger.await;
+            let _ = notified.await;
             shelf.close().await;
             archive.close().await;
             pool.shutdown().await;

@@ -183,6 +183,34 @@ impl Letter {
         }
     }
 
+    /// The same in as many letters as are needed for each to fit, unless it tells of one thing only: each thing once and in
+    /// its order. The first keeps the key.
+    #[must_use]
+    pub fn split(self, fits: impl Fn(&Letter) -> bool) -> Vec<Letter> {
+        let mut parts: Vec<Letter> = Vec::new();
+        let empty = Letter { items: Vec::new(), orders: Vec::new(), ..self.clone() };
+        let things = self.items.iter().map(Ok).chain(self.orders.iter().map(Err));
+        for thing in things {
+            let with = |letter: &Letter| {
+                let mut letter = letter.clone();
+                match thing {
+                    Ok(item) => letter.items.push(item.clone()),
+                    Err(order) => letter.orders.push(order.clone()),
+                }
+                letter
+            };
+            match parts.last_mut() {
+                Some(last) if fits(&with(last)) => *last = with(last),
+                None => parts.push(with(&empty)),
+                Some(_) => {
+                    let key = format!("{}-{}", self.key, parts.len() + 1);
+                    parts.push(with(&Letter { key, ..empty.clone() }));
+                }
+            }
+        }
+        if parts.is_empty() { vec![self] } else { parts }
+    }
+
     /// The whole, a line each.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
@@ -197,7 +225,8 @@ impl Letter {
         let mut lines = Vec::new();
         for item in &self.items {
             lines.push(self.line(item));
-            if self.items.len() == 1 && !item.evidence.is_empty() && item.news != News::Over {
+            let lasts = !matches!(item.news, News::Over | News::Passed);
+            if self.items.len() == 1 && !item.evidence.is_empty() && lasts {
                 lines.push(item.evidence.clone());
             }
         }
@@ -225,7 +254,7 @@ impl Letter {
 
     fn line(&self, item: &Item) -> String {
         let Item { place, cause_text, cameras, incident, .. } = item;
-        let since = time(item.opened);
+        let (since, over) = (time(item.opened), item.resolved.map(time).unwrap_or_default());
         match self.language {
             Language::Chinese => {
                 let severity = match item.severity {
@@ -238,9 +267,11 @@ impl Letter {
                     News::Reopened => "再次发生：",
                     News::Worse => "升级：",
                     News::Still => "仍未恢复：",
-                    News::Over => {
-                        let over = item.resolved.map(time).unwrap_or_default();
-                        return format!("【已恢复】{place}：{cause_text}，{since} 至 {over}（E{incident}）");
+                    News::Over => return format!("【已恢复】{place}：{cause_text}，{since} 至 {over}（E{incident}）"),
+                    News::Passed => {
+                        return format!(
+                            "【{severity}，现已恢复】{place}：{cause_text}，{since} 至 {over}（E{incident}）"
+                        );
                     }
                 };
                 format!("【{severity}】{what}{place}：{cause_text}，{cameras} 路，始于 {since}（E{incident}）")
@@ -256,9 +287,11 @@ impl Letter {
                     News::Reopened => "again: ",
                     News::Worse => "worse: ",
                     News::Still => "still: ",
-                    News::Over => {
-                        let over = item.resolved.map(time).unwrap_or_default();
-                        return format!("[RESOLVED] {place}: {cause_text}, {since} to {over} (E{incident})");
+                    News::Over => return format!("[RESOLVED] {place}: {cause_text}, {since} to {over} (E{incident})"),
+                    News::Passed => {
+                        return format!(
+                            "[{severity}, over by now] {place}: {cause_text}, {since} to {over} (E{incident})"
+                        );
                     }
                 };
                 format!("[{severity}] {what}{place}: {cause_text}, {cameras} cameras, since {since} (E{incident})")

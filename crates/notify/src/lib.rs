@@ -38,9 +38,20 @@ pub enum Refusal {
     /// No connection, or no answer in time.
     #[error("{0}")]
     Unreachable(String),
-    /// The server answered, and refused.
+    /// The server answered, and cannot take it now: it is overloaded, out of order, or asked too often.
+    #[error("the server cannot take it now: {0}")]
+    Busy(String),
+    /// The server answered, and refused: it will again, unless somebody changes something.
     #[error("the server refused: {0}")]
     Refused(String),
+}
+
+impl Refusal {
+    /// Whether another try of the same message will fare the same, while another message may not.
+    #[must_use]
+    pub fn is_lasting(&self) -> bool {
+        matches!(self, Refusal::Refused(_) | Refusal::Settings(_))
+    }
 }
 
 /// Delivers letters. Cheap to clone.

@@ -110,7 +110,8 @@ async fn post(courier: &Courier, target: &Target, message: Message) -> Result<()
     }
     match transport.build().send(message).await {
         Ok(_) => Ok(()),
-        Err(error) if error.is_permanent() || error.is_transient() => Err(Refusal::Refused(cut(&error.to_string()))),
+        Err(error) if error.is_permanent() => Err(Refusal::Refused(cut(&error.to_string()))),
+        Err(error) if error.is_transient() => Err(Refusal::Busy(cut(&error.to_string()))),
         Err(error) => Err(Refusal::Unreachable(cut(&error.to_string()))),
     }
 }

@@ -65,13 +65,21 @@ fn plain(error: &reqwest::Error) -> String {
     deepest.chars().take(200).collect()
 }
 
+/// Why a server did not take it, by its status: now, or not at all.
+pub(crate) fn refusal(status: u16, why: String) -> Refusal {
+    match status {
+        408 | 425 | 429 | 500.. => Refusal::Busy(why),
+        _ => Refusal::Refused(why),
+    }
+}
+
 fn accepted(status: u16) -> Result<(), Refusal> {
     match status {
         200..=299 => Ok(()),
         300..=399 => {
             Err(Refusal::Refused(format!("status {status}: redirects are not followed; give the final address")))
         }
-        _ => Err(Refusal::Refused(format!("status {status}"))),
+        _ => Err(refusal(status, format!("status {status}"))),
     }
 }
 
@@ -106,9 +114,9 @@ pub(crate) async fn alertmanager(
         request = request.bearer_auth(token);
     }
     let (status, body) = send(request.header("content-type", "application/json").body(alerts.to_string())).await?;
-    accepted(status).map_err(|refusal| match serde_json::from_slice::<Value>(&body) {
-        Ok(Value::String(why)) => Refusal::Refused(format!("status {status}: {}", cut(&why))),
-        _ => refusal,
+    accepted(status).map_err(|plain| match serde_json::from_slice::<Value>(&body) {
+        Ok(Value::String(why)) => refusal(status, format!("status {status}: {}", cut(&why))),
+        _ => plain,
     })
 }
 

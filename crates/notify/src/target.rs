@@ -1,6 +1,6 @@
 //! Where a channel's messages go, and with which secrets. Kept encrypted; hostile until checked.
 
-use crate::Language;
+use crate::{Language, Letter, robots};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use url::Url;
@@ -103,6 +103,12 @@ impl fmt::Debug for Target {
 }
 
 impl Target {
+    /// A letter in as many as the target takes it in, none of which it would cut.
+    #[must_use]
+    pub fn parts(&self, letter: Letter) -> Vec<Letter> {
+        robots::parts(self, letter)
+    }
+
     /// The word for it.
     #[must_use]
     pub fn kind(&self) -> &'static str {

@@ -10,7 +10,10 @@ use axum::{
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use fleet::Wall;
-use health::{Severity, desk::News};
+use health::{
+    Severity,
+    desk::{LONGEST_DIGEST, News},
+};
 use hmac::{Hmac, Mac};
 use mailin::{Action, Handler, SessionBuilder};
 use notify::{Courier, File, Item, Language, Letter, MOST_ATTACHED, Mail, Refusal, Security, Target};
@@ -144,6 +147,92 @@ async fn a_robot_that_answers_200_and_refuses_has_refused() {
     assert!(matches!(courier().deliver(&Target::WeCom { url }, &letter()).await, Err(Refusal::Refused(_))));
 }
 
+/// A whole digest of incidents with long names.
+fn storm(language: Language) -> Letter {
+    let items = (1..=LONGEST_DIGEST as u64).map(|n| Item {
+        incident: n,
+        place: format!("石桥镇 · 第{n}村民委员会 · 村口与卫生室之间的摄像机"),
+        evidence: String::new(),
+        ..letter().items[0].clone()
+    });
+    Letter { items: items.collect(), language, ..letter() }
+}
+
+#[tokio::test]
+async fn a_digest_reaches_each_robot_whole_in_messages_that_it_takes() {
+    // As the robots have it: a text of 2,048 bytes, requests of 20,000 bytes.
+    type Make = fn(String) -> Target;
+    let robots: [(Make, &str, usize, usize); 3] = [
+        (|url| Target::WeCom { url }, "/text/content", 2048, 4),
+        (|url| Target::DingTalk { url, secret: None }, "/text/content", 20_000, 1),
+        (|url| Target::Feishu { url, secret: None }, "/content/text", 20_000, 1),
+    ];
+    for (make, path, most, fewest) in robots {
+        let (url, log) = server(200, r#"{"errcode":0,"code":0}"#).await;
+        let target = make(url);
+        for language in [Language::Chinese, Language::English] {
+            log.lock().unwrap().clear();
+            let parts = target.parts(storm(language));
+            assert!(parts.len() >= fewest && parts.len() < 10, "{target:?} in {} parts", parts.len());
+            let keys: std::collections::BTreeSet<_> = parts.iter().map(|p| p.key.clone()).collect();
+            assert_eq!((keys.len(), parts[0].key.as_str()), (parts.len(), "node-1-N1-1-0"));
+            for part in &parts {
+                courier().deliver(&target, part).await.unwrap();
+            }
+            let log = log.lock().unwrap();
+            let texts: Vec<String> = log.iter().map(|asked| text(asked, path)).collect();
+            assert!(texts.iter().all(|t| t.len() <= most) && log.iter().all(|asked| asked.raw.len() <= 20_000));
+            let told = texts.join("\n");
+            let found: Vec<u64> = told
+                .lines()
+                .filter_map(|line| line.rsplit_once('E')?.1.trim_end_matches(['）', ')']).parse().ok())
+                .collect();
+            assert_eq!(found, (1..=50).collect::<Vec<u64>>(), "each once and in order: {told}");
+        }
+    }
+    let mail = Target::Webhook { url: "http://a/".into(), secret: "a long enough secret".into() };
+    assert_eq!(mail.parts(storm(Language::Chinese)), [storm(Language::Chinese)], "the others take it whole");
+}
+
+#[tokio::test]
+async fn what_is_refused_for_good_is_told_from_what_may_pass_later() {
+    let webhook = |url| Target::Webhook { url, secret: "a long enough secret".into() };
+    for (status, lasting) in
+        [(400, true), (403, true), (404, true), (413, true), (302, true), (408, false), (429, false)]
+            .into_iter()
+            .chain([(500, false), (502, false), (503, false)])
+    {
+        let (url, _) = server(status, "").await;
+        let alertmanager = Target::Alertmanager { url: url.clone(), token: None };
+        for target in [webhook(url.clone()), alertmanager, Target::WeCom { url: url.clone() }] {
+            let refused = courier().deliver(&target, &letter()).await.unwrap_err();
+            assert_eq!(refused.is_lasting(), lasting, "{status}: {refused:?}");
+        }
+    }
+    for (status, answer, lasting) in [
+        (200, r#"{"errcode":310000,"errmsg":"keywords not in content"}"#, true),
+        (200, r#"{"errcode":430104,"errmsg":"inappropriate content"}"#, true),
+        (200, r#"{"errcode":130101,"errmsg":"send too fast, exceed 20 times per minute"}"#, false),
+        (200, r#"{"errcode":45009,"errmsg":"api freq out of limit"}"#, false),
+        (200, r#"{"errcode":45002,"errmsg":"content size out of limit"}"#, true),
+        (200, r#"{"errcode":-1,"errmsg":"system busy"}"#, false),
+        (503, r#"{"errcode":7,"errmsg":"maintenance"}"#, false),
+    ] {
+        let (url, _) = server(status, answer).await;
+        let refused = courier().deliver(&Target::DingTalk { url, secret: None }, &letter()).await.unwrap_err();
+        assert_eq!(refused.is_lasting(), lasting, "{answer}: {refused:?}");
+    }
+    for (answer, lasting) in [
+        (r#"{"code":11232,"msg":"create message service trigger rate limit"}"#, false),
+        (r#"{"code":9499,"msg":"too many request"}"#, false),
+        (r#"{"code":19024,"msg":"Key Words Not Found"}"#, true),
+    ] {
+        let (url, _) = server(400, answer).await;
+        let refused = courier().deliver(&Target::Feishu { url, secret: None }, &letter()).await.unwrap_err();
+        assert_eq!(refused.is_lasting(), lasting, "{answer}: {refused:?}");
+    }
+}
+
 #[tokio::test]
 async fn alertmanager_gets_alerts_whose_end_finds_their_beginning() {
     let (url, log) = server(200, "").await;
@@ -214,7 +303,7 @@ async fn a_failure_says_why_and_no_secret() {
     assert!(!refused.to_string().contains("TOKEN"), "{refused}");
     let (url, _) = server(503, "TOKEN").await;
     let target = Target::Webhook { url: format!("{url}/TOKEN"), secret: "a long enough secret".into() };
-    assert_eq!(courier().deliver(&target, &letter()).await.unwrap_err(), Refusal::Refused("status 503".into()));
+    assert_eq!(courier().deliver(&target, &letter()).await.unwrap_err(), Refusal::Busy("status 503".into()));
 }
 
 /// A mail server that hands every mail to the test.

@@ -10,13 +10,11 @@ use crate::{
 use fleet::{Secret, Wall};
 use health::{
     IncidentId,
-    desk::{ChannelId, Dispatch, Mark, OrderId},
+    desk::{ChannelId, Dispatch, LONGEST_PAUSE, LONGEST_PAUSE_OF_REFUSED, Mark, OrderId},
 };
 use sqlx::{SqliteConnection, SqlitePool};
 use std::sync::Arc;
-use store::{
-    Channel, Delivery, DeliveryState, MOST_CHANNELS, NewDelivery, NoticeStore, Page, Result, StoreError, Tried,
-};
+use store::{Channel, Delivery, DeliveryState, MOST_CHANNELS, NoticeStore, Page, Result, StoreError, Telling, Tried};
 
 type Done<T> = std::result::Result<T, Fault>;
 
@@ -44,18 +42,18 @@ impl NoticeStore for SqliteStore {
         limited(marks(&self.reader)).await
     }
 
-    async fn enqueue(&self, messages: &[NewDelivery], marks: &[(ChannelId, IncidentId, Mark)]) -> Result<()> {
-        let (messages, marks) = (messages.to_vec(), marks.to_vec());
-        self.writer.write(move |tx| Box::pin(async move { enqueue(tx, &messages, &marks).await })).await
+    async fn enqueue(&self, tellings: &[Telling]) -> Result<bool> {
+        let tellings = tellings.to_vec();
+        self.writer.write(move |tx| Box::pin(async move { enqueue(tx, &tellings).await })).await
     }
 
     async fn order_marks(&self) -> Result<Vec<(ChannelId, OrderId, Wall)>> {
         limited(order_marks(&self.reader)).await
     }
 
-    async fn enqueue_dispatches(&self, messages: &[NewDelivery], told: &[Dispatch]) -> Result<()> {
-        let (messages, told) = (messages.to_vec(), told.to_vec());
-        self.writer.write(move |tx| Box::pin(async move { enqueue_dispatches(tx, &messages, &told).await })).await
+    async fn enqueue_dispatches(&self, at: Wall, told: &[(Dispatch, Vec<String>)]) -> Result<()> {
+        let told = told.to_vec();
+        self.writer.write(move |tx| Box::pin(async move { enqueue_dispatches(tx, at, &told).await })).await
     }
 
     async fn sent_since(&self, since: Wall) -> Result<Vec<(ChannelId, Wall)>> {
@@ -66,8 +64,12 @@ impl NoticeStore for SqliteStore {
         limited(due(&self.reader, now)).await
     }
 
-    async fn begin_try(&self, id: u64) -> Result<()> {
+    async fn begin_try(&self, id: u64) -> Result<bool> {
         self.writer.write(move |tx| Box::pin(begin_try(tx, id))).await
+    }
+
+    async fn interrupted(&self, at: Wall) -> Result<Vec<Delivery>> {
+        self.writer.write(move |tx| Box::pin(interrupted(tx, at))).await
     }
 
     async fn end_try(&self, id: u64, at: Wall, tried: &Tried) -> Result<()> {
@@ -97,7 +99,21 @@ async fn replace(tx: &mut SqliteConnection, vault: &Vault, channel: &Channel, se
     if row.channel(vault)? != *seen {
         return Err(StoreError::Changed(format!("the channel {}", channel.id)).into());
     }
-    update(tx, vault, channel).await
+    update(tx, vault, channel).await?;
+    if channel.target != seen.target {
+        // What the former target refused or did not answer to stands in line again.
+        let (refused, waiting) = (DeliveryState::Refused.code(), DeliveryState::Waiting.code());
+        sqlx::query!(
+            "UPDATE delivery SET refusals = 0, next_ms = at_ms, state = CASE state WHEN ? THEN ? ELSE state END
+             WHERE channel = ? AND ended_ms IS NULL",
+            refused,
+            waiting,
+            channel.id.0
+        )
+        .execute(tx)
+        .await?;
+    }
+    Ok(())
 }
 
 async fn add(tx: &mut SqliteConnection, vault: &Vault, channel: Channel) -> Done<Channel> {
@@ -170,15 +186,32 @@ async fn order_marks(pool: &SqlitePool) -> Done<Vec<(ChannelId, OrderId, Wall)>>
         .collect()
 }
 
-async fn enqueue_dispatches(tx: &mut SqliteConnection, messages: &[NewDelivery], told: &[Dispatch]) -> Done<()> {
-    enqueue(&mut *tx, messages, &[]).await?;
-    for dispatch in told {
+async fn enqueue_dispatches(tx: &mut SqliteConnection, at: Wall, told: &[(Dispatch, Vec<String>)]) -> Done<()> {
+    'tellings: for (dispatch, parts) in told {
+        let channel = dispatch.channel;
+        if !exists(&mut *tx, channel).await? {
+            continue;
+        }
         for (order, given) in &dispatch.orders {
-            let order = i64::try_from(order.0).map_err(|_| Fault::Damaged("a number is out of range"))?;
+            let order = order_key(*order)?;
+            let known = sqlx::query_scalar!(
+                "SELECT given_ms FROM order_mark WHERE channel = ? AND work_order = ?",
+                channel.0,
+                order
+            )
+            .fetch_optional(&mut *tx)
+            .await?;
+            if known == Some(given.0) {
+                continue 'tellings;
+            }
+        }
+        put(&mut *tx, channel, at, parts).await?;
+        for (order, given) in &dispatch.orders {
+            let order = order_key(*order)?;
             sqlx::query!(
                 "INSERT INTO order_mark (channel, work_order, given_ms) VALUES (?, ?, ?)
                  ON CONFLICT (channel, work_order) DO UPDATE SET given_ms = excluded.given_ms",
-                dispatch.channel.0,
+                channel.0,
                 order,
                 given.0
             )
@@ -189,32 +222,77 @@ async fn enqueue_dispatches(tx: &mut SqliteConnection, messages: &[NewDelivery],
     Ok(())
 }
 
-async fn enqueue(
-    tx: &mut SqliteConnection,
-    messages: &[NewDelivery],
-    marks: &[(ChannelId, IncidentId, Mark)],
-) -> Done<()> {
+fn order_key(order: OrderId) -> Done<i64> {
+    i64::try_from(order.0).map_err(|_| Fault::Damaged("a number is out of range"))
+}
+
+async fn enqueue(tx: &mut SqliteConnection, tellings: &[Telling]) -> Done<bool> {
+    let mut all = true;
+    for telling in tellings {
+        if as_before(&mut *tx, telling).await? {
+            put(&mut *tx, telling.channel, telling.at, &telling.parts).await?;
+            learn(&mut *tx, telling).await?;
+        } else {
+            all = false;
+        }
+    }
+    Ok(all)
+}
+
+/// Whether the channel is there and knows what it is to know before.
+async fn as_before(tx: &mut SqliteConnection, telling: &Telling) -> Done<bool> {
+    if !exists(&mut *tx, telling.channel).await? {
+        return Ok(false);
+    }
+    for learnt in &telling.marks {
+        let incident = incidents::key(learnt.incident)?;
+        let known = sqlx::query_scalar!(
+            "SELECT mark FROM notice_mark WHERE channel = ? AND incident = ?",
+            telling.channel.0,
+            incident
+        )
+        .fetch_optional(&mut *tx)
+        .await?;
+        let known: Option<Mark> = known.map(|mark| serde_json::from_str(&mark)).transpose()?;
+        if known != learnt.before {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+async fn exists(tx: &mut SqliteConnection, channel: ChannelId) -> Done<bool> {
+    let found = sqlx::query_scalar!("SELECT id FROM channel WHERE id = ?", channel.0).fetch_optional(tx).await?;
+    Ok(found.is_some())
+}
+
+async fn put(tx: &mut SqliteConnection, channel: ChannelId, at: Wall, parts: &[String]) -> Done<()> {
     let waiting = DeliveryState::Waiting.code();
-    for message in messages {
-        let at = message.at.0;
+    for (part, body) in (0_i64..).zip(parts) {
         sqlx::query!(
-            "INSERT INTO delivery (channel, at_ms, body, state, attempts, next_ms, error) VALUES (?, ?, ?, ?, 0, ?, '')",
-            message.channel.0,
-            at,
-            message.body,
+            "INSERT INTO delivery (channel, at_ms, body, state, attempts, next_ms, error, part)
+             VALUES (?, ?, ?, ?, 0, ?, '', ?)",
+            channel.0,
+            at.0,
+            body,
             waiting,
-            at
+            at.0,
+            part
         )
         .execute(&mut *tx)
         .await?;
     }
-    for (channel, incident, mark) in marks {
-        let incident = incidents::key(*incident)?;
-        let mark = serde_json::to_string(mark)?;
+    Ok(())
+}
+
+async fn learn(tx: &mut SqliteConnection, telling: &Telling) -> Done<()> {
+    for learnt in &telling.marks {
+        let incident = incidents::key(learnt.incident)?;
+        let mark = serde_json::to_string(&learnt.after)?;
         sqlx::query!(
             "INSERT INTO notice_mark (channel, incident, mark) VALUES (?, ?, ?)
              ON CONFLICT (channel, incident) DO UPDATE SET mark = excluded.mark",
-            channel.0,
+            telling.channel.0,
             incident,
             mark
         )
@@ -226,38 +304,79 @@ async fn enqueue(
 
 async fn sent_since(pool: &SqlitePool, since: Wall) -> Done<Vec<(ChannelId, Wall)>> {
     let since = since.0;
-    let rows = sqlx::query!("SELECT channel, at_ms FROM delivery WHERE at_ms >= ? ORDER BY at_ms, id", since)
-        .fetch_all(pool)
-        .await?;
+    let rows =
+        sqlx::query!("SELECT channel, at_ms FROM delivery WHERE at_ms >= ? AND part = 0 ORDER BY at_ms, id", since)
+            .fetch_all(pool)
+            .await?;
     rows.into_iter().map(|row| Ok((ChannelId(number(row.channel)?), Wall(row.at_ms)))).collect()
 }
 
 async fn due(pool: &SqlitePool, now: Wall) -> Done<Vec<Delivery>> {
-    let now = now.0;
-    let rows = sqlx::query_as!(
+    let (soonest, latest) = (now.0, (now + LONGEST_PAUSE).0);
+    let mut rows = sqlx::query_as!(
         Row,
         r#"SELECT delivery.* FROM delivery
-           JOIN (SELECT channel AS of, min(id) AS first FROM delivery WHERE ended_ms IS NULL GROUP BY channel) AS head
+           JOIN (SELECT channel AS of, min(id) AS first FROM delivery WHERE ended_ms IS NULL AND refusals = 0
+                 GROUP BY channel) AS head
              ON delivery.id = head.first
            JOIN channel ON channel.id = delivery.channel AND channel.enabled
-           WHERE delivery.next_ms <= ? ORDER BY delivery.id"#,
-        now
+           WHERE delivery.next_ms <= ? OR delivery.next_ms > ? ORDER BY delivery.id"#,
+        soonest,
+        latest
     )
     .fetch_all(pool)
     .await?;
+    let latest = (now + LONGEST_PAUSE_OF_REFUSED).0;
+    let refused = sqlx::query_as!(
+        Row,
+        r#"SELECT delivery.* FROM delivery
+           JOIN (SELECT channel AS of, min(id) AS first FROM delivery WHERE ended_ms IS NULL AND refusals > 0
+                 AND (next_ms <= ?1 OR next_ms > ?2) GROUP BY channel) AS aside
+             ON delivery.id = aside.first
+           JOIN channel ON channel.id = delivery.channel AND channel.enabled
+           WHERE NOT EXISTS (SELECT 1 FROM delivery AS other
+                 WHERE other.channel = delivery.channel AND other.ended_ms IS NULL AND other.refusals = 0)
+           ORDER BY delivery.id"#,
+        soonest,
+        latest
+    )
+    .fetch_all(pool)
+    .await?;
+    rows.extend(refused);
     rows.into_iter().map(Row::delivery).collect()
 }
 
-async fn begin_try(tx: &mut SqliteConnection, id: u64) -> Done<()> {
+async fn begin_try(tx: &mut SqliteConnection, id: u64) -> Done<bool> {
     let (id, trying) = (key(id)?, DeliveryState::Trying.code());
-    sqlx::query!(
+    let begun = sqlx::query!(
         "UPDATE delivery SET state = ?, attempts = attempts + 1 WHERE id = ? AND ended_ms IS NULL",
         trying,
         id
     )
     .execute(tx)
     .await?;
-    Ok(())
+    Ok(begun.rows_affected() == 1)
+}
+
+async fn interrupted(tx: &mut SqliteConnection, at: Wall) -> Done<Vec<Delivery>> {
+    let (trying, waiting) = (DeliveryState::Trying.code(), DeliveryState::Waiting.code());
+    let again = sqlx::query_as!(
+        Row,
+        "SELECT * FROM delivery WHERE state = ? AND ended_ms IS NULL AND interruptions > 0 ORDER BY id",
+        trying
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    sqlx::query!(
+        "UPDATE delivery SET state = ?, interruptions = 1, next_ms = ?
+         WHERE state = ? AND ended_ms IS NULL AND interruptions = 0",
+        waiting,
+        at.0,
+        trying
+    )
+    .execute(tx)
+    .await?;
+    again.into_iter().map(Row::delivery).collect()
 }
 
 async fn end_try(tx: &mut SqliteConnection, id: u64, at: Wall, tried: &Tried) -> Done<()> {
@@ -265,15 +384,18 @@ async fn end_try(tx: &mut SqliteConnection, id: u64, at: Wall, tried: &Tried) ->
     let (state, error, next, ended) = match tried {
         Tried::Delivered => (DeliveryState::Delivered, "", None, Some(at.0)),
         Tried::Failed(why, Some(next)) => (DeliveryState::Waiting, why.as_str(), Some(next.0), None),
-        Tried::Failed(why, None) => (DeliveryState::Failed, why.as_str(), None, Some(at.0)),
+        Tried::Refused(why, Some(next)) => (DeliveryState::Refused, why.as_str(), Some(next.0), None),
+        Tried::Failed(why, None) | Tried::Refused(why, None) => (DeliveryState::Failed, why.as_str(), None, Some(at.0)),
     };
-    let state = state.code();
+    let (state, refused) = (state.code(), i64::from(matches!(tried, Tried::Refused(..))));
     sqlx::query!(
-        "UPDATE delivery SET state = ?, error = ?, next_ms = coalesce(?, next_ms), ended_ms = ? WHERE id = ?",
+        "UPDATE delivery SET state = ?, error = ?, next_ms = coalesce(?, next_ms), ended_ms = ?, refusals = refusals + ?
+         WHERE id = ? AND ended_ms IS NULL",
         state,
         error,
         next,
         ended,
+        refused,
         id
     )
     .execute(tx)
@@ -358,6 +480,11 @@ struct Row {
     next_ms: i64,
     error: String,
     ended_ms: Option<i64>,
+    refusals: i64,
+    #[expect(dead_code, reason = "only SQL asks for it")]
+    part: i64,
+    #[expect(dead_code, reason = "only SQL asks for it")]
+    interruptions: i64,
 }
 
 impl Row {
@@ -369,6 +496,7 @@ impl Row {
             body: self.body,
             state: word(&self.state, DeliveryState::from_code)?,
             attempts: number(self.attempts)?,
+            refusals: number(self.refusals)?,
             next: Wall(self.next_ms),
             error: self.error,
             ended: self.ended_ms.map(Wall),
@@ -389,4 +517,61 @@ impl Vault {
 
 pub(crate) fn target_context(channel: ChannelId) -> Vec<u8> {
     [&b"sharpeyes notification channel "[..], &channel.0.to_be_bytes()].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use health::{
+        Severity,
+        desk::{Learnt, Route},
+    };
+    use tokio::sync::oneshot;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn what_is_asked_again_after_a_stall_of_the_disk_is_kept_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Arc::new(SqliteStore::open(folder.path()).await.unwrap());
+        let channel = Channel {
+            id: ChannelId(0),
+            name: "值班".into(),
+            kind: "webhook".into(),
+            enabled: true,
+            route: Route::default(),
+            shown: String::new(),
+            target: Secret::new("{}"),
+        };
+        let channel = store.add_channel(channel).await.unwrap().id;
+        // Whoever writes stands still for longer than anybody waits.
+        let ((begin, begun), (release, released)) = (oneshot::channel(), oneshot::channel::<()>());
+        let stalled = Arc::clone(&store);
+        let stall = tokio::spawn(async move {
+            let wait = move |_: &mut SqliteConnection| -> crate::writer::Working<'_, ()> {
+                Box::pin(async move {
+                    let _ = begin.send(());
+                    let _ = released.await;
+                    Ok(())
+                })
+            };
+            stalled.writer.write(wait).await
+        });
+        begun.await.unwrap();
+        let after = Mark { severity: Severity::Major, over: false, acknowledged: false, waits: false };
+        let telling = Telling {
+            channel,
+            at: Wall(1),
+            parts: vec!["opened".into()],
+            marks: vec![Learnt { incident: IncidentId(7), before: None, after }],
+        };
+        assert!(store.enqueue(std::slice::from_ref(&telling)).await.is_err(), "counted as failed");
+        let again = tokio::spawn({
+            let (store, telling) = (Arc::clone(&store), Telling { at: Wall(2), ..telling });
+            async move { store.enqueue(&[telling]).await }
+        });
+        release.send(()).unwrap();
+        assert!(!again.await.unwrap().unwrap(), "told already");
+        let log = store.deliveries(None, 10, None).await.unwrap().items;
+        assert_eq!(log.iter().map(|d| d.at).collect::<Vec<_>>(), [Wall(1)]);
+        assert!(stall.await.unwrap().is_err());
+    }
 }

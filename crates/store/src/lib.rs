@@ -32,7 +32,7 @@ pub use ledger::{
     RolledUp, SnapshotCount, Step,
 };
 pub use mailings::{Every, MOST_MAILINGS, Mailing, MailingId, MailingPlan, MailingStore, Sending};
-pub use notices::{Channel, Delivery, DeliveryState, MOST_CHANNELS, NewDelivery, NoticeStore, Tried};
+pub use notices::{Channel, Delivery, DeliveryState, MOST_CHANNELS, NoticeStore, Telling, Tried};
 pub use orders::{NewOrderPicture, OrderPicture, OrderQuery, OrderStore, PictureKind};
 pub use people::{AuditEntry, AuditQuery, AuditRecord, NewUser, Role, SessionRecord, User, UserId};
 pub use pictures::{BaselineChange, BaselineRecord, Pictures, Said, Word, WordCount};

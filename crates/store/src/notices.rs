@@ -4,7 +4,7 @@ use crate::{Page, Result};
 use fleet::{Secret, Wall};
 use health::{
     IncidentId,
-    desk::{ChannelId, Dispatch, Mark, OrderId, Route},
+    desk::{ChannelId, Dispatch, Learnt, Mark, OrderId, Route},
 };
 
 /// Channels that there may be.
@@ -29,15 +29,17 @@ pub struct Channel {
     pub target: Secret,
 }
 
-/// A message to be delivered.
+/// What a channel is told at once, and what it knows by it.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct NewDelivery {
+pub struct Telling {
     /// To whom.
     pub channel: ChannelId,
     /// When it was made.
     pub at: Wall,
-    /// What; JSON.
-    pub body: String,
+    /// A message in as many parts as its target takes it in, JSON each; none if what the channel knows goes without words.
+    pub parts: Vec<String>,
+    /// What it knows before and after.
+    pub marks: Vec<Learnt>,
 }
 
 /// Where a delivery stands.
@@ -45,8 +47,10 @@ pub struct NewDelivery {
 pub enum DeliveryState {
     /// To be tried.
     Waiting,
-    /// Being tried; after a crash it is tried again.
+    /// Being tried; after a crash it is tried again, once.
     Trying,
+    /// Its target refuses it for good: others go on meanwhile, and it is tried again now and then.
+    Refused,
     /// It arrived.
     Delivered,
     /// Given up.
@@ -55,8 +59,13 @@ pub enum DeliveryState {
 
 impl DeliveryState {
     /// Every state.
-    pub const ALL: [DeliveryState; 4] =
-        [DeliveryState::Waiting, DeliveryState::Trying, DeliveryState::Delivered, DeliveryState::Failed];
+    pub const ALL: [DeliveryState; 5] = [
+        DeliveryState::Waiting,
+        DeliveryState::Trying,
+        DeliveryState::Refused,
+        DeliveryState::Delivered,
+        DeliveryState::Failed,
+    ];
 
     /// The word used in the API and the database.
     #[must_use]
@@ -64,6 +73,7 @@ impl DeliveryState {
         match self {
             DeliveryState::Waiting => "waiting",
             DeliveryState::Trying => "trying",
+            DeliveryState::Refused => "refused",
             DeliveryState::Delivered => "delivered",
             DeliveryState::Failed => "failed",
         }
@@ -91,6 +101,8 @@ pub struct Delivery {
     pub state: DeliveryState,
     /// How often it was tried.
     pub attempts: u32,
+    /// How often its target refused it for good.
+    pub refusals: u32,
     /// When it is tried next, if it waits.
     pub next: Wall,
     /// Why the last try failed.
@@ -104,8 +116,10 @@ pub struct Delivery {
 pub enum Tried {
     /// It arrived.
     Delivered,
-    /// It did not, and why; tried again then, or given up.
+    /// It did not, and why; tried again then, or given up. What comes after it waits.
     Failed(String, Option<Wall>),
+    /// Its target refuses it for good, and why; set aside and tried again then, or given up.
+    Refused(String, Option<Wall>),
 }
 
 /// Where notifications are kept.
@@ -116,26 +130,34 @@ pub trait NoticeStore: Send + Sync {
     /// Adds a channel; its `id` is given by the store. [`Invalid`](crate::StoreError::Invalid) if there are
     /// [`MOST_CHANNELS`].
     async fn add_channel(&self, channel: Channel) -> Result<Channel>;
-    /// Replaces a channel. [`Changed`](crate::StoreError::Changed) if it is not as it was `seen`.
+    /// Replaces a channel. [`Changed`](crate::StoreError::Changed) if it is not as it was `seen`. If its target is
+    /// another, all that waits or was refused is due, in its order.
     async fn update_channel(&self, channel: &Channel, seen: &Channel) -> Result<()>;
     /// Removes a channel, what it was told and what waits for it; what was delivered stays in the log.
     async fn remove_channel(&self, id: ChannelId) -> Result<()>;
 
     /// What each channel was told.
     async fn marks(&self) -> Result<Vec<(ChannelId, IncidentId, Mark)>>;
-    /// Keeps messages and what their channels have been told with them, all or nothing.
-    async fn enqueue(&self, messages: &[NewDelivery], marks: &[(ChannelId, IncidentId, Mark)]) -> Result<()>;
+    /// Keeps what channels are told and know by it, each all or nothing. One whose channel is gone or does not know what
+    /// it is to know before is left out: it was told already, by a write that was slow and counted as failed. Whether
+    /// all were kept. Later than every earlier write, also of one that nobody waited for to its end.
+    async fn enqueue(&self, tellings: &[Telling]) -> Result<bool>;
     /// When each order had been given to somebody, as far as each channel was told.
     async fn order_marks(&self) -> Result<Vec<(ChannelId, OrderId, Wall)>>;
-    /// Keeps messages about orders and what their channels have been told with them, all or nothing.
-    async fn enqueue_dispatches(&self, messages: &[NewDelivery], told: &[Dispatch]) -> Result<()>;
-    /// When messages were made since then, by channel.
+    /// Keeps messages about orders, in their parts, and what their channels have been told with them, each all or
+    /// nothing. One whose channel was told of an order already is left out.
+    async fn enqueue_dispatches(&self, at: Wall, told: &[(Dispatch, Vec<String>)]) -> Result<()>;
+    /// When messages were made since then, by channel; one in several parts counts once.
     async fn sent_since(&self, since: Wall) -> Result<Vec<(ChannelId, Wall)>>;
     /// The oldest message of each enabled channel that is not delivered, if it is due: messages of a channel keep their
-    /// order.
+    /// order. What was refused stands aside, and is due when nothing else of its channel waits. What is to wait longer
+    /// than any pause lasts was written before somebody set the clock back, and is due.
     async fn due(&self, now: Wall) -> Result<Vec<Delivery>>;
-    /// Notes that a try begins, before it does.
-    async fn begin_try(&self, id: u64) -> Result<()>;
+    /// Notes that a try begins, before it does; `false` if it is at its end already.
+    async fn begin_try(&self, id: u64) -> Result<bool>;
+    /// After a start: what was being tried when the service died is tried again. Gives what that happened to for the
+    /// second time, which stays as it was: one more try could make it arrive a third time.
+    async fn interrupted(&self, at: Wall) -> Result<Vec<Delivery>>;
     /// Notes how a try ended.
     async fn end_try(&self, id: u64, at: Wall, tried: &Tried) -> Result<()>;
     /// Messages, newest first.

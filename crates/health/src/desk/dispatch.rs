@@ -50,7 +50,8 @@ pub fn dispatches<'a>(
     for (channel, route) in channels {
         let news = open.iter().filter(|order| order.is_open() && route.is_for(order)).filter_map(|order| {
             let given = order.given()?;
-            let known = told(channel, order.id).is_some_and(|known| known >= given);
+            // Not whether it is later: somebody may have set the clock back in between.
+            let known = told(channel, order.id) == Some(given);
             (!known && now.millis_since(given) < NEWS_MS).then_some((order.id, given))
         });
         let orders: Vec<(OrderId, Wall)> = news.take(super::LONGEST_DIGEST).collect();
@@ -114,6 +115,9 @@ mod tests {
         assert_eq!(look(std::slice::from_ref(&on), 50), [(1, vec![1])]);
         let back = give(&on, one.clone(), 60);
         assert_eq!(look(std::slice::from_ref(&back), 70), [(1, vec![1]), (2, vec![1])]);
+        // Given again after the clock was set back.
+        let earlier = give(&give(&back, Assignee::Technician(5), 4), one.clone(), 5);
+        assert_eq!(look(std::slice::from_ref(&earlier), 6), [(1, vec![1]), (2, vec![1])]);
         let closed = Desk::default()
             .act(&give(&order(3), one.clone(), 80), Actor::Desk, "op", Act::FalseAlarm("误报".into()), Wall(81))
             .unwrap();

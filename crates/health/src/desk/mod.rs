@@ -13,7 +13,10 @@ mod window;
 pub use act::{Act, Actor, Desk, OrderFault, Terms};
 pub use dispatch::{Dispatch, dispatches};
 pub use figures::{OrderFigures, Share, figures};
-pub use notice::{ChannelId, Happening, LONGEST_DIGEST, Mark, Message, News, Plan, Route, Teller, pause};
+pub use notice::{
+    ChannelId, Happening, LONGEST_DIGEST, LONGEST_PAUSE, LONGEST_PAUSE_OF_REFUSED, Learnt, Mark, Message, News, Plan,
+    Route, Teller, pause, pause_of_refused,
+};
 pub use order::{
     Assignee, Assignment, Confirmed, Hold, HoldReason, NewOrder, Order, OrderId, OrderState, Outcome, Standstill, Step,
     Verification,

@@ -37,7 +37,7 @@ pub(crate) struct RouteView {
     hours: Option<(u16, u16)>,
     /// Collected and told at most once in so many minutes; 0: each at once.
     digest_minutes: u32,
-    /// At most so many messages an hour.
+    /// At most so many messages an hour; the last quarter is kept for what is critical.
     per_hour: u32,
     /// Told too when it is over.
     resolved: bool,
@@ -319,7 +319,7 @@ pub(crate) struct DeliveryView {
     incidents: Vec<u64>,
     /// Work orders that it tells of.
     orders: Vec<u64>,
-    /// waiting, trying, delivered or failed.
+    /// waiting, trying, refused (aside, tried again now and then), delivered or failed.
     state: String,
     attempts: u32,
     /// When it is tried next, if it waits.

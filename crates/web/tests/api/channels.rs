@@ -10,7 +10,7 @@ use std::sync::{
     Arc,
     atomic::{AtomicUsize, Ordering},
 };
-use store::{NewDelivery, Role};
+use store::{Role, Telling};
 
 fn route() -> Value {
     json!({
@@ -129,7 +129,7 @@ async fn the_log_says_what_arrived_and_what_did_not() {
     let letter = notify::Letter::trial("node-1", notify::Language::Chinese, Wall(5));
     let body = serde_json::to_string(&letter).unwrap();
     let store = &county.services.store;
-    store.enqueue(&[NewDelivery { channel, at: Wall(5), body }], &[]).await.unwrap();
+    store.enqueue(&[Telling { channel, at: Wall(5), parts: vec![body], marks: Vec::new() }]).await.unwrap();
     let due = store.due(Wall(10)).await.unwrap()[0].id;
     store.begin_try(due).await.unwrap();
     store.end_try(due, Wall(11), &store::Tried::Failed("refused".into(), Some(Wall(99)))).await.unwrap();
@@ -140,6 +140,15 @@ async fn the_log_says_what_arrived_and_what_did_not() {
         (&json!("waiting"), &json!(1), &json!("refused"), &json!(99))
     );
     assert_eq!(row["title"], "雪亮视频运维：通道测试");
+    // Refused for good: aside, with the reason and when it is tried again.
+    assert!(store.begin_try(due).await.unwrap());
+    let refused = store::Tried::Refused("code 430104: inappropriate content".into(), Some(Wall(999)));
+    store.end_try(due, Wall(12), &refused).await.unwrap();
+    let row = admin.json("/api/v1/channels/deliveries").await["items"][0].clone();
+    assert_eq!(
+        (&row["state"], &row["error"], &row["next"], &row["ended"]),
+        (&json!("refused"), &json!("code 430104: inappropriate content"), &json!(999), &Value::Null)
+    );
     let wrong = admin.get("/api/v1/channels/deliveries?cursor=x").await;
     assert_eq!(code(wrong).await, (400, "invalid".into()));
 }

@@ -522,7 +522,7 @@ export interface components {
             next?: number | null;
             /** @description Work orders that it tells of. */
             orders: number[];
-            /** @description waiting, trying, delivered or failed. */
+            /** @description waiting, trying, refused (aside, tried again now and then), delivered or failed. */
             state: string;
             title: string;
         };
@@ -1719,7 +1719,7 @@ export interface components {
                 next?: number | null;
                 /** @description Work orders that it tells of. */
                 orders: number[];
-                /** @description waiting, trying, delivered or failed. */
+                /** @description waiting, trying, refused (aside, tried again now and then), delivered or failed. */
                 state: string;
                 title: string;
             }[];
@@ -2355,7 +2355,7 @@ export interface components {
             own: boolean;
             /**
              * Format: int32
-             * @description At most so many messages an hour.
+             * @description At most so many messages an hour; the last quarter is kept for what is critical.
              */
             per_hour: number;
             /** @description Told too when it is over. */

@@ -722,7 +722,7 @@ const en: Messages = {
     attempts: 'Tries',
     again: 'again at {time}',
     nothingSent: 'Nothing was sent yet',
-    states: { waiting: 'waiting', trying: 'trying', delivered: 'delivered', failed: 'given up' },
+    states: { waiting: 'waiting', trying: 'trying', refused: 'refused, aside', delivered: 'delivered', failed: 'given up' },
   },
   mailings: {
     intro: 'Daily, weekly and monthly reports go out by mail by themselves: the main figures as text, everything attached as XLSX and CSV.',

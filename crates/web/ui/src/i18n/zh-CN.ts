@@ -720,7 +720,7 @@ const zhCN = {
     attempts: '次数',
     again: '{time} 再试',
     nothingSent: '还没有发送过消息',
-    states: { waiting: '待发送', trying: '发送中', delivered: '已送达', failed: '已放弃' },
+    states: { waiting: '待发送', trying: '发送中', refused: '被拒绝，已搁置', delivered: '已送达', failed: '已放弃' },
   },
   mailings: {
     intro: '定时把日报、周报、月报发到邮箱：正文为主要指标，附件为 XLSX 和 CSV。',
