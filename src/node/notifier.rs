@@ -10,7 +10,7 @@ use health::{
     Incident, IncidentId, Scope, Window,
     desk::{Assignee, ChannelId, Happening, OrderId, Plan, Teller, dispatches, pause},
 };
-use notify::{Courier, Envelope, Item, Letter, OrderItem};
+use notify::{Courier, Envelope, Item, Letter, OrderItem, Unreached};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -311,7 +311,12 @@ async fn attempt(store: &dyn Store, courier: &Courier, envelope: Option<Envelope
     };
     let now = Wall::read();
     let tried = match done {
-        Ok(()) => Tried::Delivered,
+        Ok(unreached) if unreached.is_empty() => Tried::Delivered,
+        Ok(unreached) => {
+            let who = Unreached::told(&unreached);
+            tracing::warn!(channel = %delivery.channel, %who, "a message did not reach everybody");
+            Tried::Partly(who)
+        }
         Err(why) => {
             tracing::warn!(channel = %delivery.channel, attempts = delivery.attempts + 1, %why, "a message did not arrive");
             let again = now + pause(delivery.attempts + 1, rand::random());

@@ -59,6 +59,7 @@ pub async fn run(make: impl AsyncFn() -> Arc<dyn Store>) {
         notices::what_was_told_of_orders_is_kept_with_its_messages,
         mailings::mailings_come_change_and_go,
         mailings::a_period_is_sent_once_and_tried_until_it_arrives,
+        mailings::who_was_left_out_is_tried_again_and_told_at_the_end,
         orders::change_one_version_at_a_time,
         orders::are_found_by_each_filter,
         orders::pictures_are_kept_with_their_order,

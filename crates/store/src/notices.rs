@@ -104,6 +104,8 @@ pub struct Delivery {
 pub enum Tried {
     /// It arrived.
     Delivered,
+    /// It arrived, but not with everybody: with whom not, and why.
+    Partly(String),
     /// It did not, and why; tried again then, or given up.
     Failed(String, Option<Wall>),
 }

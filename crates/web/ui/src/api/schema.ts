@@ -341,12 +341,6 @@ export interface components {
             /** @description Where messages go: `kind` and what belongs to it. Null when changing: as before. */
             target?: unknown;
         };
-        /** @description How a try-out went. */
-        ChannelTrial: {
-            delivered: boolean;
-            /** @description Why not. */
-            error?: string | null;
-        };
         /** @description A channel. Addresses beyond the server's name, tokens and passwords never leave the service. */
         ChannelView: {
             enabled: boolean;
@@ -500,6 +494,13 @@ export interface components {
             restarts: number;
             sandbox: components["schemas"]["SandboxLayer"][];
             workers: number;
+        };
+        /** @description How a try-out went. */
+        DeliveryTrial: {
+            /** @description Everybody has it. */
+            delivered: boolean;
+            /** @description Why not, or who has not. */
+            error?: string | null;
         };
         /** @description A message on its way, or at its end. */
         DeliveryView: {
@@ -1257,12 +1258,6 @@ export interface components {
              * @description On which day of the week a weekly report goes out: 1 (Monday) to 7.
              */
             weekday: number;
-        };
-        /** @description How a try-out went. */
-        MailingTrial: {
-            delivered: boolean;
-            /** @description Why not. */
-            error?: string | null;
         };
         /** @description A report that goes out by mail again and again. */
         MailingView: {
