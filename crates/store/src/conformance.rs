@@ -80,6 +80,7 @@ pub async fn run(make: impl AsyncFn() -> Arc<dyn Store>) {
         people::names_are_compared_without_case_and_never_taken_twice,
         people::users_change_and_lose_their_sessions,
         people::sessions_come_and_go,
+        changes::who_saw_an_older_register_changes_nothing,
         changes::a_change_is_taken_back_with_accounts_and_all,
         changes::the_taking_back_is_taken_back,
         accounts::tokens_are_found_by_hash_and_stay_when_revoked,
