@@ -1641,8 +1641,7 @@ export interface components {
             online_rate?: number | null;
             /** @description The newest changes of status; at most 50. */
             recent: components["schemas"]["IntervalView"][];
-            /** @description To the quarter of an hour. */
-            snapshots_24h: components["schemas"]["Stored"];
+            snapshots_24h?: null | components["schemas"]["Stored"];
             /** Format: int32 */
             total: number;
             towns: components["schemas"]["TownCounts"][];

@@ -212,6 +212,7 @@ const en: Messages = {
     leaveScreen: 'Leave full screen',
   },
   scope: {
+    counting: 'being counted…',
     camera: 'Camera',
     uplink: 'Uplink',
     site: 'Site',

@@ -210,6 +210,7 @@ const zhCN = {
     leaveScreen: '退出大屏',
   },
   scope: {
+    counting: '正在统计…',
     camera: '单台摄像机',
     uplink: '链路',
     site: '整村/区域',
