@@ -1,4 +1,5 @@
 //! A mail server of the tests, of `web` too: real SMTP by mailin's state machine, every mail kept.
+#![allow(unreachable_pub)]
 
 use mailin::{Action, Handler, SessionBuilder, response};
 use std::{
