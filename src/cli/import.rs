@@ -5,7 +5,7 @@ use crate::{
     node,
     output::{self, Failure},
 };
-use fleet::{Wall, import};
+use fleet::{Registry, Wall, import};
 use serde::Serialize;
 use std::{path::PathBuf, process::ExitCode};
 use store::{AuditEntry, ChangeKind, ChangeNote, RegistryChange, Store};
@@ -47,7 +47,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
     let refused = args.all_or_nothing && counts.rejected > 0;
     let applied = !args.dry_run && !refused && counts.added + counts.changed > 0;
     if applied {
-        apply(store.as_ref(), &plan, &args).await?;
+        apply(store.as_ref(), &registry, &plan, &args).await?;
     }
     store.close().await;
     if args.json {
@@ -71,14 +71,15 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
     Ok(if counts.rejected > 0 { ExitCode::from(2) } else { ExitCode::SUCCESS })
 }
 
-async fn apply(store: &dyn Store, plan: &import::Plan, args: &Args) -> Result<(), Failure> {
+async fn apply(store: &dyn Store, registry: &Registry, plan: &import::Plan, args: &Args) -> Result<(), Failure> {
     let change = RegistryChange::from(plan.change());
     let counts = plan.counts();
     let file = args.file.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let detail = format!("{file}: {} added, {} changed, {} rejected", counts.added, counts.changed, counts.rejected);
     // On record like those of the dashboard, and there to be taken back.
     let note = ChangeNote { at: Wall::read(), by: "system".into(), kind: ChangeKind::Import, detail };
-    store.change_register(change, note).await.map_err(Failure::work)?;
+    let seen = change.seen_in(registry);
+    store.change_register(change, seen, note).await.map_err(Failure::work)?;
     let entry = AuditEntry {
         at: Wall::read(),
         who: "system".into(),

@@ -12,7 +12,7 @@ use health::{
     Incident, IncidentId, Scope, Window,
     desk::{Assignee, ChannelId, Happening, Learnt, Mark, OrderId, Plan, Teller, dispatches, pause, pause_of_refused},
 };
-use notify::{Courier, Envelope, Item, Letter, OrderItem};
+use notify::{Courier, Envelope, Item, Letter, OrderItem, Unreached};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -396,7 +396,12 @@ async fn attempt(store: &dyn Store, courier: &Courier, envelope: Option<Envelope
     let now = Wall::read();
     let (attempts, refusals) = (delivery.attempts + 1, delivery.refusals + 1);
     let tried = match done {
-        Ok(()) => Tried::Delivered,
+        Ok(unreached) if unreached.is_empty() => Tried::Delivered,
+        Ok(unreached) => {
+            let who = Unreached::told(&unreached);
+            tracing::warn!(channel = %delivery.channel, %who, "a message did not reach everybody");
+            Tried::Partly(who)
+        }
         Err((lasting, why)) => {
             tracing::warn!(channel = %delivery.channel, attempts, lasting, %why, "a message did not arrive");
             let chance = rand::random();

@@ -157,6 +157,11 @@ fn place(scope: &Scope, registry: &Registry, chinese: bool) -> String {
     }
 }
 
+/// How many, as English says it.
+fn counted(cameras: usize) -> String {
+    if cameras == 1 { "1 camera".to_owned() } else { format!("{cameras} cameras") }
+}
+
 /// A time as the county's clocks show it.
 fn time(at: i64) -> String {
     let zone = jiff::tz::TimeZone::fixed(jiff::tz::offset(8));
@@ -240,8 +245,8 @@ impl Letter {
         let mut line = match (chinese, cause_text.is_empty()) {
             (true, true) => format!("【工单 G{order}】派给 {to}：{place}，{cameras} 路"),
             (true, false) => format!("【工单 G{order}】派给 {to}：{place}，{cause_text}，{cameras} 路"),
-            (false, true) => format!("[Work order G{order}] for {to}: {place}, {cameras} cameras"),
-            (false, false) => format!("[Work order G{order}] for {to}: {place}, {cause_text}, {cameras} cameras"),
+            (false, true) => format!("[Work order G{order}] for {to}: {place}, {}", counted(*cameras)),
+            (false, false) => format!("[Work order G{order}] for {to}: {place}, {cause_text}, {}", counted(*cameras)),
         };
         let dues = [(item.response_due, "前接单", "take it by"), (item.repair_due, "前修复", "repair it by")];
         for (due, zh, en) in dues {
@@ -286,7 +291,7 @@ impl Letter {
                     News::Opened => "",
                     News::Reopened => "again: ",
                     News::Worse => "worse: ",
-                    News::Still => "still: ",
+                    News::Still => "not over yet: ",
                     News::Over => return format!("[RESOLVED] {place}: {cause_text}, {since} to {over} (E{incident})"),
                     News::Passed => {
                         return format!(
@@ -294,7 +299,8 @@ impl Letter {
                         );
                     }
                 };
-                format!("[{severity}] {what}{place}: {cause_text}, {cameras} cameras, since {since} (E{incident})")
+                let cameras = counted(*cameras);
+                format!("[{severity}] {what}{place}: {cause_text}, {cameras}, since {since} (E{incident})")
             }
         }
     }

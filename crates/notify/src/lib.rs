@@ -54,6 +54,25 @@ impl Refusal {
     }
 }
 
+/// A reader whom the mail server does not take, while it took the mail for others.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Unreached {
+    /// The address.
+    pub reader: String,
+    /// What the server said.
+    pub why: String,
+    /// It will say so again; else another try may do.
+    pub for_good: bool,
+}
+
+impl Unreached {
+    /// All of them in one sentence, fit to be shown.
+    #[must_use]
+    pub fn told(them: &[Unreached]) -> String {
+        them.iter().map(|one| format!("{} is not taken: {}", one.reader, one.why)).collect::<Vec<_>>().join("; ")
+    }
+}
+
 /// Delivers letters. Cheap to clone.
 #[derive(Clone)]
 pub struct Courier {
@@ -80,29 +99,31 @@ impl Courier {
         &self.node
     }
 
-    /// Tries once.
+    /// Tries once. Gives the readers of a mail whom it does not reach while it reaches others.
     ///
     /// # Errors
     /// Why it did not arrive.
-    pub async fn deliver(&self, target: &Target, letter: &Letter) -> Result<(), Refusal> {
+    pub async fn deliver(&self, target: &Target, letter: &Letter) -> Result<Vec<Unreached>, Refusal> {
         let trying = async {
             match target {
-                Target::Email { .. } => mail::send(self, target, letter).await,
+                Target::Email { .. } => return mail::send(self, target, letter).await,
                 Target::Webhook { url, secret } => post::webhook(self, url, secret, letter).await,
                 Target::DingTalk { url, secret } => robots::dingtalk(self, url, secret.as_deref(), letter).await,
                 Target::WeCom { url } => robots::wecom(self, url, letter).await,
                 Target::Feishu { url, secret } => robots::feishu(self, url, secret.as_deref(), letter).await,
                 Target::Alertmanager { url, token } => post::alertmanager(self, url, token.as_deref(), letter).await,
             }
+            .map(|()| Vec::new())
         };
         within(LIMIT, trying).await
     }
 
-    /// Tries once to send a mail with files, through a mail server.
+    /// Tries once to send a mail with files, through a mail server. Gives the readers whom it does not reach while it
+    /// reaches others.
     ///
     /// # Errors
     /// Why it did not arrive; the target is none of mail, among others.
-    pub async fn mail(&self, target: &Target, mail: Mail) -> Result<(), Refusal> {
+    pub async fn mail(&self, target: &Target, mail: Mail) -> Result<Vec<Unreached>, Refusal> {
         within(LIMIT_OF_FILES, mail::send_whole(self, target, mail)).await
     }
 
@@ -118,7 +139,7 @@ impl Courier {
     }
 }
 
-async fn within(limit: Duration, trying: impl Future<Output = Result<(), Refusal>>) -> Result<(), Refusal> {
+async fn within<T>(limit: Duration, trying: impl Future<Output = Result<T, Refusal>>) -> Result<T, Refusal> {
     match tokio::time::timeout(limit, trying).await {
         Ok(done) => done,
         Err(_) => Err(Refusal::Unreachable(format!("no answer within {} s", limit.as_secs()))),

@@ -1,12 +1,15 @@
 //! E-mail by SMTP (RFC 5321), to exactly the checked address; certificates are held against the server's name.
 
-use crate::{Courier, Letter, Refusal, Security, Target, post::cut};
+use crate::{Courier, Letter, Refusal, Security, Target, Unreached, post::cut};
 use lettre::{
-    AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor,
+    Message,
     message::{Attachment, Mailbox, MessageBuilder, MultiPart, header::ContentType},
     transport::smtp::{
-        authentication::Credentials,
-        client::{Tls, TlsParameters},
+        Error,
+        authentication::{Credentials, DEFAULT_MECHANISMS},
+        client::{AsyncSmtpConnection, TlsParameters},
+        commands::{Data, Mail as From, Rcpt},
+        extension::ClientId,
     },
 };
 use std::time::Duration;
@@ -15,6 +18,8 @@ use std::time::Duration;
 pub const MOST_ATTACHED: usize = 15 << 20;
 /// Longest wait for one answer of the server.
 const ANSWER: Duration = Duration::from_secs(12);
+/// Longest wait for the server's farewell: the mail is on its way by then.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// A mail that tells more than a few lines.
 #[derive(Clone, Debug)]
@@ -45,14 +50,14 @@ pub struct File {
 }
 
 /// A letter of some lines.
-pub(crate) async fn send(courier: &Courier, target: &Target, letter: &Letter) -> Result<(), Refusal> {
+pub(crate) async fn send(courier: &Courier, target: &Target, letter: &Letter) -> Result<Vec<Unreached>, Refusal> {
     let message = addressed(target, &letter.key, &letter.title(), &[])?.header(ContentType::TEXT_PLAIN);
     let message = message.body(letter.lines().join("\r\n")).map_err(|_| UNWRITABLE)?;
     post(courier, target, message).await
 }
 
 /// A mail with files.
-pub(crate) async fn send_whole(courier: &Courier, target: &Target, mail: Mail) -> Result<(), Refusal> {
+pub(crate) async fn send_whole(courier: &Courier, target: &Target, mail: Mail) -> Result<Vec<Unreached>, Refusal> {
     if mail.files.iter().map(|f| f.bytes.len()).sum::<usize>() > MOST_ATTACHED {
         return Err(Refusal::Settings(
             "the files are larger than 15 MiB together; choose a smaller part or coarser lines",
@@ -91,27 +96,75 @@ fn addressed(target: &Target, key: &str, subject: &str, readers: &[String]) -> R
 
 const NO_SERVER: Refusal = Refusal::Settings("no mail server is given");
 
-async fn post(courier: &Courier, target: &Target, message: Message) -> Result<(), Refusal> {
+/// Hands a mail over; gives the readers whom the server does not take while it takes others.
+async fn post(courier: &Courier, target: &Target, message: Message) -> Result<Vec<Unreached>, Refusal> {
+    let mut line = connect(courier, target).await?;
+    let done = hand_over(&mut line, &message).await;
+    let _ = tokio::time::timeout(FAREWELL, line.abort()).await;
+    done
+}
+
+async fn connect(courier: &Courier, target: &Target) -> Result<AsyncSmtpConnection, Refusal> {
     let Target::Email { host, port, security, user, password, .. } = target else { return Err(NO_SERVER) };
     let address = courier.locate(host, *port).await?;
     let tls = || {
         TlsParameters::new(host.clone()).map_err(|_| Refusal::Settings("this machine's certificates cannot be read"))
     };
-    let mut transport = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(address.ip().to_string())
-        .port(*port)
-        .timeout(Some(ANSWER))
-        .tls(match security {
-            Security::None => Tls::None,
-            Security::StartTls => Tls::Required(tls()?),
-            Security::Tls => Tls::Wrapper(tls()?),
-        });
-    if let (Some(user), Some(password)) = (user, password) {
-        transport = transport.credentials(Credentials::new(user.clone(), password.clone()));
+    let name = ClientId::default();
+    let wrapped = matches!(security, Security::Tls).then(tls).transpose()?;
+    let mut line =
+        AsyncSmtpConnection::connect_tokio1(address, Some(ANSWER), &name, wrapped, None).await.map_err(refusal)?;
+    if matches!(security, Security::StartTls) {
+        line.starttls(tls()?, &name).await.map_err(refusal)?;
     }
-    match transport.build().send(message).await {
-        Ok(_) => Ok(()),
-        Err(error) if error.is_permanent() => Err(Refusal::Refused(cut(&error.to_string()))),
-        Err(error) if error.is_transient() => Err(Refusal::Busy(cut(&error.to_string()))),
-        Err(error) => Err(Refusal::Unreachable(cut(&error.to_string()))),
+    if let (Some(user), Some(password)) = (user, password) {
+        let credentials = Credentials::new(user.clone(), password.clone());
+        line.auth(DEFAULT_MECHANISMS, &credentials).await.map_err(refusal)?;
+    }
+    Ok(line)
+}
+
+/// One mail for all its readers (RFC 5321 §3.3): each is asked for by itself, so that one whom the server does not take
+/// keeps it from nobody else.
+async fn hand_over(line: &mut AsyncSmtpConnection, message: &Message) -> Result<Vec<Unreached>, Refusal> {
+    let envelope = message.envelope();
+    // Addresses of other letters need a server that says it takes them (RFC 6531); few do.
+    if !envelope.from().into_iter().chain(envelope.to()).all(|address| address.to_string().is_ascii()) {
+        return Err(Refusal::Settings("a mail address cannot be used"));
+    }
+    line.command(From::new(envelope.from().cloned(), Vec::new())).await.map_err(refusal)?;
+    let mut unreached = Vec::new();
+    for reader in envelope.to() {
+        match line.command(Rcpt::new(reader.clone(), Vec::new())).await {
+            Ok(_) => {}
+            Err(error) if error.is_permanent() || error.is_transient() => unreached.push(Unreached {
+                reader: reader.to_string(),
+                why: cut(&error.to_string()),
+                for_good: error.is_permanent(),
+            }),
+            Err(error) => return Err(refusal(error)),
+        }
+    }
+    if unreached.len() == envelope.to().len() {
+        let told = Unreached::told(&unreached);
+        return Err(if unreached.iter().all(|one| one.for_good) {
+            Refusal::Refused(told)
+        } else {
+            Refusal::Busy(told)
+        });
+    }
+    line.command(Data).await.map_err(refusal)?;
+    line.message(&message.formatted()).await.map_err(refusal)?;
+    Ok(unreached)
+}
+
+fn refusal(error: Error) -> Refusal {
+    let told = cut(&error.to_string());
+    if error.is_permanent() {
+        Refusal::Refused(told)
+    } else if error.is_transient() {
+        Refusal::Busy(told)
+    } else {
+        Refusal::Unreachable(told)
     }
 }

@@ -1,6 +1,8 @@
 //! Deliveries to real local servers: HTTP by axum, SMTP by mailin's state machine.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod mail_server;
+
 use axum::{
     Router,
     body::Bytes,
@@ -15,16 +17,14 @@ use health::{
     desk::{LONGEST_DIGEST, News},
 };
 use hmac::{Hmac, Mac};
-use mailin::{Action, Handler, SessionBuilder};
-use notify::{Courier, File, Item, Language, Letter, MOST_ATTACHED, Mail, Refusal, Security, Target};
+use mail_server::{LATER, NOBODY};
+use notify::{Courier, File, Item, Language, Letter, MOST_ATTACHED, Mail, Refusal, Security, Target, Unreached};
 use serde_json::{Value, json};
 use sha2::Sha256;
 use std::{
     net::IpAddr,
-    sync::{Arc, Mutex, mpsc},
-    time::Duration,
+    sync::{Arc, Mutex},
 };
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 
 /// What a server was asked.
 #[derive(Clone, Debug)]
@@ -306,69 +306,8 @@ async fn a_failure_says_why_and_no_secret() {
     assert_eq!(courier().deliver(&target, &letter()).await.unwrap_err(), Refusal::Busy("status 503".into()));
 }
 
-/// A mail server that hands every mail to the test.
-#[derive(Clone)]
-struct Post {
-    tell: mpsc::Sender<(String, Vec<String>, String)>,
-    from: String,
-    to: Vec<String>,
-    data: Vec<u8>,
-}
-
-impl Handler for Post {
-    fn mail(&mut self, _: IpAddr, _: &str, from: &str) -> mailin::Response {
-        from.clone_into(&mut self.from);
-        mailin::response::OK
-    }
-    fn rcpt(&mut self, to: &str) -> mailin::Response {
-        if to == "nobody@county.example" {
-            return mailin::response::NO_MAILBOX;
-        }
-        self.to.push(to.to_owned());
-        mailin::response::OK
-    }
-    fn data(&mut self, line: &[u8]) -> std::io::Result<()> {
-        self.data.extend_from_slice(line);
-        Ok(())
-    }
-    fn data_end(&mut self) -> mailin::Response {
-        let mail = (self.from.clone(), self.to.clone(), String::from_utf8_lossy(&self.data).into_owned());
-        let _ = self.tell.send(mail);
-        mailin::response::OK
-    }
-}
-
-/// A conversation as RFC 5321 has it: mailin decides what is answered.
-async fn converse(peer: tokio::net::TcpStream, address: IpAddr, post: Post) {
-    let (from, mut to) = peer.into_split();
-    let mut from = BufReader::new(from);
-    let mut session = SessionBuilder::new("county.example").build(address, post);
-    to.write_all(&session.greeting().buffer().unwrap()).await.unwrap();
-    let mut line = Vec::new();
-    while from.read_until(b'\n', &mut line).await.unwrap_or(0) > 0 {
-        let answer = session.process(&line);
-        line.clear();
-        if !matches!(answer.action, Action::NoReply) && to.write_all(&answer.buffer().unwrap()).await.is_err() {
-            return;
-        }
-        if matches!(answer.action, Action::Close) {
-            return;
-        }
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn mail_arrives_at_a_mail_server() {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let (tell, mails) = mpsc::channel();
-    tokio::spawn(async move {
-        while let Ok((peer, address)) = listener.accept().await {
-            let post = Post { tell: tell.clone(), from: String::new(), to: Vec::new(), data: Vec::new() };
-            tokio::spawn(converse(peer, address.ip(), post));
-        }
-    });
-    let target = |to: &[&str]| Target::Email {
+fn mailbox(port: u16, to: &[&str]) -> Target {
+    Target::Email {
         host: "127.0.0.1".into(),
         port,
         security: Security::None,
@@ -376,10 +315,40 @@ async fn mail_arrives_at_a_mail_server() {
         password: None,
         from: "sharpeyes@county.example".into(),
         to: to.iter().map(|t| (*t).to_owned()).collect(),
+    }
+}
+
+#[tokio::test]
+async fn a_reader_who_is_not_taken_keeps_the_mail_from_nobody_else() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let mails = mail_server::serve(listener);
+    let readers = [NOBODY, "duty@county.example", LATER, "chief@county.example"];
+    let unreached = courier().deliver(&mailbox(port, &readers), &letter()).await.unwrap();
+    let whom: Vec<_> = unreached.iter().map(|one| (one.reader.as_str(), one.for_good)).collect();
+    assert_eq!(whom, [(NOBODY, true), (LATER, false)], "and which of them may yet be taken");
+    assert!(Unreached::told(&unreached).contains("nobody@county.example is not taken: permanent error (550)"));
+    let [mail] = mails.take().try_into().unwrap();
+    assert_eq!(mail.to, ["duty@county.example", "chief@county.example"]);
+    // Nobody at all: it did not arrive, and nothing is handed over.
+    let refused = courier().deliver(&mailbox(port, &[NOBODY]), &letter()).await.unwrap_err();
+    assert!(matches!(&refused, Refusal::Refused(why) if why.contains(NOBODY)), "{refused:?}");
+    assert_eq!(mails.take(), []);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn mail_arrives_at_a_mail_server() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let mails = mail_server::serve(listener);
+    let target = |to: &[&str]| mailbox(port, to);
+    let taken = || {
+        let [mail] = mails.take().try_into().expect("one mail");
+        (mail.from, mail.to, mail.text)
     };
     let readers = ["duty@county.example", "chief@county.example"];
     courier().deliver(&target(&readers), &letter()).await.unwrap();
-    let (from, to, mail) = mails.recv_timeout(Duration::from_secs(10)).unwrap();
+    let (from, to, mail) = taken();
     assert_eq!((from.as_str(), to), ("sharpeyes@county.example", readers.map(str::to_owned).to_vec()));
     assert!(mail.contains("Message-ID: <node-1-N1-1-0@county.example>"), "{mail}");
     assert!(mail.contains("Subject: =?utf-8?b?"), "{mail}");
@@ -395,7 +364,7 @@ async fn mail_arrives_at_a_mail_server() {
         to: to.iter().map(|t| (*t).to_owned()).collect(),
     };
     courier().mail(&target(&readers), whole(&["mayor@county.example"], 9)).await.unwrap();
-    let (_, to, mail) = mails.recv_timeout(Duration::from_secs(10)).unwrap();
+    let (_, to, mail) = taken();
     assert_eq!(to, ["mayor@county.example"]);
     for part in [
         "Message-ID: <node-1-R1-1-2@county.example>",
@@ -407,14 +376,14 @@ async fn mail_arrives_at_a_mail_server() {
         assert!(mail.contains(part), "{part} is not in {mail}");
     }
     courier().mail(&target(&readers), whole(&[], 9)).await.unwrap();
-    assert_eq!(mails.recv_timeout(Duration::from_secs(10)).unwrap().1, readers);
+    assert_eq!(taken().1, readers);
     let large = courier().mail(&target(&readers), whole(&[], MOST_ATTACHED + 1)).await;
     assert!(matches!(large, Err(Refusal::Settings(_))), "{large:?}");
-    let refused = courier().deliver(&target(&["nobody@county.example"]), &letter()).await.unwrap_err();
+    let refused = courier().deliver(&target(&[NOBODY]), &letter()).await.unwrap_err();
     assert!(matches!(refused, Refusal::Refused(_)), "{refused:?}");
     let trial = Letter::trial("node-1", Language::English, Wall(0));
     courier().deliver(&target(&readers), &trial).await.unwrap();
-    let (_, _, mail) = mails.recv_timeout(Duration::from_secs(10)).unwrap();
+    let (_, _, mail) = taken();
     assert!(mail.contains("Subject: SharpEyes: test of this channel"), "{mail}");
     let starttls = match target(&readers) {
         Target::Email { host, port, user, password, from, to, .. } => {

@@ -37,6 +37,14 @@ impl Before {
         self.towns.len() + self.sites.len() + self.uplinks.len() + self.cameras.len()
     }
 
+    /// Whether it is what somebody saw.
+    fn is(&self, seen: &RegistryChange) -> bool {
+        self.towns == seen.towns
+            && self.sites == seen.sites
+            && self.uplinks == seen.uplinks
+            && self.cameras.iter().map(|kept| &kept.camera).eq(&seen.cameras)
+    }
+
     /// Whether both speak of the same record.
     fn meets(&self, other: &Before) -> bool {
         let cameras = |b: &Before| -> BTreeSet<CameraId> {
@@ -52,9 +60,24 @@ impl Before {
 
 #[async_trait::async_trait]
 impl RegisterStore for SqliteStore {
-    async fn change_register(&self, change: RegistryChange, note: ChangeNote) -> Result<ChangeId> {
+    async fn change_register(
+        &self,
+        change: RegistryChange,
+        seen: RegistryChange,
+        note: ChangeNote,
+    ) -> Result<ChangeId> {
         let vault = Arc::clone(&self.vault);
-        self.writer.write(move |tx| Box::pin(async move { make(tx, &vault, &change, &note, None).await })).await
+        self.writer
+            .write(move |tx| {
+                Box::pin(async move {
+                    let before = before(tx, &vault, &change).await?;
+                    if !before.is(&seen) {
+                        return Err(StoreError::Changed("a record of the register".into()).into());
+                    }
+                    make(tx, &vault, &change, before, &note, None).await
+                })
+            })
+            .await
     }
 
     async fn register_changes(&self) -> Result<Vec<ChangeEntry>> {
@@ -71,10 +94,10 @@ async fn make(
     tx: &mut SqliteConnection,
     vault: &Vault,
     change: &RegistryChange,
+    before: Before,
     note: &ChangeNote,
     undoes: Option<ChangeId>,
 ) -> std::result::Result<ChangeId, Fault> {
-    let before = before(tx, vault, change).await?;
     register::change(tx, vault, change).await?;
     let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
     let (added, changed) = (count(before.added.len()), count(before.changed()));
@@ -164,7 +187,8 @@ async fn undo(
         let camera = register::camera(tx, vault, id).await?.ok_or(Fault::Damaged("a camera is gone"))?;
         change.cameras.push(Camera { life_cycle: LifeCycle::Dismantled, changed: note.at, ..camera });
     }
-    make(tx, vault, &change, note, Some(id)).await
+    let before = before(tx, vault, &change).await?;
+    make(tx, vault, &change, before, note, Some(id)).await
 }
 
 async fn entries(pool: &SqlitePool) -> std::result::Result<Vec<ChangeEntry>, Fault> {

@@ -43,9 +43,9 @@ impl MailingStore for SqliteStore {
         self.writer.write(move |tx| Box::pin(begin_try(tx, id))).await
     }
 
-    async fn end_sending_try(&self, id: u64, at: Wall, tried: &Tried) -> Result<()> {
-        let tried = tried.clone();
-        self.writer.write(move |tx| Box::pin(async move { end_try(tx, id, at, &tried).await })).await
+    async fn end_sending_try(&self, id: u64, at: Wall, tried: &Tried, left_out: &[String]) -> Result<()> {
+        let (tried, left_out) = (tried.clone(), left_out.to_vec());
+        self.writer.write(move |tx| Box::pin(async move { end_try(tx, id, at, &tried, &left_out).await })).await
     }
 
     async fn troubled_sendings(&self) -> Result<Vec<Sending>> {
@@ -160,10 +160,11 @@ async fn begin_try(tx: &mut SqliteConnection, id: u64) -> Done<()> {
     Ok(())
 }
 
-async fn end_try(tx: &mut SqliteConnection, id: u64, at: Wall, tried: &Tried) -> Done<()> {
-    let id = key(id)?;
+async fn end_try(tx: &mut SqliteConnection, id: u64, at: Wall, tried: &Tried, left_out: &[String]) -> Done<()> {
+    let (id, left_out) = (key(id)?, serde_json::to_string(left_out)?);
     let (state, error, next, ended) = match tried {
         Tried::Delivered => (DeliveryState::Delivered, "", None, Some(at.0)),
+        Tried::Partly(who) => (DeliveryState::Delivered, who.as_str(), None, Some(at.0)),
         Tried::Failed(why, Some(next)) | Tried::Refused(why, Some(next)) => {
             (DeliveryState::Waiting, why.as_str(), Some(next.0), None)
         }
@@ -171,11 +172,12 @@ async fn end_try(tx: &mut SqliteConnection, id: u64, at: Wall, tried: &Tried) ->
     };
     let state = state.code();
     sqlx::query!(
-        "UPDATE sending SET state = ?, error = ?, next_ms = coalesce(?, next_ms), ended_ms = ? WHERE id = ?",
+        "UPDATE sending SET state = ?, error = ?, next_ms = coalesce(?, next_ms), ended_ms = ?, left_out = ? WHERE id = ?",
         state,
         error,
         next,
         ended,
+        left_out,
         id
     )
     .execute(tx)
@@ -268,6 +270,7 @@ struct Row {
     next_ms: i64,
     error: String,
     ended_ms: Option<i64>,
+    left_out: String,
 }
 
 impl Row {
@@ -282,6 +285,7 @@ impl Row {
             next: Wall(self.next_ms),
             error: self.error,
             ended: self.ended_ms.map(Wall),
+            left_out: serde_json::from_str(&self.left_out)?,
         })
     }
 }

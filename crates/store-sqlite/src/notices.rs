@@ -383,6 +383,7 @@ async fn end_try(tx: &mut SqliteConnection, id: u64, at: Wall, tried: &Tried) ->
     let id = key(id)?;
     let (state, error, next, ended) = match tried {
         Tried::Delivered => (DeliveryState::Delivered, "", None, Some(at.0)),
+        Tried::Partly(who) => (DeliveryState::Delivered, who.as_str(), None, Some(at.0)),
         Tried::Failed(why, Some(next)) => (DeliveryState::Waiting, why.as_str(), Some(next.0), None),
         Tried::Refused(why, Some(next)) => (DeliveryState::Refused, why.as_str(), Some(next.0), None),
         Tried::Failed(why, None) | Tried::Refused(why, None) => (DeliveryState::Failed, why.as_str(), None, Some(at.0)),

@@ -1,6 +1,6 @@
 //! Facts about the fleet.
 
-use fleet::{Camera, CameraId, Cause, Layer, Site, Status, Town, Uplink, Wall};
+use fleet::{Camera, CameraId, Cause, Layer, Registry, Site, Status, Town, Uplink, Wall};
 use health::{FormatChange, Incident, Scope, StatusChange, Unobserved};
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +33,19 @@ pub struct RegistryChange {
     pub uplinks: Vec<Uplink>,
     /// Cameras.
     pub cameras: Vec<Camera>,
+}
+
+impl RegistryChange {
+    /// The records that this replaces, as somebody saw them; those that were not there are new.
+    #[must_use]
+    pub fn seen_in(&self, registry: &Registry) -> RegistryChange {
+        RegistryChange {
+            towns: self.towns.iter().filter_map(|t| registry.town(t.id)).cloned().collect(),
+            sites: self.sites.iter().filter_map(|s| registry.site(s.id)).cloned().collect(),
+            uplinks: self.uplinks.iter().filter_map(|u| registry.uplink(u.id)).cloned().collect(),
+            cameras: self.cameras.iter().filter_map(|c| registry.camera(c.id)).cloned().collect(),
+        }
+    }
 }
 
 /// One interval of one camera's status.

@@ -94,6 +94,8 @@ pub struct Sending {
     pub error: String,
     /// When it arrived or was given up.
     pub ended: Option<Wall>,
+    /// Readers whom it is still to reach, after it reached the others; empty while it is for all of them.
+    pub left_out: Vec<String>,
 }
 
 /// Where mailings are kept.
@@ -115,9 +117,9 @@ pub trait MailingStore: Send + Sync {
     async fn due_sendings(&self, now: Wall) -> Result<Vec<Sending>>;
     /// Notes that a try begins, before it does.
     async fn begin_sending_try(&self, id: u64) -> Result<()>;
-    /// Notes how a try ended.
-    async fn end_sending_try(&self, id: u64, at: Wall, tried: &Tried) -> Result<()>;
-    /// Of each mailing that is enabled the newest sending, if it failed so far or for good.
+    /// Notes how a try ended, and for whom another one is to be, if not for everybody.
+    async fn end_sending_try(&self, id: u64, at: Wall, tried: &Tried, left_out: &[String]) -> Result<()>;
+    /// Of each mailing that is enabled the newest sending, if it failed so far or for good, or not everybody has it.
     async fn troubled_sendings(&self) -> Result<Vec<Sending>>;
     /// Sendings, newest first.
     async fn sendings(&self, mailing: Option<MailingId>, limit: u32, cursor: Option<&str>) -> Result<Page<Sending>>;

@@ -116,6 +116,8 @@ pub struct Delivery {
 pub enum Tried {
     /// It arrived.
     Delivered,
+    /// It arrived, but not with everybody: with whom not, and why.
+    Partly(String),
     /// It did not, and why; tried again then, or given up. What comes after it waits.
     Failed(String, Option<Wall>),
     /// Its target refuses it for good, and why; set aside and tried again then, or given up.

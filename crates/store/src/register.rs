@@ -78,8 +78,10 @@ pub struct ChangeEntry {
 #[async_trait::async_trait]
 pub trait RegisterStore: Send + Sync {
     /// Changes the register like [`change_registry`](crate::Store::change_registry) and remembers what was there before,
-    /// all or nothing.
-    async fn change_register(&self, change: RegistryChange, note: ChangeNote) -> Result<ChangeId>;
+    /// all or nothing. [`Changed`](crate::StoreError::Changed) if the records are not as they were
+    /// [`seen`](RegistryChange::seen_in).
+    async fn change_register(&self, change: RegistryChange, seen: RegistryChange, note: ChangeNote)
+    -> Result<ChangeId>;
     /// The changes that can still be told, newest first.
     async fn register_changes(&self) -> Result<Vec<ChangeEntry>>;
     /// Puts back what was there before a change; cameras that it added are dismantled, so that their ids and what was

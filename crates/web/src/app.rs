@@ -3,7 +3,7 @@
 use crate::{
     Services, access, api, caller::Caller, dashboard, enrolments::Enrolments, exports, exports::Exports,
     grants::Grants, guard, hub, hub::Hub, ladder::Climbs, mailings, meter::Meter, metrics, metrics::HttpMetrics,
-    password, password::Hasher, pictures::Pictures, problem::Problem, session::Sessions, tally, tally::Tally,
+    password, password::Hasher, pictures::Pictures, problem::Problem, session::Sessions, tally::Tally,
     throttle::Throttle, tiles::Tiles, tls::Tls, tokens, validator,
 };
 use axum::{
@@ -77,8 +77,12 @@ impl App {
         let stop = CancellationToken::new();
         let hub = Arc::new(Hub::new(services.started.wall));
         tokio::spawn(hub::run(Arc::clone(&hub), services.clone(), stop.clone()));
-        let tally = Arc::new(Tally::default());
-        tokio::spawn(tally::run(Arc::clone(&tally), services.archive.clone(), stop.clone()));
+        let tally = Tally::new(services.archive.clone(), stop.clone());
+        // Of a full archive it takes a while: begun before the first one asks.
+        tokio::spawn({
+            let tally = Arc::clone(&tally);
+            async move { tally.count().await }
+        });
         tokio::task::spawn_blocking(password::warm_up);
         let app = App(Arc::new(Shared {
             sessions: Sessions::new(Arc::clone(&services.store), config.session_idle, config.session_longest),

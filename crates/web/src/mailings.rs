@@ -15,7 +15,7 @@ use health::{
     desk::pause,
     ledger::{Calendar, DAY_MS, HOUR_MS},
 };
-use notify::{Envelope, File, Mail};
+use notify::{Envelope, File, Mail, Unreached};
 use std::{
     collections::BTreeMap,
     ops::Range,
@@ -120,27 +120,42 @@ async fn attempt(app: &App, mailing: &Mailing, sending: &Sending) -> Result<(), 
     store.begin_sending_try(sending.id).await?;
     let node = app.services.courier.node();
     let key = format!("{node}-{}-{}-{}", mailing.id, sending.range.start.0, sending.range.end.0);
-    let done = send(app, &mailing.plan, &sending.range, key, false).await;
+    let done = send(app, &mailing.plan, &sending.left_out, &sending.range, key, false).await;
     let now = Wall::read();
-    let tried = match done {
-        Ok(()) => Tried::Delivered,
+    let again = now + pause(sending.attempts + 1, rand::random());
+    let again = (again.0 - sending.at.0 < GIVE_UP_MS).then_some(again);
+    let (tried, left_out) = match done {
+        Ok(unreached) if unreached.is_empty() => (Tried::Delivered, Vec::new()),
+        Ok(unreached) => {
+            let who = Unreached::told(&unreached);
+            tracing::warn!(mailing = %mailing.id, attempts = sending.attempts + 1, %who, "a report did not reach everybody");
+            // The others have it: it goes once more only to those who may yet take it.
+            match again.filter(|_| unreached.iter().any(|one| !one.for_good)) {
+                Some(again) => {
+                    let left_out = unreached.into_iter().map(|one| one.reader).collect();
+                    (Tried::Failed(who, Some(again)), left_out)
+                }
+                None => (Tried::Partly(who), Vec::new()),
+            }
+        }
         Err(why) => {
             tracing::warn!(mailing = %mailing.id, attempts = sending.attempts + 1, %why, "a report was not mailed");
-            let again = now + pause(sending.attempts + 1, rand::random());
-            Tried::Failed(why, (again.0 - sending.at.0 < GIVE_UP_MS).then_some(again))
+            (Tried::Failed(why, again), sending.left_out.clone())
         }
     };
-    store.end_sending_try(sending.id, now, &tried).await
+    store.end_sending_try(sending.id, now, &tried, &left_out).await
 }
 
-/// Sends the report of a range, or says why not.
+/// Sends the report of a range, or says why not; to `only` these readers, to all if there is none. Gives those whom it does
+/// not reach while it reaches others.
 pub(crate) async fn send(
     app: &App,
     plan: &MailingPlan,
+    only: &[String],
     range: &Range<Wall>,
     key: String,
     trial: bool,
-) -> Result<(), String> {
+) -> Result<Vec<Unreached>, String> {
     let told = |problem: Problem| problem.detail().to_owned();
     let channels = app.services.store.channels().await.map_err(|e| told(e.into()))?;
     let channel = channels.iter().find(|c| c.id == plan.channel && c.kind == "email");
@@ -166,7 +181,7 @@ pub(crate) async fn send(
         text: letter.text,
         html: letter.html,
         files: files.into_iter().map(|(name, kind, bytes)| File { name, kind, bytes }).collect(),
-        to: plan.to.clone(),
+        to: if only.is_empty() { plan.to.clone() } else { only.to_vec() },
     };
     app.services.courier.mail(&envelope.target, mail).await.map_err(|e| e.to_string())
 }

@@ -1,5 +1,5 @@
-//! How many snapshots were stored and missed in the last day, by camera. Counted in the background, a quarter of
-//! an hour at a time; quarters that are over are counted once.
+//! How many snapshots were stored and missed in the last day, by camera. Counted when somebody asks, a quarter of an hour
+//! at a time; quarters that are over are counted once. Never tells a part of the day as the whole.
 
 use archive::{Archive, Entry, SnapshotQuery};
 use fleet::{CameraId, Wall};
@@ -7,11 +7,8 @@ use parking_lot::Mutex;
 use serde::Serialize;
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
+    sync::Arc,
+    time::{Duration, Instant},
 };
 use tokio_util::sync::CancellationToken;
 use utoipa::ToSchema;
@@ -20,7 +17,12 @@ const QUARTER_MS: i64 = 15 * 60 * 1000;
 const QUARTERS: i64 = 96;
 /// A snapshot is stored or missed for good at the latest so long after its slot.
 const SETTLED_MS: i64 = 5 * 60 * 1000;
-const EVERY: Duration = Duration::from_secs(5);
+/// For so long a count serves all who ask.
+const FRESH: Duration = Duration::from_secs(5);
+/// While the next one takes its time, the last one still serves.
+const USABLE: Duration = Duration::from_secs(60);
+/// So long whoever asks waits for it.
+const PATIENCE: Duration = Duration::from_millis(400);
 
 /// Snapshots stored and missed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, ToSchema)]
@@ -32,76 +34,80 @@ pub(crate) struct Stored {
 type Quarter = HashMap<CameraId, (u32, u32)>;
 
 /// The counts of the last day.
-#[derive(Default)]
 pub(crate) struct Tally {
-    quarters: Mutex<BTreeMap<i64, Quarter>>,
-    /// Somebody looked since the last round: without readers nothing is counted.
-    asked: AtomicBool,
+    archive: Archive,
+    stop: CancellationToken,
+    counted: Mutex<Counted>,
+    /// One counts; the first quarter that is not settled.
+    turn: Arc<tokio::sync::Mutex<i64>>,
+}
+
+#[derive(Default)]
+struct Counted {
+    quarters: BTreeMap<i64, Quarter>,
+    /// When they were last counted to the end.
+    at: Option<Instant>,
 }
 
 impl Tally {
-    /// The sum over the cameras for which `seen` is true.
-    pub(crate) fn sum(&self, seen: impl Fn(CameraId) -> bool) -> Stored {
-        self.asked.store(true, Ordering::Relaxed);
-        let quarters = self.quarters.lock();
+    pub(crate) fn new(archive: Archive, stop: CancellationToken) -> Arc<Tally> {
+        let turn = Arc::new(tokio::sync::Mutex::new(i64::MIN));
+        Arc::new(Tally { archive, stop, counted: Mutex::default(), turn })
+    }
+
+    /// The sum over the cameras for which `seen` is true; `None` while it is being counted.
+    pub(crate) async fn sum(self: &Arc<Self>, seen: impl Fn(CameraId) -> bool) -> Option<Stored> {
+        if !self.is_younger_than(FRESH) {
+            let _ = tokio::time::timeout(PATIENCE, self.count()).await;
+        }
+        if !self.is_younger_than(USABLE) {
+            return None;
+        }
         let mut sum = Stored::default();
-        for (camera, (stored, gaps)) in quarters.values().flatten() {
+        for (camera, (stored, gaps)) in self.counted.lock().quarters.values().flatten() {
             if seen(*camera) {
                 sum.stored += u64::from(*stored);
                 sum.gaps += u64::from(*gaps);
             }
         }
-        sum
+        Some(sum)
     }
-}
 
-/// Counts until stopped.
-pub(crate) async fn run(tally: Arc<Tally>, archive: Archive, stop: CancellationToken) {
-    let mut settled = i64::MIN;
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = round(&tally, &archive, &mut settled) => {}
-        }
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = asked(&tally) => {}
-        }
+    fn is_younger_than(&self, age: Duration) -> bool {
+        self.counted.lock().at.is_some_and(|at| at.elapsed() < age)
     }
-}
 
-/// Waits a while, and for somebody who wants to know.
-async fn asked(tally: &Tally) {
-    loop {
-        tokio::time::sleep(EVERY).await;
-        if tally.asked.swap(false, Ordering::Relaxed) {
+    /// Counts, or waits for who does. What was begun goes on when whoever asked has gone.
+    pub(crate) async fn count(self: &Arc<Self>) {
+        let mut turn = Arc::clone(&self.turn).lock_owned().await;
+        if self.is_younger_than(FRESH) {
             return;
         }
+        let tally = Arc::clone(self);
+        let counting = tokio::spawn(async move {
+            tokio::select! {
+                () = tally.stop.cancelled() => {}
+                () = tally.round(&mut turn) => {}
+            }
+        });
+        let _ = counting.await;
     }
-}
 
-/// Counts what is not settled, newest first, so that a page opened at start shows the present soon.
-async fn round(tally: &Tally, archive: &Archive, settled: &mut i64) {
-    let now = Wall::read().0;
-    let newest = now.div_euclid(QUARTER_MS);
-    let oldest = newest - QUARTERS + 1;
-    tally.quarters.lock().retain(|quarter, _| *quarter >= oldest && *quarter <= newest);
-    let mut complete = true;
-    for quarter in (oldest.max(*settled)..=newest).rev() {
-        match count(archive, quarter).await {
-            Ok(counts) => {
-                tally.quarters.lock().insert(quarter, counts);
-            }
-            Err(error) => {
-                // Told by the archive's own state; tried again at the next round.
-                tracing::debug!(%error, "snapshots could not be counted");
-                complete = false;
-                break;
-            }
+    /// Counts what is not settled.
+    async fn round(&self, settled: &mut i64) {
+        let (began, now) = (Instant::now(), Wall::read().0);
+        let newest = now.div_euclid(QUARTER_MS);
+        let oldest = newest - QUARTERS + 1;
+        self.counted.lock().quarters.retain(|quarter, _| *quarter >= oldest && *quarter <= newest);
+        for quarter in oldest.max(*settled)..=newest {
+            match count(&self.archive, quarter).await {
+                Ok(counts) => self.counted.lock().quarters.insert(quarter, counts),
+                // Told by the archive's own state; tried again when somebody asks again.
+                Err(error) => return tracing::debug!(%error, "snapshots could not be counted"),
+            };
         }
-    }
-    if complete {
         *settled = (now - SETTLED_MS).div_euclid(QUARTER_MS);
+        self.counted.lock().at = Some(began);
     }
 }
 

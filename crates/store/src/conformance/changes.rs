@@ -1,7 +1,7 @@
 //! Changes of the register that are taken back.
 
 use super::samples::register;
-use crate::{ChangeId, ChangeKind, ChangeNote, RegistryChange, Store, StoreError};
+use crate::{ChangeId, ChangeKind, ChangeNote, RegistryChange, Result, Store, StoreError};
 use fleet::{Camera, CameraId, LifeCycle, Wall};
 
 fn note(at: i64, kind: ChangeKind) -> ChangeNote {
@@ -16,14 +16,44 @@ async fn name(store: &dyn Store) -> String {
     store.registry().await.expect("reads").camera(CameraId(1)).expect("is there").name.clone()
 }
 
+/// As somebody who has just looked.
+async fn change(store: &dyn Store, change: RegistryChange, note: ChangeNote) -> Result<ChangeId> {
+    let seen = change.seen_in(&store.registry().await?);
+    store.change_register(change, seen, note).await
+}
+
+pub(super) async fn who_saw_an_older_register_changes_nothing(store: &dyn Store) {
+    let county = register();
+    change(store, county.clone(), note(1, ChangeKind::Import)).await.expect("changes");
+    let seen = store.registry().await.expect("reads");
+    let uplink = seen.uplinks().next().expect("there is one").clone();
+    let edits = [
+        renamed(&county.cameras[0], "先"),
+        RegistryChange {
+            sites: vec![fleet::Site { name: "先".into(), ..county.sites[0].clone() }],
+            ..RegistryChange::default()
+        },
+        RegistryChange { uplinks: vec![fleet::Uplink { name: "先".into(), ..uplink }], ..RegistryChange::default() },
+    ];
+    for edit in edits {
+        let old = edit.seen_in(&seen);
+        store.change_register(edit.clone(), old.clone(), note(2, ChangeKind::Edit)).await.expect("changes");
+        let late = store.change_register(edit.clone(), old, note(3, ChangeKind::Edit)).await;
+        assert!(matches!(late, Err(StoreError::Changed(_))), "{edit:?}: {late:?}");
+        let added = store.change_register(edit, RegistryChange::default(), note(4, ChangeKind::Edit)).await;
+        assert!(matches!(added, Err(StoreError::Changed(_))), "what is there is not new: {added:?}");
+    }
+    assert_eq!(store.register_changes().await.expect("reads").len(), 4, "and none of it is on record");
+}
+
 pub(super) async fn a_change_is_taken_back_with_accounts_and_all(store: &dyn Store) {
     let county = register();
-    let first = store.change_register(county.clone(), note(1, ChangeKind::Import)).await.expect("changes");
+    let first = change(store, county.clone(), note(1, ChangeKind::Import)).await.expect("changes");
     let full = county.cameras[0].clone();
-    let mut change = renamed(&full, "改名");
-    change.cameras[0].credentials = None;
-    change.sites = vec![fleet::Site { name: "改村".into(), ..county.sites[0].clone() }];
-    let second = store.change_register(change, note(2, ChangeKind::Edit)).await.expect("changes");
+    let mut edited = renamed(&full, "改名");
+    edited.cameras[0].credentials = None;
+    edited.sites = vec![fleet::Site { name: "改村".into(), ..county.sites[0].clone() }];
+    let second = change(store, edited, note(2, ChangeKind::Edit)).await.expect("changes");
     let log = store.register_changes().await.expect("reads");
     let told: Vec<_> = log.iter().map(|e| (e.id, e.added, e.changed, e.note.kind)).collect();
     assert_eq!(told, [(second, 0, 2, ChangeKind::Edit), (first, 2, 0, ChangeKind::Import)]);
@@ -48,9 +78,8 @@ pub(super) async fn a_change_is_taken_back_with_accounts_and_all(store: &dyn Sto
 
 pub(super) async fn the_taking_back_is_taken_back(store: &dyn Store) {
     let county = register();
-    store.change_register(county.clone(), note(1, ChangeKind::Import)).await.expect("changes");
-    let change = renamed(&county.cameras[0], "改名");
-    let edit = store.change_register(change, note(2, ChangeKind::Edit)).await.expect("changes");
+    change(store, county.clone(), note(1, ChangeKind::Import)).await.expect("changes");
+    let edit = change(store, renamed(&county.cameras[0], "改名"), note(2, ChangeKind::Edit)).await.expect("changes");
     let undo = store.undo_change(edit, note(3, ChangeKind::Undo)).await.expect("takes back");
     assert_ne!(name(store).await, "改名");
     store.undo_change(undo, note(4, ChangeKind::Undo)).await.expect("takes that back");

@@ -46,6 +46,24 @@ pub(super) async fn mailings_come_change_and_go(store: &dyn Store) {
     assert!(store.add_mailing(mailing("c")).await.expect("added").id > made.id, "a number is never given twice");
 }
 
+pub(super) async fn who_was_left_out_is_tried_again_and_told_at_the_end(store: &dyn Store) {
+    let a = store.add_mailing(mailing("a")).await.expect("added");
+    assert!(store.begin_sending(a.id, Wall(0)..Wall(10), Wall(12)).await.expect("begun"));
+    let first = store.due_sendings(Wall(12)).await.expect("due").remove(0);
+    assert_eq!(first.left_out, [""; 0], "it is for everybody");
+    let left_out = ["b@county.example".to_owned()];
+    let failed = Tried::Failed("b is not taken".into(), Some(Wall(20)));
+    store.end_sending_try(first.id, Wall(13), &failed, &left_out).await.expect("ended");
+    let again = store.due_sendings(Wall(20)).await.expect("due").remove(0);
+    assert_eq!((again.id, &again.left_out[..]), (first.id, &left_out[..]));
+    store.end_sending_try(first.id, Wall(21), &Tried::Partly("b is not taken".into()), &[]).await.expect("ended");
+    let log = store.sendings(None, 10, None).await.expect("log").items;
+    let told = (log[0].state, log[0].error.as_str(), log[0].ended);
+    assert_eq!(told, (DeliveryState::Delivered, "b is not taken", Some(Wall(21))));
+    assert_eq!(store.due_sendings(Wall(100)).await.expect("due"), []);
+    assert_eq!(store.troubled_sendings().await.expect("troubled"), log, "somebody has it not");
+}
+
 pub(super) async fn a_period_is_sent_once_and_tried_until_it_arrives(store: &dyn Store) {
     let a = store.add_mailing(mailing("a")).await.expect("added");
     let b = store.add_mailing(mailing("b")).await.expect("added");
@@ -60,7 +78,10 @@ pub(super) async fn a_period_is_sent_once_and_tried_until_it_arrives(store: &dyn
     let first = &both[0];
     assert_eq!((first.range.clone(), first.state, first.attempts), (Wall(0)..Wall(10), DeliveryState::Waiting, 0));
     store.begin_sending_try(first.id).await.expect("begun");
-    store.end_sending_try(first.id, Wall(13), &Tried::Failed("refused".into(), Some(Wall(100)))).await.expect("ended");
+    store
+        .end_sending_try(first.id, Wall(13), &Tried::Failed("refused".into(), Some(Wall(100))), &[])
+        .await
+        .expect("ended");
     assert_eq!(due(50).await.len(), 1, "it waits, and holds back nobody else's");
     let troubled = store.troubled_sendings().await.expect("troubled");
     assert_eq!(troubled.iter().map(|s| (s.mailing, s.error.as_str())).collect::<Vec<_>>(), [(a.id, "refused")]);
@@ -68,14 +89,14 @@ pub(super) async fn a_period_is_sent_once_and_tried_until_it_arrives(store: &dyn
     store.begin_sending_try(first.id).await.expect("begun");
     let again = due(100).await[0].clone();
     assert_eq!((again.id, again.state, again.attempts), (first.id, DeliveryState::Trying, 2));
-    store.end_sending_try(first.id, Wall(101), &Tried::Delivered).await.expect("ended");
+    store.end_sending_try(first.id, Wall(101), &Tried::Delivered, &[]).await.expect("ended");
     assert_eq!(store.troubled_sendings().await.expect("troubled"), []);
     assert!(!begin(a.id, 0).await.expect("known"), "what arrived is never sent again");
     // Given up, and told of until the next period arrives.
     assert!(begin(a.id, 10).await.expect("begun"));
     let second = due(200).await.into_iter().find(|s| s.mailing == a.id).expect("due");
     store.begin_sending_try(second.id).await.expect("begun");
-    store.end_sending_try(second.id, Wall(201), &Tried::Failed("for ever".into(), None)).await.expect("ended");
+    store.end_sending_try(second.id, Wall(201), &Tried::Failed("for ever".into(), None), &[]).await.expect("ended");
     assert_eq!(store.troubled_sendings().await.expect("troubled").len(), 1);
     // One that is off neither sends nor troubles.
     store.update_mailing(&Mailing { enabled: false, ..b.clone() }, &b).await.expect("off");

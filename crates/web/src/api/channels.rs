@@ -14,7 +14,7 @@ use crate::{
 use axum::{Json, extract::State, http::HeaderMap, response::IntoResponse};
 use fleet::{Secret, SiteId, TownId, Wall};
 use health::desk::{Assignee, ChannelId, Route};
-use notify::{Envelope, Language, Letter};
+use notify::{Envelope, Language, Letter, Unreached};
 use serde::{Deserialize, Serialize};
 use store::{Channel, Delivery};
 use utoipa::{IntoParams, ToSchema};
@@ -279,11 +279,22 @@ pub(crate) async fn remove(State(app): State<App>, caller: Caller, Path(id): Pat
 
 /// How a try-out went.
 #[derive(Serialize, ToSchema)]
-#[schema(as = ChannelTrial)]
+#[schema(as = DeliveryTrial)]
 pub(crate) struct Trial {
+    /// Everybody has it.
     delivered: bool,
-    /// Why not.
+    /// Why not, or who has not.
     error: Option<String>,
+}
+
+impl Trial {
+    pub(crate) fn of(tried: std::result::Result<Vec<Unreached>, String>) -> Trial {
+        let error = match tried {
+            Ok(unreached) => (!unreached.is_empty()).then(|| Unreached::told(&unreached)),
+            Err(why) => Some(why),
+        };
+        Trial { delivered: error.is_none(), error }
+    }
 }
 
 /// Send a try-out through a channel now
@@ -296,7 +307,7 @@ pub(crate) async fn test(State(app): State<App>, caller: Caller, Path(id): Path<
     let tried = app.services.courier.deliver(&envelope.target, &letter).await;
     let deed = Deed::of(&caller, Action::ChannelTested).on(channel.id).detail(channel.name);
     app.audit(if tried.is_ok() { deed } else { deed.failed() }).await?;
-    Ok(Json(Trial { delivered: tried.is_ok(), error: tried.err().map(|e| e.to_string()) }))
+    Ok(Json(Trial::of(tried.map_err(|e| e.to_string()))))
 }
 
 #[derive(Deserialize, IntoParams)]

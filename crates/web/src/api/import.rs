@@ -126,7 +126,7 @@ pub(crate) async fn import(
             "{} added, {} changed, {} unchanged, {} rejected",
             counts.added, counts.changed, counts.unchanged, counts.rejected
         );
-        app.change_register(&caller, plan.change().into(), ChangeKind::Import, detail).await?;
+        app.change_register(&caller, &registry, plan.change().into(), ChangeKind::Import, detail).await?;
     }
     Ok(Json(report(plan, apply)))
 }

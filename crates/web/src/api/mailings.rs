@@ -1,7 +1,7 @@
 //! Reports by mail: which goes to whom and when, tried out, and what became of each.
 
 use crate::{
-    api::limit,
+    api::{channels::Trial, limit},
     app::{App, done},
     audit::{Action, Deed},
     caller::Caller,
@@ -226,15 +226,6 @@ pub(crate) async fn remove(State(app): State<App>, caller: Caller, Path(id): Pat
     Ok(done())
 }
 
-/// How a try-out went.
-#[derive(Serialize, ToSchema)]
-#[schema(as = MailingTrial)]
-pub(crate) struct Trial {
-    delivered: bool,
-    /// Why not.
-    error: Option<String>,
-}
-
 /// Send the newest report now, as a try-out
 ///
 /// It is marked as one, and what is due is sent all the same.
@@ -249,13 +240,13 @@ pub(crate) async fn test(State(app): State<App>, caller: Caller, Path(id): Path<
     let range = mailings::newest(&mailing.plan, now).range;
     let key = format!("{}-{}-test-{}", app.services.courier.node(), mailing.id, now.0);
     // A server that takes its time must not hold the page.
-    let sending = mailings::send(&app, &mailing.plan, &range, key, true);
+    let sending = mailings::send(&app, &mailing.plan, &[], &range, key, true);
     let limit = app.services.config.request_limit.mul_f64(0.8);
     let tried = tokio::time::timeout(limit, sending).await;
     let tried = tried.unwrap_or_else(|_| Err(format!("no answer within {} s", limit.as_secs())));
     let deed = Deed::of(&caller, Action::MailingTested).on(mailing.id).detail(mailing.name);
     app.audit(if tried.is_ok() { deed } else { deed.failed() }).await?;
-    Ok(Json(Trial { delivered: tried.is_ok(), error: tried.err() }))
+    Ok(Json(Trial::of(tried)))
 }
 
 #[derive(Deserialize, IntoParams)]

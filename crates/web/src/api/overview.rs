@@ -44,8 +44,8 @@ pub(crate) struct Overview {
     /// The newest changes of status; at most 50.
     recent: Vec<IntervalView>,
     incidents: BySeverity,
-    /// To the quarter of an hour.
-    snapshots_24h: Stored,
+    /// To the quarter of an hour; null while they are being counted.
+    snapshots_24h: Option<Stored>,
     archive: ArchiveView,
 }
 
@@ -152,7 +152,7 @@ pub(crate) async fn overview(State(app): State<App>, caller: Caller) -> Result<J
             .collect(),
         recent: recent.iter().filter(|i| scope.sees_camera(&registry, i.camera())).take(RECENT).cloned().collect(),
         incidents,
-        snapshots_24h: app.tally.sum(|camera| scope.sees_camera(&registry, camera)),
+        snapshots_24h: app.tally.sum(|camera| scope.sees_camera(&registry, camera)).await,
         archive: ArchiveView::of(&app.services.archive.stats()),
     }))
 }

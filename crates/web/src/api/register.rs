@@ -123,7 +123,7 @@ pub(crate) async fn edit(
         let names: Vec<&str> = plan.rows.iter().map(|r| r.name.as_str()).take(3).collect();
         let more = if plan.rows.len() > 3 { " …" } else { "" };
         let detail = format!("{} cameras ({}{more}): {}", counts.changed, names.join(", "), columns.join(", "));
-        app.change_register(&caller, plan.change().into(), ChangeKind::Edit, detail).await?;
+        app.change_register(&caller, &registry, plan.change().into(), ChangeKind::Edit, detail).await?;
     }
     Ok(Json(report(plan, applied)))
 }
@@ -231,7 +231,7 @@ pub(crate) async fn site(
     if site != *old {
         let detail = format!("site {}: {} → {}", site.id, old.name, site.name);
         let change = RegistryChange { sites: vec![site.clone()], ..RegistryChange::default() };
-        app.change_register(&caller, change, ChangeKind::Edit, detail).await?;
+        app.change_register(&caller, &registry, change, ChangeKind::Edit, detail).await?;
     }
     Ok(Json(SiteRecord::from(&site)))
 }
@@ -307,7 +307,7 @@ pub(crate) async fn uplink(
     if uplink != *old {
         let detail = format!("uplink {}: {} → {}", uplink.id, old.name, uplink.name);
         let change = RegistryChange { uplinks: vec![uplink.clone()], ..RegistryChange::default() };
-        app.change_register(&caller, change, ChangeKind::Edit, detail).await?;
+        app.change_register(&caller, &registry, change, ChangeKind::Edit, detail).await?;
     }
     Ok(Json(uplink_view(&registry, &uplink)))
 }
@@ -410,16 +410,18 @@ fn optional(text: Option<String>, field: &str) -> Result<Option<String>> {
 }
 
 impl App {
-    /// Changes the register so that it can be taken back, writes it down and tells the node.
+    /// Changes the register, as it was `seen`, so that it can be taken back, writes it down and tells the node.
     pub(crate) async fn change_register(
         &self,
         caller: &Caller,
+        seen: &Registry,
         change: RegistryChange,
         kind: ChangeKind,
         detail: String,
     ) -> Result<()> {
         let action = if kind == ChangeKind::Import { Action::Imported } else { Action::RegisterChanged };
-        let id = self.services.store.change_register(change, note(caller, kind, detail.clone())).await?;
+        let seen = change.seen_in(seen);
+        let id = self.services.store.change_register(change, seen, note(caller, kind, detail.clone())).await?;
         self.audit(Deed::of(caller, action).on(id.0).detail(detail)).await?;
         self.reload_register().await
     }

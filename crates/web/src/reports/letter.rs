@@ -29,6 +29,7 @@ pub(crate) fn letter(sheet: &Sheet, days: &str, total: &Figures, before: Option<
     let left_out = sheet.rows.len().saturating_sub(MOST_LINES + 1);
     let rest = (left_out > 0).then(|| match sheet.language {
         Language::Chinese => format!("另有 {left_out} 行，见附件。"),
+        Language::English if left_out == 1 => "One more line is in the attached files.".to_owned(),
         Language::English => format!("{left_out} more lines are in the attached files."),
     });
     let closing = pick(

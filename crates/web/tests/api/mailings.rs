@@ -1,6 +1,9 @@
 //! Reports by mail, sent to a real mail server (SMTP by mailin's state machine).
 
-use crate::support::{County, code, until};
+use crate::{
+    mail_server::{self, LATER, NOBODY},
+    support::{County, code, until},
+};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use calamine::{Data, Reader, Xlsx};
 use fleet::{CameraId, Cause, Status, Wall};
@@ -9,73 +12,11 @@ use health::{
     desk::ChannelId,
     ledger::{Calendar, DAY_MS, HOUR_MS, Rules},
 };
-use mailin::{Action, Handler, SessionBuilder};
 use reqwest::Method;
 use serde_json::{Value, json};
-use std::{
-    collections::BTreeMap,
-    net::IpAddr,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use store::{Every, Fact, Mailing, MailingId, MailingPlan, Role, RollUp};
-use tokio::{
-    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
-    net::TcpListener,
-};
-
-/// Readers and text of each mail.
-type Mails = Arc<Mutex<Vec<(Vec<String>, String)>>>;
-
-struct Post {
-    mails: Mails,
-    to: Vec<String>,
-    data: Vec<u8>,
-}
-
-impl Handler for Post {
-    fn rcpt(&mut self, to: &str) -> mailin::Response {
-        self.to.push(to.to_owned());
-        mailin::response::OK
-    }
-    fn data(&mut self, line: &[u8]) -> std::io::Result<()> {
-        self.data.extend_from_slice(line);
-        Ok(())
-    }
-    fn data_end(&mut self) -> mailin::Response {
-        let text = String::from_utf8_lossy(&self.data).into_owned();
-        self.mails.lock().unwrap().push((std::mem::take(&mut self.to), text));
-        mailin::response::OK
-    }
-}
-
-async fn converse(peer: tokio::net::TcpStream, address: IpAddr, post: Post) {
-    let (from, mut to) = peer.into_split();
-    let mut from = BufReader::new(from);
-    let mut session = SessionBuilder::new("county.example").build(address, post);
-    to.write_all(&session.greeting().buffer().unwrap()).await.unwrap();
-    let mut line = Vec::new();
-    while from.read_until(b'\n', &mut line).await.unwrap_or(0) > 0 {
-        let answer = session.process(&line);
-        line.clear();
-        let silent = matches!(answer.action, Action::NoReply);
-        if !silent && to.write_all(&answer.buffer().unwrap()).await.is_err() || matches!(answer.action, Action::Close) {
-            return;
-        }
-    }
-}
-
-fn serve(listener: TcpListener) -> Mails {
-    let mails = Mails::default();
-    let kept = Arc::clone(&mails);
-    tokio::spawn(async move {
-        while let Ok((peer, address)) = listener.accept().await {
-            let post = Post { mails: Arc::clone(&kept), to: Vec::new(), data: Vec::new() };
-            tokio::spawn(converse(peer, address.ip(), post));
-        }
-    });
-    mails
-}
+use tokio::net::TcpListener;
 
 /// A county with some days on record, and a mail server's port that nobody listens on yet.
 async fn county() -> (County, TcpListener, u16) {
@@ -162,7 +103,7 @@ fn unquoted(text: &str) -> Vec<u8> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_report_is_tried_out_with_its_figures_as_a_page_and_as_files() {
     let (county, listener, port) = county().await;
-    let mails = serve(listener);
+    let mails = mail_server::serve(listener);
     let admin = county.signed_in(Role::Administrator).await;
     let channel: Value = admin.post("/api/v1/channels", &mail_channel(port)).await.json().await.unwrap();
     let made = admin.post("/api/v1/mailings", &input(&channel)).await;
@@ -171,7 +112,7 @@ async fn a_report_is_tried_out_with_its_figures_as_a_page_and_as_files() {
     let path = format!("/api/v1/mailings/{}", made["id"]);
     let trial: Value = admin.post(&format!("{path}/test"), &json!({})).await.json().await.unwrap();
     assert_eq!(trial, json!({ "delivered": true, "error": null }));
-    let (to, mail) = mails.lock().unwrap().pop().unwrap();
+    let [mail_server::Taken { to, text: mail, .. }] = mails.take().try_into().unwrap();
     assert_eq!(to, ["chief@county.example"], "its own readers, not the channel's");
     assert!(mail.contains("Subject: =?utf-8?b?"), "{mail}");
     let parts = parts(&mail);
@@ -203,15 +144,8 @@ async fn a_report_is_tried_out_with_its_figures_as_a_page_and_as_files() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_due_is_sent_once_when_the_server_is_there_again_also_over_a_restart() {
-    let (mut county, listener, port) = county().await;
-    drop(listener);
-    let channel: Value = {
-        let admin = county.signed_in(Role::Administrator).await;
-        admin.post("/api/v1/channels", &mail_channel(port)).await.json().await.unwrap()
-    };
-    // Made long ago, due since the county's midnight.
+/// Made long ago, due since the county's midnight.
+fn due_since_midnight(channel: &Value, to: &[&str]) -> Mailing {
     let plan = MailingPlan {
         every: Every::Day,
         weekday: 1,
@@ -222,10 +156,56 @@ async fn what_is_due_is_sent_once_when_the_server_is_there_again_also_over_a_res
         site: None,
         contractor: None,
         channel: ChannelId(u32::try_from(channel["id"].as_u64().unwrap()).unwrap()),
-        to: Vec::new(),
+        to: to.iter().map(|t| (*t).to_owned()).collect(),
         language: "en".into(),
     };
-    let mailing = Mailing { id: MailingId(0), name: "日报".into(), enabled: true, plan, changed: Wall(0) };
+    Mailing { id: MailingId(0), name: "日报".into(), enabled: true, plan, changed: Wall(0) }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_reader_who_is_refused_keeps_a_report_from_nobody_else_and_is_told_in_the_log() {
+    let (county, listener, port) = county().await;
+    let mails = mail_server::serve(listener);
+    let admin = county.signed_in(Role::Administrator).await;
+    let channel: Value = admin.post("/api/v1/channels", &mail_channel(port)).await.json().await.unwrap();
+    let store = Arc::clone(&county.services.store);
+    store.add_mailing(due_since_midnight(&channel, &["chief@county.example", NOBODY, LATER])).await.unwrap();
+    let newest = || async { store.sendings(None, 10, None).await.unwrap().items.into_iter().next() };
+    until("the first try", || async { newest().await.is_some_and(|s| !s.error.is_empty()) }).await;
+    let waiting = newest().await.unwrap();
+    assert!(waiting.error.contains(NOBODY) && waiting.error.contains(LATER), "{}", waiting.error);
+    assert_eq!(waiting.left_out, [NOBODY, LATER]);
+    assert_eq!(mails.take().iter().map(|m| m.to.clone()).collect::<Vec<_>>(), [["chief@county.example"]]);
+    // Its pause is over: it goes only to those who have not got it.
+    let again = store::Tried::Failed(waiting.error, Some(Wall::read()));
+    store.end_sending_try(waiting.id, Wall::read(), &again, &waiting.left_out).await.unwrap();
+    until("its end", || async { newest().await.is_some_and(|s| s.ended.is_some()) }).await;
+    assert_eq!(mails.take().iter().map(|m| m.to.clone()).collect::<Vec<_>>(), [[LATER]]);
+    let log = admin.json("/api/v1/mailings/sendings").await["items"][0].clone();
+    let error = log["error"].as_str().unwrap();
+    assert_eq!((&log["state"], error.contains(NOBODY), error.contains(LATER)), (&json!("delivered"), true, false));
+    let told = &admin.json("/api/v1/self").await["unsent_reports"][0];
+    assert_eq!((&told["name"], &told["next"]), (&json!("日报"), &Value::Null), "until the next one reaches everybody");
+    // So does a try-out say it.
+    let mut body = input(&channel);
+    body["to"] = json!(["chief@county.example", NOBODY]);
+    body["enabled"] = json!(false);
+    let made: Value = admin.post("/api/v1/mailings", &body).await.json().await.unwrap();
+    let trial: Value =
+        admin.post(&format!("/api/v1/mailings/{}/test", made["id"]), &json!({})).await.json().await.unwrap();
+    assert_eq!((&trial["delivered"], mails.take().len()), (&json!(false), 1), "{trial}");
+    assert!(trial["error"].as_str().unwrap().contains(NOBODY), "{trial}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_due_is_sent_once_when_the_server_is_there_again_also_over_a_restart() {
+    let (mut county, listener, port) = county().await;
+    drop(listener);
+    let channel: Value = {
+        let admin = county.signed_in(Role::Administrator).await;
+        admin.post("/api/v1/channels", &mail_channel(port)).await.json().await.unwrap()
+    };
+    let mailing = due_since_midnight(&channel, &[]);
     let store = Arc::clone(&county.services.store);
     store.add_mailing(mailing).await.unwrap();
     let tried =
@@ -239,11 +219,11 @@ async fn what_is_due_is_sent_once_when_the_server_is_there_again_also_over_a_res
         assert!(report["error"].as_str().is_some_and(|e| !e.is_empty()), "{report}");
     }
     county.restart().await;
-    let mails = serve(TcpListener::bind(("127.0.0.1", port)).await.unwrap());
+    let mails = mail_server::serve(TcpListener::bind(("127.0.0.1", port)).await.unwrap());
     // Its pause is ten seconds or more: it is due now.
     let waiting = store.sendings(None, 10, None).await.unwrap().items[0].clone();
     let again = store::Tried::Failed(waiting.error, Some(Wall::read()));
-    store.end_sending_try(waiting.id, Wall::read(), &again).await.unwrap();
+    store.end_sending_try(waiting.id, Wall::read(), &again, &[]).await.unwrap();
     let arrived = || async { store.sendings(None, 10, None).await.unwrap().items[0].ended.is_some() };
     until("arrival", arrived).await;
     // Restarted once more, it is known to be sent.
@@ -251,14 +231,14 @@ async fn what_is_due_is_sent_once_when_the_server_is_there_again_also_over_a_res
     let admin = county.browser("administrator1").await;
     let trial: Value = admin.post("/api/v1/mailings/1/test", &json!({})).await.json().await.unwrap();
     assert_eq!(trial["delivered"], true);
-    let mails = mails.lock().unwrap().clone();
+    let mails = mails.take();
     assert_eq!(mails.len(), 2, "the report and the try-out");
-    assert_eq!(mails[0].0, ["duty@county.example"], "the channel's readers");
-    assert!(mails[0].1.contains("Subject: Cameras: daily report"), "{}", mails[0].1);
-    assert!(mails[1].1.contains("Subject: [test] Cameras: daily report"));
+    assert_eq!(mails[0].to, ["duty@county.example"], "the channel's readers");
+    assert!(mails[0].text.contains("Subject: Cameras: daily report"), "{}", mails[0].text);
+    assert!(mails[1].text.contains("Subject: [test] Cameras: daily report"));
     let number = |mail: &str| mail.lines().find(|l| l.starts_with("Message-ID")).map(str::to_owned);
-    assert_ne!(number(&mails[0].1), number(&mails[1].1));
-    let html = String::from_utf8(parts(&mails[0].1)["text/html"].clone()).unwrap();
+    assert_ne!(number(&mails[0].text), number(&mails[1].text));
+    let html = String::from_utf8(parts(&mails[0].text)["text/html"].clone()).unwrap();
     assert!(html.contains("91.67%"), "of town 1 alone, 66 of 72 hours: {html}");
     assert_eq!(admin.json("/api/v1/self").await["unsent_reports"], json!([]));
     let log = admin.json("/api/v1/mailings/sendings").await;

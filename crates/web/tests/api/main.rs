@@ -15,6 +15,8 @@ mod hostile;
 mod import;
 mod incidents;
 mod live;
+#[path = "../../../notify/tests/mail_server/mod.rs"]
+mod mail_server;
 mod mailings;
 mod map;
 mod meanwhile;

@@ -13,6 +13,8 @@ const queries = new QueryClient({
   defaultOptions: {
     queries: {
       staleTime: 5_000,
+      // A closed network: whether the service answers is found out by asking, not by what the browser thinks of it.
+      networkMode: 'always',
       refetchOnWindowFocus: false,
       // What we did wrong will be wrong again; only a silent or sick service is asked once more.
       retry: (times, error) => times < 1 && (!(error instanceof Problem) || error.status === 0 || error.status >= 500),

@@ -3,6 +3,11 @@ import { Problem } from '@/api/http'
 import { t, told } from '@/i18n'
 import { said } from '@/i18n/sentences'
 
+/** Whether the same may well work a little later: the service silent, sick or busy. */
+export function passes(error: unknown): boolean {
+  return error instanceof Problem && (error.status === 0 || error.status >= 500)
+}
+
 export function explain(error: unknown): string {
   if (!(error instanceof Problem)) return error instanceof Error ? error.message : String(error)
   if (error.status === 0) return t('problem.unreachable')

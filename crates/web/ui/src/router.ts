@@ -1,7 +1,9 @@
 // Every page and what its address means. Pages load when first opened.
-import { createRouter, createWebHistory, type RouteRecordRaw } from 'vue-router'
+import { createRouter, createWebHistory, type RouteLocationNormalized, type RouteRecordRaw } from 'vue-router'
+import { Problem } from '@/api/http'
 import type { TextKey } from '@/i18n'
-import { findSession, may, session, startBoard, whenLeft, type Power } from '@/state'
+import { shallowRef } from 'vue'
+import { may, meetService, session, startBoard, whenLeft, type Power } from '@/state'
 
 declare module 'vue-router' {
   interface RouteMeta {
@@ -55,8 +57,7 @@ let asked = false
 
 router.beforeEach(async (to) => {
   if (!asked) {
-    // An unreachable service shows the sign-in page, which says so.
-    await findSession().catch(() => null)
+    await meetService()
     asked = true
   }
   const now = session.value
@@ -71,6 +72,22 @@ router.beforeEach(async (to) => {
   if (to.meta.power && !may(to.meta.power)) return { name: 'lost', params: { rest: to.path.slice(1).split('/') } }
   return true
 })
+
+/** The page that could not be fetched, and why; null while all is well. */
+export const missing = shallowRef<{ to: RouteLocationNormalized; why: Problem } | null>(null)
+router.onError((_error, to) => (missing.value = { to, why: new Problem(0, 'unreachable', '', '', null) }))
+router.afterEach(() => (missing.value = null))
+/** Goes there from the beginning once the service answers: after an update its pages may have other names. */
+export async function fetchMissing(): Promise<void> {
+  const wanted = missing.value
+  if (!wanted) return
+  try {
+    await fetch('/livez', { cache: 'no-store' })
+    location.assign(wanted.to.fullPath)
+  } catch {
+    missing.value = { ...wanted, why: new Problem(0, 'unreachable', '', '', null) }
+  }
+}
 
 whenLeft(() => {
   const here = router.currentRoute.value

@@ -13,7 +13,7 @@ export const board = new Board()
 export const session = shallowRef<Session | null>(null)
 export const names = shallowRef<Names>(new Names({ towns: [], sites: [], uplinks: [], cameras: [] }))
 const vocabulary = shallowRef<Vocabulary | null>(null)
-/** Why the fleet could not be loaded at start; null while all is well. */
+/** Why there is nothing to show yet: the service did not answer, or not well; null while all is well. */
 export const startProblem = shallowRef<Problem | null>(null)
 /** The service's clock minus ours. */
 let skew = 0
@@ -179,6 +179,25 @@ function setSession(found: Session | null): void {
   if (found) skew = found.now - Date.now()
 }
 
+let hurry: () => void = () => {}
+/** Asks who is signed in until the service answers. */
+export async function meetService(): Promise<void> {
+  for (;;) {
+    try {
+      await findSession()
+      startProblem.value = null
+      return
+    } catch (error) {
+      down(error)
+      await new Promise<void>((again) => (hurry = again))
+    }
+  }
+}
+/** Whoever shows that the service does not answer says when to ask again. */
+export function meetNow(): void {
+  hurry()
+}
+
 /** Asks who is signed in; null if nobody is. */
 export async function findSession(): Promise<Session | null> {
   try {
@@ -203,27 +222,31 @@ export async function loadNames(): Promise<void> {
   vocabulary.value = words
 }
 
+/** Nothing can be shown before the first rows are there; later the board says of when it is. */
+function down(why: unknown): void {
+  if (!board.loaded.value) startProblem.value = why instanceof Problem ? why : new Problem(0, 'unreachable', '', '', null)
+}
+
 /** Names, words and the live line, once somebody is signed in. Does nothing the second time. */
 export function startBoard(): void {
   if (disconnect) return
-  startProblem.value = null
-  loadNames().catch((error: unknown) => {
-    startProblem.value = error instanceof Problem ? error : new Problem(0, 'unreachable', '', '', null)
-    stopBoard()
-  })
+  let first: Promise<void> | null = loadNames()
   if (!may('watch')) {
     // Who only gives rights has names and words, and no line to the county.
     disconnect = () => undefined
+    first.then(() => (startProblem.value = null), down)
     return
   }
+  first.catch(() => undefined)
   const again = setInterval(() => void loadGiven().catch(() => undefined), 60_000)
   void loadGiven().catch(() => undefined)
   const hangUp = connect(board, {
     open: () => new EventSource(api.EVENTS),
     states: async () => {
       // Loading anew may mean that the register has changed.
-      if (!board.loaded.value) return api.states()
-      const [states] = await Promise.all([api.states(), loadNames()])
+      const known = first ?? loadNames()
+      first = null
+      const [states] = await Promise.all([api.states(), known])
       return states
     },
     openIncidents: allOpenIncidents,
@@ -235,17 +258,30 @@ export function startBoard(): void {
         throw error
       }
     },
+    down,
     now,
     later(action, ms) {
       const timer = setTimeout(action, ms)
       return () => clearTimeout(timer)
     },
   })
+  const online = () => {
+    if (board.link.value === 'interrupted') restartBoard()
+  }
+  window.addEventListener('online', online)
   disconnect = () => {
+    window.removeEventListener('online', online)
     clearInterval(again)
     given.value = new Set()
     hangUp()
   }
+}
+
+/** From the beginning, at once: what is on the board stays until there is better. */
+export function restartBoard(): void {
+  if (!session.value) return
+  stopBoard()
+  startBoard()
 }
 
 function stopBoard(): void {
@@ -261,6 +297,7 @@ export function whenLeft(action: () => void): void {
 
 function signedOut(): void {
   stopBoard()
+  startProblem.value = null
   board.clear()
   setSession(null)
   leave()

@@ -346,12 +346,6 @@ export interface components {
             /** @description Where messages go: `kind` and what belongs to it. Null when changing: as before. */
             target?: unknown;
         };
-        /** @description How a try-out went. */
-        ChannelTrial: {
-            delivered: boolean;
-            /** @description Why not. */
-            error?: string | null;
-        };
         /** @description A channel. Addresses beyond the server's name, tokens and passwords never leave the service. */
         ChannelView: {
             enabled: boolean;
@@ -505,6 +499,13 @@ export interface components {
             restarts: number;
             sandbox: components["schemas"]["SandboxLayer"][];
             workers: number;
+        };
+        /** @description How a try-out went. */
+        DeliveryTrial: {
+            /** @description Everybody has it. */
+            delivered: boolean;
+            /** @description Why not, or who has not. */
+            error?: string | null;
         };
         /** @description A message on its way, or at its end. */
         DeliveryView: {
@@ -1263,12 +1264,6 @@ export interface components {
              */
             weekday: number;
         };
-        /** @description How a try-out went. */
-        MailingTrial: {
-            delivered: boolean;
-            /** @description Why not. */
-            error?: string | null;
-        };
         /** @description A report that goes out by mail again and again. */
         MailingView: {
             /** Format: int32 */
@@ -1651,8 +1646,7 @@ export interface components {
             online_rate?: number | null;
             /** @description The newest changes of status; at most 50. */
             recent: components["schemas"]["IntervalView"][];
-            /** @description To the quarter of an hour. */
-            snapshots_24h: components["schemas"]["Stored"];
+            snapshots_24h?: null | components["schemas"]["Stored"];
             /** Format: int32 */
             total: number;
             towns: components["schemas"]["TownCounts"][];

@@ -211,7 +211,8 @@ export interface Overview {
   worst_sites: { site: number; counts: Counts; total: number }[]
   recent: StatusInterval[]
   incidents: Record<SeverityCode, number>
-  snapshots_24h: { stored: number; gaps: number }
+  /** null while they are being counted. */
+  snapshots_24h: { stored: number; gaps: number } | null
   archive: { state: string; records: number; bytes: number; free_bytes: number; oldest: Millis | null }
 }
 

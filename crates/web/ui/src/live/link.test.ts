@@ -45,6 +45,7 @@ function line(answers: States[]) {
     openIncidents: async () => [],
     alive: async () => void (asked.alive += 1),
     now: () => 5000,
+    down: () => undefined,
     later(action, ms) {
       const timer = { action, ms }
       timers.push(timer)

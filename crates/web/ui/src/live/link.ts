@@ -10,6 +10,8 @@ export interface World {
   openIncidents(): Promise<Incident[]>
   /** Whether somebody is still signed in; throws if the service cannot be reached. */
   alive(): Promise<void>
+  /** Told that the line is down, and why if that is known. */
+  down(why?: unknown): void
   now(): number
   later(action: () => void, ms: number): () => void
 }
@@ -59,14 +61,15 @@ export function connect(board: Board, world: World): () => void {
       waiting = []
       for (const event of late) apply(event.kind, event.data)
       if (source?.readyState === 1) board.link.value = 'live'
-    } catch {
-      if (!stopped) again()
+    } catch (error) {
+      if (!stopped) again(error)
     } finally {
       loading = false
     }
   }
 
-  function again(): void {
+  function again(why?: unknown): void {
+    world.down(why)
     source?.close()
     source = null
     waiting = []
