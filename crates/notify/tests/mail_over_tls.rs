@@ -137,7 +137,7 @@ fn target(port: u16, security: Security, password: &str) -> Target {
 
 async fn send(target: &Target) -> Result<(), Refusal> {
     let letter = Letter::trial("node-1", Language::Chinese, Wall(1_760_000_000_000));
-    Courier::new("node-1".into(), |ip: IpAddr| ip.is_loopback()).deliver(target, &letter).await
+    Courier::new("node-1".into(), |ip: IpAddr| ip.is_loopback()).deliver(target, &letter).await.map(drop)
 }
 
 /// Runs in a process of its own that trusts what is in `SSL_CERT_FILE` and nothing else.
