@@ -547,14 +547,14 @@ mod tests {
         let ((begin, begun), (release, released)) = (oneshot::channel(), oneshot::channel::<()>());
         let stalled = Arc::clone(&store);
         let stall = tokio::spawn(async move {
-            let wait = move |_: &mut SqliteConnection| -> crate::writer::Working<'_, ()> {
+            let waiting = stalled.writer.write(move |_| {
                 Box::pin(async move {
                     let _ = begin.send(());
                     let _ = released.await;
                     Ok(())
                 })
-            };
-            stalled.writer.write(wait).await
+            });
+            waiting.await
         });
         begun.await.unwrap();
         let after = Mark { severity: Severity::Major, over: false, acknowledged: false, waits: false };

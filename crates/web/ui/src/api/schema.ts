@@ -33,6 +33,8 @@ export interface components {
         };
         /** @description How often a suggested cause was found to be this one. */
         AgreementView: {
+            /** @description What was found is what had been suggested. */
+            agrees: boolean;
             /** Format: int32 */
             count: number;
             found: components["schemas"]["LikelyWord"];
@@ -1195,7 +1197,7 @@ export interface components {
         /** @enum {string} */
         LifeCycleWord: "in_use" | "repair" | "out_of_use" | "dismantled";
         /** @enum {string} */
-        LikelyWord: "power_or_fibre" | "borrowed_power" | "trunk" | "camera" | "firmware" | "account" | "ip_conflict" | "settings" | "sessions" | "link" | "lens" | "own";
+        LikelyWord: "power_or_fibre" | "power" | "fibre" | "switch" | "lightning" | "borrowed_power" | "trunk" | "camera" | "firmware" | "account" | "ip_conflict" | "settings" | "sessions" | "link" | "lens" | "own";
         MachineView: {
             /**
              * Format: int64
