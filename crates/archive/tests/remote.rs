@@ -111,7 +111,10 @@ async fn segments_go_to_the_store_and_are_served_from_there() {
     for text in [refused.to_string(), stats.detail, format!("{settings:?}")] {
         assert!(!text.contains(SECRET), "{text}");
     }
-    assert!(matches!(archive.check(|_| ()).await, Err(ArchiveError::Away(_))), "nothing is called damaged for it");
+    let report = archive.check(|_| ()).await.unwrap();
+    assert_eq!(report.damaged, [], "nothing is called damaged for it");
+    assert_eq!(report.unread, far_files(&root) as u64, "and nothing is called sound that was not read");
+    assert!(report.unread_because.is_some_and(|why| !why.is_empty() && !why.contains(SECRET)));
     stored.extend(append(&archive, 70..100).await);
     archive.seal().await.unwrap();
     assert_eq!(archive.stats().state, State::Ok);
