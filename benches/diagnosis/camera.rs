@@ -81,7 +81,7 @@ pub(crate) fn life(still: &Frame, camera: u64, second: u64) -> Frame {
     let mut frame = still.clone();
     parked(&mut frame, camera, second);
     if condition.is_night() {
-        let mut lamp = ChaCha8Rng::seed_from_u64(camera << 24 ^ second / 7200 ^ 0x1a);
+        let mut lamp = ChaCha8Rng::seed_from_u64((camera << 24) ^ (second / 7200) ^ 0x1a);
         let gain = lamp.random_range(0.75..1.1);
         frame.light(|y| 16.0 + (y - 16.0) * gain);
     } else {
@@ -93,7 +93,7 @@ pub(crate) fn life(still: &Frame, camera: u64, second: u64) -> Frame {
 
 /// Vehicles, stalls and heaps that stand for two hours.
 fn parked(frame: &mut Frame, camera: u64, second: u64) {
-    let mut random = ChaCha8Rng::seed_from_u64(camera << 28 ^ second / 7200 ^ 0x9a);
+    let mut random = ChaCha8Rng::seed_from_u64((camera << 28) ^ (second / 7200) ^ 0x9a);
     for _ in 0..random.random_range(0..4) {
         let (x, y) = (random.random_range(-30..WIDTH as i32), random.random_range(150..340));
         let (w, h) = (random.random_range(30..110), random.random_range(20..60));
@@ -108,7 +108,7 @@ fn parked(frame: &mut Frame, camera: u64, second: u64) {
 /// follows, its curve lifts or lowers what is dark.
 fn daylight(frame: &mut Frame, condition: Condition, camera: u64, second: u64) {
     let hour = second as f32 / 3600.0 % 24.0;
-    let mut block = ChaCha8Rng::seed_from_u64(camera << 26 ^ second / 5400 ^ 0x3c);
+    let mut block = ChaCha8Rng::seed_from_u64((camera << 26) ^ (second / 5400) ^ 0x3c);
     let (curve, cover): (f32, f32) = (block.random_range(0.65..1.5), block.random_range(0.0..0.5));
     let exposure: f32 = block.random_range(0.8..1.1) * ((hour - 5.0) / 3.0).min((19.5 - hour) / 3.0).clamp(0.6, 1.0);
     let table: [u8; 256] = std::array::from_fn(|y| {
@@ -321,7 +321,7 @@ fn infrared(frame: &mut Frame, camera: u64) {
         (0..WIDTH * HEIGHT).map(gain).collect()
     });
     for (y, gain) in frame.y.iter_mut().zip(lamp) {
-        *y = (18 + (u16::from((*y).max(16) - 16) * gain >> 8)) as u8;
+        *y = (18 + ((u16::from((*y).max(16) - 16) * gain) >> 8)) as u8;
     }
 }
 

@@ -352,7 +352,8 @@ mod correlation {
                 w.act(Act::Restart { crash: true });
             }
             w.pass(260 * S);
-            let told: Vec<Scope> = w.top_level().into_iter().filter(|i| i.is_open()).map(|i| i.scope).collect();
+            let told: Vec<Scope> =
+                w.top_level().into_iter().filter(health::Incident::is_open).map(|i| i.scope).collect();
             assert_eq!(told, [camera(1), camera(2)], "restart: {restart}");
             w.assert_sound();
         }
@@ -365,7 +366,7 @@ mod correlation {
         w.pass(60 * S);
         w.act(Act::Pause(0, Some(3600 * S)));
         w.pass(400 * S);
-        let told: Vec<Scope> = w.top_level().into_iter().filter(|i| i.is_open()).map(|i| i.scope).collect();
+        let told: Vec<Scope> = w.top_level().into_iter().filter(health::Incident::is_open).map(|i| i.scope).collect();
         assert_eq!(told, [link(0)]);
         w.assert_sound();
     }
