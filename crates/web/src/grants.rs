@@ -25,13 +25,6 @@ struct Grant {
     viewed: HashSet<SnapshotId>,
 }
 
-/// Whether a view is the first under its grant.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum View {
-    First,
-    Again,
-}
-
 impl Grants {
     pub(crate) fn new(holds: Duration) -> Grants {
         Grants { holds, by_session: Mutex::default() }
@@ -62,14 +55,19 @@ impl Grants {
         (now.saturating_duration_since(grant.given) < self.holds).then(|| grant.reason.clone())
     }
 
-    /// Notes that a snapshot was viewed under the session's grant.
-    pub(crate) fn view(&self, session: &TokenHash, snapshot: &SnapshotId) -> View {
+    /// Whether a snapshot was viewed under the session's grant, and that is on record.
+    pub(crate) fn has_viewed(&self, session: &TokenHash, snapshot: &SnapshotId) -> bool {
+        self.by_session.lock().get(session).is_some_and(|grant| grant.viewed.contains(snapshot))
+    }
+
+    /// Notes that it is.
+    pub(crate) fn note_view(&self, session: &TokenHash, snapshot: &SnapshotId) {
         let mut grants = self.by_session.lock();
-        let Some(grant) = grants.get_mut(session) else { return View::First };
+        let Some(grant) = grants.get_mut(session) else { return };
         if grant.viewed.len() >= VIEWS {
             grant.viewed.clear();
         }
-        if grant.viewed.insert(*snapshot) { View::First } else { View::Again }
+        grant.viewed.insert(*snapshot);
     }
 
     /// The session is over.

@@ -5,7 +5,6 @@ use crate::{
     app::App,
     audit::{Action, Deed},
     caller::Caller,
-    grants::View,
     pictures::archive_problem,
     problem::{Path, Problem, Query, Result},
     validator,
@@ -450,10 +449,11 @@ fn entitle(app: &App, caller: &Caller, headers: &HeaderMap) -> Result<String> {
     Ok(String::new())
 }
 
-/// Each snapshot seen under one reason is written down once.
+/// Each snapshot seen under one reason is written down once; first that, then it is shown.
 async fn viewed(app: &App, caller: &Caller, id: &SnapshotId, reason: &str) -> Result<()> {
-    match app.grants.view(&caller.token, id) {
-        View::Again => Ok(()),
-        View::First => app.audit(Deed::of(caller, Action::SnapshotViewed).on(id).because(reason)).await,
+    if !app.grants.has_viewed(&caller.token, id) {
+        app.audit(Deed::of(caller, Action::SnapshotViewed).on(id).because(reason)).await?;
+        app.grants.note_view(&caller.token, id);
     }
+    Ok(())
 }

@@ -115,6 +115,9 @@ async fn a_download_that_broke_off_continues() {
     assert_eq!((other.status(), other.bytes().await.unwrap().len()), (StatusCode::OK, whole.len()));
     let beyond = part("bytes=99999999-", None).await;
     assert_eq!(code(beyond).await, (416, "range".into()));
+    // Whoever leaves out the first byte is on record as well: the whole, two parts, the whole again.
+    let log = county.audited().await;
+    assert_eq!(log.iter().filter(|(action, ..)| action == "export_downloaded").count(), 4);
 }
 
 #[tokio::test]
