@@ -198,3 +198,101 @@ async fn news(changes: &mut broadcast::Receiver<web::Change>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::node::samples::{incident, shared};
+    use fleet::CameraId;
+    use health::desk::{Act, OrderId};
+    use store::Fact;
+    use store_sqlite::SqliteStore;
+
+    const MINUTE: i64 = 60_000;
+
+    struct Desktop {
+        _folder: tempfile::TempDir,
+        store: Arc<dyn Store>,
+        now: Wall,
+    }
+
+    impl Desktop {
+        async fn new() -> Desktop {
+            let folder = tempfile::tempdir().unwrap();
+            let store: Arc<dyn Store> = Arc::new(SqliteStore::open(folder.path()).await.unwrap());
+            Desktop { _folder: folder, store, now: Wall::read() }
+        }
+
+        /// An incident of the camera between two minutes ago; it lasts if it has no end.
+        async fn incident(&self, id: u64, from: i64, until: Option<i64>) -> Incident {
+            let at = |minutes: i64| Wall(self.now.0 - minutes * MINUTE);
+            let mut told = incident(false);
+            (told.id, told.opened, told.resolved) = (IncidentId(id), at(from), until.map(at));
+            (told.members[0].joined, told.members[0].left) = (told.opened, told.resolved);
+            self.store.record(&[Fact::Incident(told.clone())]).await.unwrap();
+            told
+        }
+
+        async fn order(&self, incident: u64) -> OrderId {
+            let new = NewOrder {
+                incident: IncidentId(incident),
+                cameras: vec![CameraId(1)],
+                town: None,
+                severity: Severity::Major,
+                by: "op".into(),
+                at: Wall(self.now.0 - 60 * MINUTE),
+                state: OrderState::Confirmed,
+                note: String::new(),
+            };
+            self.store.add_order(new).await.unwrap().id
+        }
+
+        /// What the keeper makes of an order while these incidents are open.
+        async fn kept(&self, order: OrderId, open: Vec<Incident>) -> Order {
+            let settings = Settings::default();
+            let keeper = Keeper::new(Arc::clone(&self.store), &shared(open), &settings);
+            keeper.follow(&self.store.order(order).await.unwrap().unwrap()).await.unwrap();
+            self.store.order(order).await.unwrap().unwrap()
+        }
+
+        fn ago(&self, minutes: i64) -> Option<Wall> {
+            Some(Wall(self.now.0 - minutes * MINUTE))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_repair_counts_from_when_its_cameras_last_failed_of_whatever_incident() {
+        let desk = Desktop::new().await;
+        desk.incident(7, 60, Some(40)).await;
+        let order = desk.order(7).await;
+        let repaired = desk.kept(order, Vec::new()).await;
+        assert_eq!((repaired.state, repaired.recovered), (OrderState::Repaired, desk.ago(40)));
+        // It failed anew, for another reason, and came back.
+        desk.incident(8, 30, Some(20)).await;
+        assert_eq!(desk.kept(order, Vec::new()).await.recovered, desk.ago(20));
+        // And again: this lasts.
+        let lasting = desk.incident(9, 10, None).await;
+        let relapsed = desk.kept(order, vec![lasting]).await;
+        assert_eq!((relapsed.state, relapsed.recovered), (OrderState::Confirmed, None));
+    }
+
+    #[tokio::test]
+    async fn an_order_waits_for_what_was_merged_into_it() {
+        let desk = Desktop::new().await;
+        desk.incident(7, 60, Some(40)).await;
+        desk.incident(8, 50, None).await;
+        let (order, child) = (desk.order(7).await, desk.order(8).await);
+        let parent = absorbed(&desk, order, child).await;
+        assert_eq!(desk.kept(parent, Vec::new()).await.state, OrderState::Confirmed, "the other one lasts");
+        desk.incident(8, 50, Some(5)).await;
+        assert_eq!(desk.kept(parent, Vec::new()).await.recovered, desk.ago(5));
+    }
+
+    async fn absorbed(desk: &Desktop, order: OrderId, child: OrderId) -> OrderId {
+        let before = desk.store.order(order).await.unwrap().unwrap();
+        let act = Act::Absorb(child, vec![CameraId(2)]);
+        let after = Desk::default().act(&before, Actor::Desk, "op", act, desk.now).unwrap();
+        desk.store.update_order(&after).await.unwrap();
+        order
+    }
+}

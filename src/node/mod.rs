@@ -17,6 +17,8 @@ mod own;
 mod owner;
 mod recorder;
 mod reverify;
+#[cfg(test)]
+mod samples;
 pub(crate) mod secrets;
 mod shelf;
 mod takes;

@@ -378,7 +378,7 @@ fn whatever_is_done_the_rules_hold() {
             let minute = now.0 / MINUTE;
             let actor = *[Actor::Desk, Actor::Assigned, Actor::Technician, Actor::System].choose(&mut rng).unwrap();
             let layer = rng.random_bool(0.2).then_some(Layer::Flow);
-            let act = match rng.random_range(0..17) {
+            let act = match rng.random_range(0..18) {
                 0 => Act::Confirm,
                 1 => Act::Assign(Assignee::Technician(rng.random_range(1..3)), None),
                 2 => Act::Accept,
@@ -399,9 +399,11 @@ fn whatever_is_done_the_rules_hold() {
                 14 if rng.random_bool(0.1) => Act::Reject("x".into()),
                 15 if rng.random_bool(0.02) => Act::FalseAlarm("x".into()),
                 16 if rng.random_bool(0.02) => Act::Merge(OrderId(rng.random_range(1..3))),
+                17 if rng.random_bool(0.1) => Act::Absorb(OrderId(rng.random_range(1..9)), vec![CameraId(2)]),
                 _ => Act::Note("x".into()),
             };
             let word = act.word();
+            assert!(Act::WORDS.contains(&word), "{word}");
             let Ok(next) = desk.act(&order, actor, "x", act, now) else { continue };
             assert!(order.is_open() || word == "approve_hold", "seed {seed}: {word} on a closed order");
             assert_eq!((next.version, next.history.len()), (order.version + 1, order.history.len() + 1));

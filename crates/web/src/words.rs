@@ -197,6 +197,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn every_step_of_an_order_has_a_text_on_the_page_in_both_languages() {
+        for text in [include_str!("../ui/src/i18n/zh-CN.ts"), include_str!("../ui/src/i18n/en.ts")] {
+            let steps = text.split_once("    steps: {\n      open:").unwrap().1.split_once("\n    },").unwrap().0;
+            for word in health::desk::Act::WORDS.into_iter().skip(1) {
+                assert!(steps.contains(&format!("\n      {word}: '")), "{word}");
+            }
+        }
+    }
+
+    #[test]
     fn every_code_word_reads_back_and_matches_its_serialized_form() {
         for status in Status::ALL {
             assert_eq!(code(&status), status.code());

@@ -87,7 +87,31 @@ pub enum Act {
 }
 
 impl Act {
-    /// The stable word for it.
+    /// Every word that a step of an order's history may bear; the first is its beginning.
+    pub const WORDS: [&str; 20] = [
+        "open",
+        "confirm",
+        "assign",
+        "accept",
+        "decline",
+        "start",
+        "hold",
+        "approve_hold",
+        "resume",
+        "finish",
+        "recovered",
+        "relapsed",
+        "verify",
+        "diagnose",
+        "accept_repair",
+        "reject",
+        "false_alarm",
+        "merge",
+        "absorb",
+        "note",
+    ];
+
+    /// The stable word for it, one of [`WORDS`](Self::WORDS).
     #[must_use]
     pub fn word(&self) -> &'static str {
         match self {

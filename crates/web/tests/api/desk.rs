@@ -373,8 +373,11 @@ async fn a_merged_order_leaves_its_cameras_to_the_other_and_a_late_word_still_st
         done(&technician, parent, json!({ "act": word })).await;
     }
     let until = Wall::read().0 + HOUR;
-    done(&technician, parent, json!({ "act": "hold", "reason": "power_cut", "until": until, "note": "停电" })).await;
-    tokio::time::sleep(Duration::from_millis(5)).await; // the hold must have lasted for some time
+    let hold = json!({ "act": "hold", "reason": "power_cut", "until": until, "note": "停电" });
+    let since = done(&technician, parent, hold).await["hold"]["since"].as_i64().unwrap();
+    while Wall::read().0 <= since {
+        tokio::task::yield_now().await;
+    }
     let waited = done(&technician, parent, json!({ "act": "resume" })).await;
     assert_eq!((&waited["hold"], &waited["waited"][0]["reason"]), (&Value::Null, &json!("power_cut")));
     let due = waited["repair_due"].as_i64().unwrap();

@@ -119,6 +119,42 @@ async fn a_week_is_reported_by_town_against_the_week_before() {
 }
 
 #[tokio::test]
+async fn a_frozen_month_stands_where_its_cameras_stood() {
+    let county = county().await;
+    let store = &county.services.store;
+    // January is over for long enough.
+    let march = Wall(MONDAY + 60 * 24 * HOUR_MS);
+    catch_up(store, march, Vec::new()).await;
+    let admin = county.signed_in(Role::Administrator).await;
+    let path = |town: u32| format!("/api/v1/reports?period=month&date=2026-01-07&town={town}");
+    let before = [admin.json(&path(1)).await, admin.json(&path(2)).await];
+    assert_eq!(before.each_ref().map(|r| r["cameras"].as_u64()), [Some(3), Some(2)]);
+    assert!(before[0]["frozen"].is_object() || before[0]["frozen"].is_i64(), "{}", before[0]["frozen"]);
+    // In March a camera goes to a site of the other town, and to another contractor.
+    let registry = county.services.registry.load_full();
+    let other = registry.sites().find(|s| s.town == fleet::TownId(2)).unwrap().id;
+    let mut moved = registry.camera(CameraId(1)).unwrap().clone();
+    (moved.site, moved.upkeep.unit) = (other, Some("新单位".into()));
+    let cameras = registry.cameras().filter(|c| c.id != moved.id).cloned().chain([moved.clone()]);
+    let changed = fleet::Registry::new(
+        registry.towns().cloned(),
+        registry.sites().cloned(),
+        registry.uplinks().cloned(),
+        cameras.collect::<Vec<_>>(),
+    );
+    store.change_registry(RegistryChange { cameras: vec![moved], ..RegistryChange::default() }).await.unwrap();
+    county.services.registry.store(Arc::new(changed));
+    let after = [admin.json(&path(1)).await, admin.json(&path(2)).await];
+    for (before, after) in before.iter().zip(&after) {
+        assert_eq!((&before["cameras"], &before["total"]), (&after["cameras"], &after["total"]));
+    }
+    let new = admin.json("/api/v1/reports?period=month&date=2026-01-07&contractor=新单位").await;
+    assert_eq!(new["cameras"], 0, "it did nothing in January");
+    let rows = admin.get("/api/v1/reports/intervals?period=month&date=2026-01-07&town=1&camera=1").await;
+    assert!(!rows.text().await.unwrap().contains("新单位"));
+}
+
+#[tokio::test]
 async fn nobody_reports_what_he_may_not_see() {
     let county = county().await;
     county.user("west", Role::Operator, &[2], &[]).await;

@@ -2,6 +2,7 @@
 // again with growing pauses, and at once when the line or the browser's network is back.
 import { onBeforeUnmount, shallowRef, watch } from 'vue'
 import { useQueryClient, type Query } from '@tanstack/vue-query'
+import { Pauses } from '@/pauses'
 import { passes } from '@/problem'
 import type { Board } from './board'
 
@@ -11,27 +12,25 @@ export interface Kept {
   error: unknown
 }
 
-const FIRST_PAUSE_MS = 5_000
-const LONGEST_PAUSE_MS = 30_000
 /** Shown by the page in sight, failed when last asked for, and told before. */
 const old = (query: Query) => query.isActive() && query.state.status === 'error' && query.state.data !== undefined
 
 export function useKept(board: Board) {
   const client = useQueryClient()
   const kept = shallowRef<Kept | null>(null)
-  let pauseMs = FIRST_PAUSE_MS
+  const pauses = new Pauses(5_000, 30_000)
   let timer: ReturnType<typeof setTimeout> | undefined
 
   function ask(): Promise<void> {
     return client.refetchQueries({ predicate: old })
   }
   function wait(): void {
+    clearTimeout(timer)
     timer = setTimeout(() => {
-      pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)
       void client.refetchQueries({ predicate: (query) => old(query) && passes(query.state.error) }).finally(() => {
         if (kept.value) wait()
       })
-    }, pauseMs)
+    }, pauses.next())
   }
   function look(): void {
     const found = client.getQueryCache().findAll({ predicate: old })
@@ -40,7 +39,7 @@ export function useKept(board: Board) {
       if (!before) return
       kept.value = null
       clearTimeout(timer)
-      pauseMs = FIRST_PAUSE_MS
+      pauses.reset()
       return
     }
     const at = Math.min(...found.map((query) => query.state.dataUpdatedAt))

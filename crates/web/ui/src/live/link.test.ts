@@ -86,7 +86,7 @@ describe('the line', () => {
     l.last().opened()
     await l.settle()
     l.last().broken(true)
-    const pause = l.timers.find((timer) => timer.ms === 1000)
+    const pause = l.timers.find((timer) => timer.ms >= 750 && timer.ms <= 1250)
     expect(pause).toBeDefined()
     pause?.action()
     await vi.waitFor(() => expect(l.sources).toHaveLength(2))

@@ -1,6 +1,7 @@
 // The line to the service: one event stream, resumed by the browser after a short break, opened anew with growing
 // pauses after a long one. Events heard before the rows were loaded wait, so that none is lost between the two.
 import type { CameraState, Incident, OwnFault, States } from '@/api/types'
+import { Pauses } from '@/pauses'
 import type { Board } from './board'
 
 /** What the line needs of the world; handed in so that tests own it. */
@@ -16,8 +17,6 @@ export interface World {
   later(action: () => void, ms: number): () => void
 }
 
-const FIRST_PAUSE_MS = 1_000
-const LONGEST_PAUSE_MS = 15_000
 /** Without a word for so long we ask whether the service is there (its pictures alone change more often). */
 const SILENCE_MS = 45_000
 const KINDS = ['states', 'incident', 'own', 'reset'] as const
@@ -29,7 +28,7 @@ export function connect(board: Board, world: World): () => void {
   let loaded = false
   let loading = false
   let waiting: { seq: number; kind: Kind; data: string }[] = []
-  let pauseMs = FIRST_PAUSE_MS
+  const pauses = new Pauses(1_000, 15_000)
   let heard = world.now()
   let stopped = false
   let cancelTimer: (() => void) | null = null
@@ -79,8 +78,7 @@ export function connect(board: Board, world: World): () => void {
     cancelTimer = world.later(() => {
       // A refusal closes the stream for good: ask who we are, so that an ended session leads to the sign-in page.
       world.alive().then(open, again)
-    }, pauseMs)
-    pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)
+    }, pauses.next())
   }
 
   function open(): void {
@@ -90,7 +88,7 @@ export function connect(board: Board, world: World): () => void {
     source = opened
     opened.onopen = () => {
       heard = world.now()
-      pauseMs = FIRST_PAUSE_MS
+      pauses.reset()
       if (loaded) board.link.value = 'live'
       else void load()
     }
