@@ -80,9 +80,7 @@ fn push_row(out: &mut String, cells: impl Iterator<Item = String>) {
 }
 
 fn escaped(value: String) -> String {
-    if value.starts_with(['=', '+', '-', '@', '\t']) && value.parse::<f64>().is_err() {
-        format!("'{value}")
-    } else {
-        value
-    }
+    // An apostrophe of the value's own before such a sign is not the one that the import takes off.
+    let formula = value.trim_start_matches('\'').starts_with(['=', '+', '-', '@', '\t']);
+    if formula && value.parse::<f64>().is_err() { format!("'{value}") } else { value }
 }

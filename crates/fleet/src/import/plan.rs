@@ -514,12 +514,16 @@ fn keep<T: Clone>(has: bool, new: &mut T, old: &T) {
     }
 }
 
-/// An export holds no passwords: an account without one keeps the password it had.
+/// An export holds no passwords: an account without one keeps the password it had, also one that has no name. A file
+/// without a column for names changes passwords only.
 fn credentials(new: Option<Credentials>, old: Option<&Camera>, has: bool) -> Option<Credentials> {
     let old = old.and_then(|o| o.credentials.clone());
     match (new, old) {
         (Some(new), Some(old)) if new.password.expose().is_empty() && new.username == old.username => Some(old),
-        (None, old) if !has => old,
+        (Some(new), Some(old)) if !has && new.username.is_empty() => {
+            Some(Credentials { password: new.password, ..old })
+        }
+        (None, Some(old)) if !has || old.username.is_empty() => Some(old),
         (new, _) => new,
     }
 }

@@ -108,7 +108,7 @@ impl<'a> Cells<'a> {
         let main = self.url(Column::MainUrl, true);
         let sub = self.url(Column::SubUrl, false);
         let username = self.owned(Column::Username);
-        let password = self.owned(Column::Password).map(Secret::new).unwrap_or_default();
+        let password = self.owned(Column::Password).map(Secret::new);
         let gb_code = self.owned(Column::GbCode).map(GbCode);
         let town = self.owned(Column::Town).unwrap_or_default();
         let site_kind = self.parsed(Column::SiteKind, "village 建制村 or central_area 中心区域", site_kind);
@@ -131,9 +131,11 @@ impl<'a> Cells<'a> {
             uplink: self.owned(Column::Uplink),
             uplink_kbps,
             olt: self.owned(Column::Olt),
-            credentials: username
-                .map(|username| Credentials { username, password })
-                .or_else(|| main.as_ref().and_then(|(_, account)| account.clone())),
+            credentials: account(username, password).or_else(|| {
+                let (_, given) = main.as_ref()?;
+                // As a cell of its own would have it.
+                given.clone().map(|a| Credentials { username: a.username.trim().to_owned(), ..a })
+            }),
             sub: sub.map(|(url, _)| url),
             transport,
             life_cycle,
@@ -200,7 +202,13 @@ fn life_cycle(value: &str) -> Option<LifeCycle> {
 /// Takes off the apostrophe that our own export puts before what a spreadsheet would take for a formula.
 fn unescaped(value: &str) -> &str {
     match value.strip_prefix('\'') {
-        Some(rest) if rest.starts_with(['=', '+', '-', '@', '\t']) => rest,
+        Some(rest) if rest.trim_start_matches('\'').starts_with(['=', '+', '-', '@', '\t']) => rest,
         _ => value,
     }
+}
+
+/// The account of two cells. Some cameras want a password and no name.
+fn account(username: Option<String>, password: Option<Secret>) -> Option<Credentials> {
+    (username.is_some() || password.is_some())
+        .then(|| Credentials { username: username.unwrap_or_default(), password: password.unwrap_or_default() })
 }

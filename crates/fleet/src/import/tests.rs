@@ -132,12 +132,29 @@ fn the_export_imports_as_unchanged_and_holds_no_password() {
 }
 
 #[test]
+fn an_account_without_a_name_survives_the_export_and_a_file_without_names_changes_passwords() {
+    let text = "site,name,main_url,username,password\nA,1,rtsp://:p@10.0.0.1/,,\nA,2,rtsp://10.0.0.2/,,q\nA,3,rtsp://10.0.0.3/,admin,r\n";
+    let registry = planned(text, &Registry::default()).apply(&Registry::default());
+    let accounts = |registry: &Registry| -> Vec<(String, String)> {
+        let account =
+            |c: &crate::Camera| c.credentials.as_ref().map(|c| (c.username.clone(), c.password.expose().to_owned()));
+        registry.cameras().filter_map(account).collect()
+    };
+    let pairs = |pairs: [(&str, &str); 3]| pairs.map(|(name, word)| (name.to_owned(), word.to_owned()));
+    assert_eq!(accounts(&registry), pairs([("", "p"), ("", "q"), ("admin", "r")]));
+    assert_eq!(outcomes(&planned(&to_csv(&registry), &registry)), ["unchanged"; 3]);
+    let plan = planned("site,name,main_url,password\nA,3,rtsp://10.0.0.3/,new\n", &registry);
+    assert_eq!(accounts(&plan.apply(&registry)), pairs([("", "p"), ("", "q"), ("admin", "new")]));
+}
+
+#[test]
 fn formulas_are_made_harmless_in_the_export_and_come_back_whole() {
-    let text = "site,name,main_url,address\nA,1,rtsp://10.0.0.1/,\"=HYPERLINK(\"\"x\"\")\"\n";
+    let text =
+        "site,name,main_url,address\nA,1,rtsp://10.0.0.1/,\"=HYPERLINK(\"\"x\"\")\"\nA,2,rtsp://10.0.0.2/,''=1\n";
     let registry = planned(text, &Registry::default()).apply(&Registry::default());
     let exported = to_csv(&registry);
     assert!(exported.contains("'=HYPERLINK"), "{exported}");
-    assert_eq!(outcomes(&planned(&exported, &registry)), ["unchanged"]);
+    assert_eq!(outcomes(&planned(&exported, &registry)), ["unchanged"; 2]);
 }
 
 #[test]
