@@ -3,7 +3,7 @@
 use super::span::Span;
 use serde::Deserialize;
 use std::{
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -18,6 +18,7 @@ pub(crate) struct Web {
     pub(crate) tls_key: Option<PathBuf>,
     pub(crate) tls_made_for: Vec<String>,
     pub(crate) tls_in_front: bool,
+    pub(crate) trusted_proxies: Vec<IpAddr>,
     pub(crate) redirect_listen: Option<SocketAddr>,
     pub(crate) metrics_token: Option<String>,
     pub(crate) metrics_listen: Option<SocketAddr>,
@@ -49,6 +50,7 @@ impl Default for Web {
             tls_key: None,
             tls_made_for: Vec::new(),
             tls_in_front: false,
+            trusted_proxies: Vec::new(),
             redirect_listen: None,
             metrics_token: None,
             metrics_listen: None,
@@ -142,6 +144,7 @@ impl Web {
     pub(crate) fn settings(&self, exports: &Path) -> WebConfig {
         WebConfig {
             https: self.https(),
+            trusted_proxies: self.trusted_proxies.clone(),
             exports_folder: exports.to_owned(),
             snapshots_need_reason: self.snapshots_need_reason,
             watermark: self.watermark,

@@ -76,6 +76,9 @@ impl Node {
         } else if !config.web.tls_in_front && !address.ip().is_loopback() {
             tracing::warn!("passwords cross the network in the clear: set web.tls_certificate or web.tls_made_for");
         }
+        if config.web.tls_in_front && config.web.trusted_proxies.is_empty() {
+            tracing::warn!("every user seems to sit at the proxy in front: name its address in web.trusted_proxies");
+        }
         let doors = web::Doors { pages, tls, redirect, metrics };
         let breached = read_breached(&config)?;
         let map = config.web.map().map_err(|e| Failure::setup(format!("web.map_tiles: {e}")))?;

@@ -64,18 +64,22 @@ pub(crate) async fn list(pool: &SqlitePool, query: &AuditQuery) -> Result<Page<A
     let before = Cursor::parse(query.cursor.as_deref())?.major;
     let from = query.from.map_or(i64::MIN, |w| w.0);
     let until = query.until.map_or(i64::MAX, |w| w.0);
+    let about = &query.about;
     // One statement for each way in, so that each walks its own index newest first.
     let rows = match (&query.who, &query.action) {
         (Some(who), action) => {
             sqlx::query_as!(
                 Row,
                 "SELECT * FROM audit WHERE who = ?1 AND seq < ?2 AND at_ms >= ?3 AND at_ms < ?4
-                   AND (?5 IS NULL OR action = ?5) ORDER BY seq DESC LIMIT ?6",
+                   AND (?5 IS NULL OR action = ?5) AND (?6 IS NULL OR (instr(object, ?6) > 0 OR instr(reason, ?6) > 0
+                   OR instr(detail, ?6) > 0 OR instr(address, ?6) > 0))
+                 ORDER BY seq DESC LIMIT ?7",
                 who,
                 before,
                 from,
                 until,
                 action,
+                about,
                 read
             )
             .fetch_all(pool)
@@ -85,11 +89,14 @@ pub(crate) async fn list(pool: &SqlitePool, query: &AuditQuery) -> Result<Page<A
             sqlx::query_as!(
                 Row,
                 "SELECT * FROM audit WHERE action = ?1 AND seq < ?2 AND at_ms >= ?3 AND at_ms < ?4
-                 ORDER BY seq DESC LIMIT ?5",
+                   AND (?5 IS NULL OR (instr(object, ?5) > 0 OR instr(reason, ?5) > 0
+                   OR instr(detail, ?5) > 0 OR instr(address, ?5) > 0))
+                 ORDER BY seq DESC LIMIT ?6",
                 action,
                 before,
                 from,
                 until,
+                about,
                 read
             )
             .fetch_all(pool)
@@ -98,10 +105,14 @@ pub(crate) async fn list(pool: &SqlitePool, query: &AuditQuery) -> Result<Page<A
         (None, None) => {
             sqlx::query_as!(
                 Row,
-                "SELECT * FROM audit WHERE seq < ?1 AND at_ms >= ?2 AND at_ms < ?3 ORDER BY seq DESC LIMIT ?4",
+                "SELECT * FROM audit WHERE seq < ?1 AND at_ms >= ?2 AND at_ms < ?3
+                   AND (?4 IS NULL OR (instr(object, ?4) > 0 OR instr(reason, ?4) > 0
+                   OR instr(detail, ?4) > 0 OR instr(address, ?4) > 0))
+                 ORDER BY seq DESC LIMIT ?5",
                 before,
                 from,
                 until,
+                about,
                 read
             )
             .fetch_all(pool)

@@ -164,13 +164,13 @@ async fn undo(
     let key = i64::from(id.0);
     let own = rows.iter().find(|r| r.id == key).ok_or_else(|| StoreError::Missing(format!("the change {}", id.0)))?;
     if undone.contains(&key) {
-        return Err(StoreError::Conflict(format!("the taking back of change {}", id.0)).into());
+        return Err(StoreError::Conflict(format!("an undo of change {}", id.0)).into());
     }
     let old: Before = serde_json::from_str(&own.before)?;
     for later in rows.iter().filter(|r| r.id > key && !undone.contains(&r.id)) {
         // Taking back a change that was itself taken back leaves nothing of either.
         if later.undoes.is_none_or(|of| of < key) && old.meets(&serde_json::from_str(&later.before)?) {
-            return Err(StoreError::Conflict(format!("a later change, {}, of the same records", later.id)).into());
+            return Err(StoreError::Conflict(format!("a later change of the same records ({})", later.id)).into());
         }
     }
     let mut change = RegistryChange { towns: old.towns, sites: old.sites, uplinks: old.uplinks, cameras: Vec::new() };

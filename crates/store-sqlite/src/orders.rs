@@ -70,7 +70,7 @@ async fn add(tx: &mut SqliteConnection, new: NewOrder) -> Done<Order> {
         .fetch_optional(&mut *tx)
         .await?;
     if let Some(open) = open {
-        return Err(StoreError::Conflict(format!("an open order of {}, G{open},", new.incident)).into());
+        return Err(StoreError::Conflict(format!("an open order of {} (G{open})", new.incident)).into());
     }
     let (state, opened) = (code(&new.state)?, new.at.0);
     let added = sqlx::query!(

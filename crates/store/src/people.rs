@@ -177,6 +177,8 @@ pub struct AuditQuery {
     pub who: Option<String>,
     /// Only this action.
     pub action: Option<String>,
+    /// Only with this text in object, reason, detail or address. Reads every record of the range.
+    pub about: Option<String>,
     /// Only at or after.
     pub from: Option<Wall>,
     /// Only before.

@@ -6,13 +6,13 @@ use crate::{
     app::App,
     caller::{Caller, Peer},
     problem::Problem,
-    session::{self, Signed, TokenHash},
+    session::{self, Signed, TokenHash, Use},
     tokens,
     users::Duties,
 };
 use axum::{
     extract::{MatchedPath, Request, State},
-    http::{Method, StatusCode},
+    http::{HeaderMap, Method, StatusCode},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -212,7 +212,7 @@ async fn admit(app: &App, request: &mut Request) -> Result<(), Problem> {
     let cookie = session::token_of(request.headers()).and_then(session::hash);
     let caller = match shown {
         Some(token) => machine(app, token, address).await?,
-        None => person(app, cookie, address, roles.is_some()).await?,
+        None => person(app, cookie, address, roles.is_some(), usage(request.headers())).await?,
     };
     match roles {
         Some(roles) if !roles.contains(&caller.user.role) => return Err(Problem::forbidden()),
@@ -235,10 +235,23 @@ async fn machine(app: &App, token: Option<TokenHash>, address: IpAddr) -> Result
     Ok(Caller { user, scope, token, machine: true, enrolled: true, address })
 }
 
+/// Whether a request shows that somebody is there: not what a page asks for by itself (`x-unattended`), nor the pictures
+/// that it shows then.
+fn usage(headers: &HeaderMap) -> Use {
+    let picture = headers.get("sec-fetch-dest").is_some_and(|dest| dest == "image");
+    if picture || headers.contains_key("x-unattended") { Use::No } else { Use::Yes }
+}
+
 /// `complete`: his password must be his own, and his second factor set up if his role must have one.
-async fn person(app: &App, token: Option<TokenHash>, address: IpAddr, complete: bool) -> Result<Caller, Problem> {
+async fn person(
+    app: &App,
+    token: Option<TokenHash>,
+    address: IpAddr,
+    complete: bool,
+    usage: Use,
+) -> Result<Caller, Problem> {
     let token = token.ok_or_else(Problem::unauthenticated)?;
-    let signed = app.sessions.check(&token).await?.ok_or_else(Problem::unauthenticated)?;
+    let signed = app.sessions.look_up(&token, usage).await?.ok_or_else(Problem::unauthenticated)?;
     let first = |code, what| Err(Problem::new(StatusCode::FORBIDDEN, code, what));
     if complete && signed.user.must_change_password {
         return first("password_change_required", "choose a password of your own first");

@@ -152,6 +152,7 @@ impl App {
             .layer(CatchPanicLayer::custom(guard::panicked))
             .layer(from_fn_with_state(self.clone(), metrics::count))
             .layer(from_fn_with_state(self.clone(), guard::headers))
+            .layer(from_fn_with_state(self.clone(), guard::behind_proxy))
             .with_state(self.clone())
     }
 
@@ -177,6 +178,7 @@ impl App {
             .layer(CatchPanicLayer::custom(guard::panicked))
             .layer(from_fn_with_state(self.clone(), metrics::count))
             .layer(from_fn_with_state(self.clone(), guard::headers))
+            .layer(from_fn_with_state(self.clone(), guard::behind_proxy))
             .with_state(self.clone())
     }
 }

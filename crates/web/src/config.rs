@@ -2,7 +2,7 @@
 
 use crate::{Breached, Tiles, users::Duties};
 use fleet::Secret;
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
 use store::Role;
 
 /// Settings of API, sign-in and dashboard.
@@ -11,6 +11,8 @@ pub struct WebConfig {
     /// The page is reached by https, ended here or by a proxy in front: the session cookie is then marked `Secure`, and
     /// browsers are told to come by https only.
     pub https: bool,
+    /// Proxies in front whose `X-Forwarded-For` tells where a request really comes from.
+    pub trusted_proxies: Vec<IpAddr>,
     /// Whoever opens archived snapshots must say why 事由.
     pub snapshots_need_reason: bool,
     /// Renderings, on the screen and in packages, say who looked and when. The archived pictures never do.
@@ -41,6 +43,8 @@ pub struct WebConfig {
     pub request_limit: Duration,
     /// Connections held at once.
     pub connections: usize,
+    /// Of those, as many from one address; trusted proxies may have all.
+    pub connections_per_address: usize,
     /// Event streams held at once.
     pub event_streams: usize,
     /// Live views held at once.
@@ -77,6 +81,7 @@ impl Default for WebConfig {
     fn default() -> WebConfig {
         WebConfig {
             https: false,
+            trusted_proxies: Vec::new(),
             snapshots_need_reason: true,
             watermark: false,
             reason_holds: Duration::from_secs(3600),
@@ -92,6 +97,7 @@ impl Default for WebConfig {
             desk: health::desk::Desk::default(),
             request_limit: Duration::from_secs(15),
             connections: 1024,
+            connections_per_address: 256,
             event_streams: 256,
             live_viewers: 128,
             heartbeat: Duration::from_secs(10),

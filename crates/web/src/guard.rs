@@ -1,14 +1,17 @@
 //! What surrounds every answer: security headers, the same-origin rule, time limits, panics caught.
 
-use crate::{app::App, problem::Problem};
+use crate::{app::App, caller::brought_by, problem::Problem};
 use axum::{
-    body::Body,
-    extract::{Request, State},
+    body::{Body, BodyDataStream},
+    extract::{ConnectInfo, Request, State},
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header, uri::Authority},
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use std::any::Any;
+use bytes::Bytes;
+use futures::{Stream, StreamExt, stream::unfold};
+use std::{any::Any, net::SocketAddr};
+use tokio::time::{Instant, timeout_at};
 
 /// Everything comes from us and nothing inline runs. Style attributes (not style elements) are allowed: the
 /// tooltips of the charts are written with them. Workers and pictures may be made by the page itself.
@@ -44,6 +47,18 @@ pub(crate) async fn headers(State(app): State<App>, request: Request, next: Next
     response
 }
 
+/// Puts the address of whoever asks in the place of the trusted proxy's that brought the request.
+pub(crate) async fn behind_proxy(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    let trusted = &app.services.config.trusted_proxies;
+    if let Some(ConnectInfo(peer)) = request.extensions().get::<ConnectInfo<SocketAddr>>().copied()
+        && !trusted.is_empty()
+    {
+        let from = brought_by(peer.ip(), request.headers(), trusted);
+        request.extensions_mut().insert(ConnectInfo(SocketAddr::new(from, peer.port())));
+    }
+    next.run(request).await
+}
+
 /// Refuses state-changing requests that another site's page sent.
 pub(crate) async fn same_origin(request: Request, next: Next) -> Response {
     let safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
@@ -76,16 +91,47 @@ pub(crate) fn is_same_origin(headers: &HeaderMap) -> bool {
     }
 }
 
-/// Gives up a request that takes too long; what it did so far is cancelled.
+/// Gives up a request that takes too long. Reading ends with its request. A change does not: whoever asked may have gone
+/// away or lost patience, but what was begun is finished, with its entry in the audit log and everybody told.
 pub(crate) async fn time_limit(State(app): State<App>, request: Request, next: Next) -> Response {
-    // A climb of the ladder and a large import may take their time; both are bounded by themselves.
-    let long =
-        ["/probe", "/climb", "/verify", "/import", "/trial"].iter().any(|end| request.uri().path().ends_with(end));
-    let limit = app.services.config.request_limit * if long { 4 } else { 1 };
-    match tokio::time::timeout(limit, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => Problem::busy("this took too long and was given up").into_response(),
+    let limit = app.services.config.request_limit * patience(request.method(), request.uri().path());
+    let end = Instant::now() + limit;
+    if request.method().is_safe() {
+        return match timeout_at(end, next.run(request)).await {
+            Ok(response) => response,
+            Err(_) => Problem::busy("this took too long and was given up").into_response(),
+        };
     }
+    // What is still to come of the body may not hold it for ever.
+    let request = request.map(|body| Body::from_stream(until(end, body.into_data_stream())));
+    match timeout_at(end, tokio::spawn(next.run(request))).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(crash)) if crash.is_panic() => std::panic::resume_unwind(crash.into_panic()),
+        Ok(Err(_)) => Problem::busy("the service stops").into_response(),
+        Err(_) => Problem::busy("this takes long and goes on by itself; see later whether it was done").into_response(),
+    }
+}
+
+/// How many times the ordinary limit a request may take: a climb of the ladder, a large import and the whole audit log are
+/// bounded by themselves; a photograph comes by the phone network.
+fn patience(method: &Method, path: &str) -> u32 {
+    const LONG: [&str; 6] = ["/probe", "/climb", "/verify", "/import", "/trial", "/audit/verification"];
+    match path {
+        path if method == Method::POST && path.ends_with("/pictures") => 8,
+        path if LONG.iter().any(|end| path.ends_with(end)) => 4,
+        _ => 1,
+    }
+}
+
+/// The pieces of a body that come before `end`; then an error, so that half a body is never taken for a whole one.
+fn until(end: Instant, body: BodyDataStream) -> impl Stream<Item = Result<Bytes, axum::Error>> {
+    unfold(Some(body), move |body| async move {
+        let mut body = body?;
+        match timeout_at(end, body.next()).await {
+            Ok(piece) => piece.map(|piece| (piece, Some(body))),
+            Err(late) => Some((Err(axum::Error::new(late)), None)),
+        }
+    })
 }
 
 /// A handler that panicked is our mistake, answered as such; the connection and everybody else live on.

@@ -1,6 +1,6 @@
 //! Which cameras a user may know of. What is outside does not exist for him.
 
-use fleet::{CameraId, Registry, SiteId, TownId, UplinkId};
+use fleet::{Camera, CameraId, Registry, SiteId, TownId, UplinkId};
 use health::{Incident, Scope as IncidentScope};
 use std::{borrow::Cow, collections::BTreeSet};
 use store::User;
@@ -10,11 +10,25 @@ use store::User;
 pub(crate) struct Scope {
     towns: BTreeSet<TownId>,
     sites: BTreeSet<SiteId>,
+    /// Cameras elsewhere that he is to repair.
+    given: BTreeSet<CameraId>,
 }
 
 impl Scope {
     pub(crate) fn of(user: &User) -> Scope {
-        Scope { towns: user.towns.iter().copied().collect(), sites: user.sites.iter().copied().collect() }
+        Scope {
+            towns: user.towns.iter().copied().collect(),
+            sites: user.sites.iter().copied().collect(),
+            given: BTreeSet::new(),
+        }
+    }
+
+    /// The same, and these cameras wherever they stand: those of the open orders that a technician was given.
+    pub(crate) fn with(mut self, given: impl IntoIterator<Item = CameraId>) -> Scope {
+        if !self.is_everything() {
+            self.given.extend(given);
+        }
+        self
     }
 
     /// Whether nothing is hidden.
@@ -29,7 +43,16 @@ impl Scope {
     }
 
     pub(crate) fn sees_camera(&self, registry: &Registry, camera: CameraId) -> bool {
-        registry.camera(camera).is_some_and(|c| self.sees_site(registry, c.site))
+        registry.camera(camera).is_some_and(|c| self.has(registry, c))
+    }
+
+    fn has(&self, registry: &Registry, camera: &Camera) -> bool {
+        self.given.contains(&camera.id) || self.sees_site(registry, camera.site)
+    }
+
+    /// Whether a site's name is told: it is in scope, or a camera there is.
+    pub(crate) fn knows_site(&self, registry: &Registry, site: SiteId) -> bool {
+        self.sees_site(registry, site) || self.given.iter().any(|c| registry.camera(*c).is_some_and(|c| c.site == site))
     }
 
     /// A town is known if it or one of its sites is in scope.
@@ -37,16 +60,20 @@ impl Scope {
         self.is_everything()
             || self.towns.contains(&town)
             || self.sites.iter().any(|s| registry.site(*s).is_some_and(|s| s.town == town))
+            || self
+                .given
+                .iter()
+                .any(|c| registry.camera(*c).and_then(|c| registry.site(c.site)).is_some_and(|s| s.town == town))
     }
 
     /// The cameras in scope.
     pub(crate) fn cameras(&self, registry: &Registry) -> BTreeSet<CameraId> {
-        registry.cameras().filter(|c| self.sees_site(registry, c.site)).map(|c| c.id).collect()
+        registry.cameras().filter(|c| self.has(registry, c)).map(|c| c.id).collect()
     }
 
     /// The uplinks with cameras in scope.
     pub(crate) fn uplinks(&self, registry: &Registry) -> BTreeSet<UplinkId> {
-        registry.cameras().filter(|c| self.sees_site(registry, c.site)).filter_map(|c| c.uplink).collect()
+        registry.cameras().filter(|c| self.has(registry, c)).filter_map(|c| c.uplink).collect()
     }
 
     /// What a user may know of an incident: only members in scope, nothing if there is none.

@@ -4,7 +4,16 @@ use crate::{Services, Tls, app::App, redirect};
 use axum::{body::Body, extract::ConnectInfo};
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
+use parking_lot::Mutex;
+use socket2::SockRef;
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    future::Future,
+    io,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
@@ -24,6 +33,8 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 const TLS_HANDSHAKE: u8 = 0x16;
 /// Connections held at once on each of the small doors: metrics, and the way from http to https.
 const COLLECTORS: usize = 16;
+/// Whoever takes nothing of an answer for so long is cut off (`TCP_USER_TIMEOUT`, which counts a closed window too).
+const UNREAD: Duration = Duration::from_secs(60);
 /// What is under way at the end may take this long.
 const LAST_ANSWERS: Duration = Duration::from_millis(1500);
 
@@ -56,7 +67,12 @@ pub async fn serve(
     shutdown: impl Future<Output = ()> + Send,
 ) -> io::Result<()> {
     let Doors { pages, tls, redirect: plain, metrics } = doors.into();
-    let slots = services.config.connections;
+    let limits = Limits {
+        all: services.config.connections,
+        each: services.config.connections_per_address,
+        unbounded: services.config.trusted_proxies.clone(),
+    };
+    let few = || Limits { all: COLLECTORS, each: COLLECTORS, unbounded: Vec::new() };
     let every = services.config.certificate_every;
     let app = App::start(services);
     if let Some(tls) = &tls {
@@ -69,13 +85,13 @@ pub async fn serve(
     let router = if metrics.is_some() { router } else { router.merge(app.signs_of_life()) };
     let observed = async {
         if let Some(listener) = metrics {
-            accept(listener, Door::Plain(app.signs_of_life()), COLLECTORS, &stop).await;
+            accept(listener, Door::Plain(app.signs_of_life()), few(), &stop).await;
         }
     };
     let to_https = redirect::router(pages.local_addr()?.port());
     let led = async {
         if let Some(listener) = plain {
-            accept(listener, Door::Plain(to_https.clone()), COLLECTORS, &stop).await;
+            accept(listener, Door::Plain(to_https.clone()), few(), &stop).await;
         }
     };
     let door = match tls {
@@ -86,7 +102,7 @@ pub async fn serve(
         shutdown.await;
         stop.cancel();
     };
-    tokio::join!(accept(pages, door, slots, &stop), observed, led, ended);
+    tokio::join!(accept(pages, door, limits, &stop), observed, led, ended);
     Ok(())
 }
 
@@ -114,9 +130,53 @@ enum Door {
     },
 }
 
-/// Takes connections, at most `slots` at once, until stopped; then lets what is under way finish.
-async fn accept(listener: TcpListener, door: Door, slots: usize, stop: &CancellationToken) {
-    let slots = Arc::new(Semaphore::new(slots));
+/// How many connections a door holds.
+struct Limits {
+    all: usize,
+    /// Of one address.
+    each: usize,
+    /// Addresses for which only `all` counts.
+    unbounded: Vec<IpAddr>,
+}
+
+/// The connections of each address.
+#[derive(Default)]
+struct Crowd(Mutex<HashMap<IpAddr, usize>>);
+
+/// One of them; leaves when it is dropped.
+struct Place {
+    crowd: Arc<Crowd>,
+    address: IpAddr,
+}
+
+impl Crowd {
+    /// A place for one more of this address, if it has not `most` already.
+    fn enter(self: &Arc<Crowd>, address: IpAddr, most: usize) -> Option<Place> {
+        let mut all = self.0.lock();
+        let here = all.entry(address).or_default();
+        if *here >= most {
+            return None;
+        }
+        *here += 1;
+        Some(Place { crowd: Arc::clone(self), address })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Entry::Occupied(mut here) = self.crowd.0.lock().entry(self.address) {
+            *here.get_mut() -= 1;
+            if *here.get() == 0 {
+                here.remove();
+            }
+        }
+    }
+}
+
+/// Takes connections, as many as `limits` allow, until stopped; then lets what is under way finish.
+async fn accept(listener: TcpListener, door: Door, limits: Limits, stop: &CancellationToken) {
+    let slots = Arc::new(Semaphore::new(limits.all));
+    let crowd = Arc::new(Crowd::default());
     let mut connections = JoinSet::new();
     loop {
         while connections.try_join_next().is_some() {}
@@ -131,11 +191,18 @@ async fn accept(listener: TcpListener, door: Door, slots: usize, stop: &Cancella
         };
         match accepted {
             Ok((stream, peer)) => {
+                let address = peer.ip().to_canonical();
+                let most = if limits.unbounded.contains(&address) { limits.all } else { limits.each };
+                let Some(place) = crowd.enter(address, most) else {
+                    tracing::debug!(%address, "an address with too many connections was turned away");
+                    continue;
+                };
                 let _ = stream.set_nodelay(true);
+                let _ = SockRef::from(&stream).set_tcp_user_timeout(Some(UNREAD));
                 let connection = enter(stream, peer, door.clone(), stop.clone());
                 connections.spawn(async move {
                     connection.await;
-                    drop(slot);
+                    drop((slot, place));
                 });
             }
             Err(error) => {

@@ -3,7 +3,7 @@
 //! The copy keeps pages working while the database is away and is dropped at once when a session ends or a
 //! user changes; open event streams are told through [`Sessions::revocations`].
 
-use crate::{scope::Scope, services::elapsed};
+use crate::{api::orders::given_to, scope::Scope, services::elapsed};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use fleet::Wall;
 use parking_lot::Mutex;
@@ -14,7 +14,7 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use store::{SessionRecord, Store, StoreError, User, UserId};
+use store::{Role, SessionRecord, Store, StoreError, User, UserId};
 use tokio::sync::broadcast;
 
 /// Name of the cookie.
@@ -57,7 +57,7 @@ struct Copies {
 
 /// Whether a look at a session counts as its use.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Use {
+pub(crate) enum Use {
     Yes,
     No,
 }
@@ -75,17 +75,13 @@ impl Sessions {
         Sessions { store, idle, longest, copies: Mutex::default(), revoked: broadcast::channel(16).0 }
     }
 
-    /// The session of a token, if it still holds. Counts as its use.
-    pub(crate) async fn check(&self, token: &TokenHash) -> Result<Option<Signed>, StoreError> {
-        self.look_up(token, Use::Yes).await
-    }
-
     /// The session of a token, if it still holds. A page that is merely left open does not keep it alive.
     pub(crate) async fn check_only(&self, token: &TokenHash) -> Result<Option<Signed>, StoreError> {
         self.look_up(token, Use::No).await
     }
 
-    async fn look_up(&self, token: &TokenHash, usage: Use) -> Result<Option<Signed>, StoreError> {
+    /// The session of a token, if it still holds.
+    pub(crate) async fn look_up(&self, token: &TokenHash, usage: Use) -> Result<Option<Signed>, StoreError> {
         let now = Wall::read();
         let (copy, generation) = {
             let copies = self.copies.lock();
@@ -100,20 +96,23 @@ impl Sessions {
             let Some(record) = self.store.session(token).await? else { return Ok(None) };
             let Some(user) = self.store.user(record.user).await? else { return Ok(None) };
             let enrolled = self.store.second_factor(user.id).await?.is_some();
-            Ok(Some((record, user, enrolled)))
+            let mut scope = Scope::of(&user);
+            if user.role == Role::Technician && !scope.is_everything() {
+                scope = scope.with(given_to(self.store.as_ref(), &user).await?);
+            }
+            Ok(Some((record, user, scope, enrolled)))
         };
         match read.await {
             Ok(None) => {
                 self.copies.lock().by_token.remove(token);
                 Ok(None)
             }
-            Ok(Some((mut record, user, enrolled))) => {
+            Ok(Some((mut record, user, scope, enrolled))) => {
                 let touched = record.used;
                 if let Some(copy) = copy {
                     record.used = record.used.max(copy.record.used);
                 }
-                let scope = Arc::new(Scope::of(&user));
-                let signed = Signed { token: *token, user: Arc::new(user), scope, enrolled };
+                let signed = Signed { token: *token, user: Arc::new(user), scope: Arc::new(scope), enrolled };
                 let copy = Held { signed, record, checked: Instant::now(), touched };
                 Ok(self.hold(&copy, now, generation, usage).await)
             }

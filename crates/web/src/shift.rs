@@ -38,6 +38,10 @@ pub(crate) struct ShiftReport {
     /// Cameras whose status is another than when the shift began, worst first.
     changed: Vec<ChangedCamera>,
     changed_in_all: u32,
+    /// Of those, how many are offline now, whether told by name or not.
+    turned_offline: u32,
+    /// And how many are online.
+    turned_online: u32,
     incidents_opened: u32,
     incidents_resolved: u32,
     /// Open now, worst first.
@@ -146,6 +150,8 @@ impl App {
         }
         changed.sort_by_key(|c| (badness(c.now.0), -c.since));
         let changed_in_all = count(changed.len());
+        let turned = |to: Status| count(changed.iter().filter(|c| c.now.0 == to).count());
+        let (turned_offline, turned_online) = (turned(Status::Offline), turned(Status::Online));
         changed.truncate(ROWS);
 
         let (incidents_opened, incidents_resolved) = self.incidents_within(caller, &registry, &range).await?;
@@ -177,6 +183,8 @@ impl App {
             now,
             changed,
             changed_in_all,
+            turned_offline,
+            turned_online,
             incidents_opened,
             incidents_resolved,
             incidents: open,

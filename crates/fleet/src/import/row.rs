@@ -170,12 +170,12 @@ impl<'a> Cells<'a> {
 impl Read {
     fn warned(mut self) -> Read {
         if let Some((code, fault)) = self.gb_code.as_ref().and_then(|c| c.fault().map(|f| (c, f))) {
-            self.warnings.push(format!("编码不合规: GB/T 28181 code {code}: {fault}"));
+            self.warnings.push(format!("GB/T 28181 code {code}: {fault}"));
         }
         if let Some(code) =
             self.stat_code.as_deref().filter(|c| c.len() != 12 || !c.bytes().all(|b| b.is_ascii_digit()))
         {
-            self.warnings.push(format!("统计用区划代码应为 12 位数字: {code} is not 12 digits"));
+            self.warnings.push(format!("code of the division {code}: expected 12 digits"));
         }
         self
     }

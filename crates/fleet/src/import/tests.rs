@@ -120,7 +120,7 @@ fn odd_codes_are_flagged_and_taken() {
     let plan = planned(text, &Registry::default());
     assert_eq!(outcomes(&plan), ["added"]);
     assert_eq!(plan.rows[0].warnings.len(), 2, "{:?}", plan.rows[0].warnings);
-    assert!(plan.rows[0].warnings[0].contains("编码不合规"));
+    assert!(plan.rows[0].warnings[0].contains("GB/T 28181"));
 }
 
 #[test]

@@ -12,9 +12,11 @@ use crate::{
     Features, GRID_CELLS, GRID_COLUMNS, GRID_ROWS,
     planes::{Plane, Planes},
 };
+use multiversion::multiversion;
 use small::Small;
 
-/// Everything in [`Features`].
+/// Everything in [`Features`]. What goes over many samples exists twice, for processors with AVX2 and for all others; the
+/// program takes what the processor can.
 pub(crate) fn features(planes: &Planes<'_>) -> Features {
     let range =
         if planes.full_range { Range { black: 0.0, gain: 1.0 } } else { Range { black: 16.0, gain: 255.0 / 219.0 } };
@@ -55,6 +57,7 @@ fn borders(length: usize, cells: usize) -> impl Fn(usize) -> usize {
 }
 
 /// Checksum of every cell at full size.
+#[multiversion(targets("x86_64+avx2+bmi1+bmi2"))]
 fn checks(luma: &Plane<'_>) -> Vec<u32> {
     let (across, down) = (borders(luma.width, GRID_COLUMNS), borders(luma.height, GRID_ROWS));
     let mut checks = Vec::with_capacity(GRID_CELLS);
@@ -72,6 +75,7 @@ fn checks(luma: &Plane<'_>) -> Vec<u32> {
 }
 
 /// Folds `samples` into `state`, eight at a time (multiply and rotate, as FxHash does). Finds chance, not malice.
+#[inline(always)]
 fn checksum(mut state: u64, samples: &[u8]) -> u64 {
     const FACTOR: u64 = 0x517c_c1b7_2722_0a95;
     let mut chunks = samples.chunks_exact(8);
@@ -124,6 +128,7 @@ fn histogram(small: &[u8], range: Range, features: &mut Features) {
     }
 }
 
+#[multiversion(targets("x86_64+avx2+bmi1+bmi2"))]
 fn chroma(planes: &Planes<'_>, features: &mut Features) {
     features.tint = vec![[0; 2]; GRID_CELLS];
     let Some(chroma) = &planes.chroma else { return };
@@ -135,29 +140,38 @@ fn chroma(planes: &Planes<'_>, features: &mut Features) {
         let columns = plane.width.div_ceil(across);
         // In a table, as the borders above.
         let cell_of: Vec<usize> = (0..columns).map(|column| column * GRID_COLUMNS / columns).collect();
-        let mut cells = vec![(0.0f32, 0u32); GRID_CELLS];
+        let mut cells = vec![(0i32, 0u32); GRID_CELLS];
         for (line, y) in (0..plane.height).step_by(down).enumerate() {
             let start = small[index].len();
-            small[index].extend(plane.row(y).iter().step_by(across).map(|&s| (f32::from(s) - 128.0) * gain));
+            small[index].extend(plane.row(y).iter().step_by(across).map(|&s| i16::from(s) - 128));
             let row = line * GRID_ROWS / plane.height.div_ceil(down);
             let cells = &mut cells[row * GRID_COLUMNS..(row + 1) * GRID_COLUMNS];
-            for (sample, &column) in small[index][start..].iter().zip(&cell_of) {
+            for (&sample, &column) in small[index][start..].iter().zip(&cell_of) {
                 let cell = &mut cells[column];
-                cell.0 += sample;
+                cell.0 += i32::from(sample);
                 cell.1 += 1;
             }
         }
         for (tint, (sum, count)) in features.tint.iter_mut().zip(cells) {
-            tint[index] = (sum / count.max(1) as f32).round().clamp(-128.0, 127.0) as i8;
+            tint[index] = (sum as f32 * gain / count.max(1) as f32).round().clamp(-128.0, 127.0) as i8;
         }
-        let count = small[index].len().max(1) as f32;
-        let mean = small[index].iter().sum::<f32>() / count;
-        let variance = small[index].iter().map(|s| (s - mean) * (s - mean)).sum::<f32>() / count;
-        features.chroma[index] = mean;
-        features.chroma_deviation[index] = variance.sqrt();
+        // Fewer than 180 lines of 320 samples: the sums of their squares fit.
+        let count = small[index].len().max(1) as f64;
+        let sum: i32 = small[index].iter().map(|&s| i32::from(s)).sum();
+        let squares: u32 = small[index].iter().map(|&s| i32::from(s).pow(2).cast_unsigned()).sum();
+        let mean = f64::from(sum) / count;
+        features.chroma[index] = mean as f32 * gain;
+        features.chroma_deviation[index] = (f64::from(squares) / count - mean * mean).max(0.0).sqrt() as f32 * gain;
     }
-    let count = small[0].len().max(1) as f32;
-    features.saturation = small[0].iter().zip(&small[1]).map(|(b, r)| (b * b + r * r).sqrt()).sum::<f32>() / count;
+    let count = small[0].len().min(small[1].len()).max(1) as f32;
+    // Eight sums side by side.
+    let mut lengths = [0.0f32; 8];
+    for (blue, red) in small[0].chunks(8).zip(small[1].chunks(8)) {
+        for ((length, &b), &r) in lengths.iter_mut().zip(blue).zip(red) {
+            *length += ((i32::from(b).pow(2) + i32::from(r).pow(2)) as f32).sqrt();
+        }
+    }
+    features.saturation = lengths.iter().sum::<f32>() * gain / count;
 }
 
 /// A figure of a cell as it is kept: eighths of a luma step, at most 255 of them.

@@ -2,6 +2,7 @@
 
 use super::{borders, eighths};
 use crate::{Features, GRID_CELLS, GRID_COLUMNS, GRID_ROWS, planes::Plane};
+use multiversion::multiversion;
 
 /// Bands and columns of the small sums: histogram, grid and stripes are made from them.
 const SMALL: (usize, usize) = (320, 180);
@@ -21,36 +22,7 @@ const PARTS: usize = 16;
 
 impl Small {
     pub(super) fn of(luma: &Plane<'_>) -> Small {
-        let (width, height) = (SMALL.0.min(luma.width), SMALL.1.min(luma.height));
-        let (across, down) = (borders(luma.width, width), borders(luma.height, height));
-        let mut cells = Vec::with_capacity(width * height);
-        let mut layers = vec![(vec![0u32; luma.width], 0u32); PARTS];
-        // At most 8192 / 180 rows of 255 fit.
-        let mut sums = vec![0u16; luma.width];
-        for band in 0..height {
-            let rows = down(band)..down(band + 1);
-            let count = rows.len() as u32;
-            sums.fill(0);
-            for y in rows {
-                for (sum, &sample) in sums.iter_mut().zip(luma.row(y)) {
-                    *sum += u16::from(sample);
-                }
-            }
-            for column in 0..width {
-                let piece = &sums[across(column)..across(column + 1)];
-                let sum: u32 = piece.iter().map(|&s| u32::from(s)).sum();
-                cells.push((sum as f32 * 64.0 / (piece.len() as f32 * count as f32)) as u16);
-            }
-            let (layer, all) = &mut layers[band * PARTS / height];
-            for (total, &sum) in layer.iter_mut().zip(&sums) {
-                *total += u32::from(sum);
-            }
-            *all += count;
-        }
-        let mean = |(layer, count): (Vec<u32>, u32)| {
-            layer.into_iter().map(|sum| (sum as f32 * 64.0 / count.max(1) as f32) as u16).collect()
-        };
-        Small { width, height, cells, columns: layers.into_iter().map(mean).collect() }
+        shrunk(luma)
     }
 
     pub(super) fn samples(&self) -> Vec<u8> {
@@ -109,6 +81,50 @@ impl Small {
     }
 }
 
+/// One pass over all of luma.
+#[multiversion(targets("x86_64+avx2+bmi1+bmi2"))]
+fn shrunk(luma: &Plane<'_>) -> Small {
+    let (width, height) = (SMALL.0.min(luma.width), SMALL.1.min(luma.height));
+    let (across, down) = (borders(luma.width, width), borders(luma.height, height));
+    let mut cells = Vec::with_capacity(width * height);
+    let mut layers = vec![(vec![0u32; luma.width], 0u32); PARTS];
+    // At most 8192 / 180 rows of 255 fit.
+    let mut sums = vec![0u16; luma.width];
+    // Sums up to each column: what lies between two is one difference.
+    let mut totals = vec![0u32; luma.width + 1];
+    let edges: Vec<usize> = (0..=width).map(across).collect();
+    let scales: Vec<f32> = edges.windows(2).map(|edge| 64.0 / (edge[1] - edge[0]) as f32).collect();
+    for band in 0..height {
+        let rows = down(band)..down(band + 1);
+        let count = rows.len() as u32;
+        sums.fill(0);
+        for y in rows {
+            for (sum, &sample) in sums.iter_mut().zip(luma.row(y)) {
+                *sum += u16::from(sample);
+            }
+        }
+        let mut so_far = 0;
+        for (total, &sum) in totals[1..].iter_mut().zip(&sums) {
+            so_far += u32::from(sum);
+            *total = so_far;
+        }
+        let part = 1.0 / count as f32;
+        cells.extend(edges.windows(2).zip(&scales).map(|(edge, scale)| {
+            let sum = totals[edge[1]] - totals[edge[0]];
+            (sum as f32 * (scale * part) + 0.5) as u16
+        }));
+        let (layer, all) = &mut layers[band * PARTS / height];
+        for (total, &sum) in layer.iter_mut().zip(&sums) {
+            *total += u32::from(sum);
+        }
+        *all += count;
+    }
+    let mean = |(layer, count): (Vec<u32>, u32)| {
+        layer.into_iter().map(|sum| (sum as f32 * 64.0 / count.max(1) as f32) as u16).collect()
+    };
+    Small { width, height, cells, columns: layers.into_iter().map(mean).collect() }
+}
+
 /// How much the mean of each row (column) jumps against both neighbours in most places at once: interference draws
 /// lines across the whole picture, scenes hardly ever do. For each line the second difference that three quarters of
 /// its 16 parts reach.
@@ -117,7 +133,7 @@ fn line_jumps(lines: usize, mean: impl Fn(usize, usize) -> f32) -> Vec<f32> {
     let jump = |window: &[[f32; PARTS]]| {
         let mut jumps: [f32; PARTS] =
             std::array::from_fn(|part| window[2][part] - (window[0][part] + window[4][part]) / 2.0);
-        jumps.sort_by(f32::total_cmp);
+        jumps.sort_unstable_by(f32::total_cmp);
         // Most parts must jump the same way: the value that three quarters of them reach.
         let (low, high) = (jumps[PARTS / 4], jumps[PARTS - 1 - PARTS / 4]);
         low.max(-high).max(0.0)

@@ -31,6 +31,8 @@ use utoipa::{IntoParams, ToSchema};
 pub(crate) struct Filter {
     who: Option<String>,
     action: Option<String>,
+    /// Text in object, reason, detail or address.
+    about: Option<String>,
     from: Option<i64>,
     until: Option<i64>,
     limit: Option<u32>,
@@ -43,6 +45,8 @@ pub(crate) struct Filter {
 pub(crate) struct FileFilter {
     who: Option<String>,
     action: Option<String>,
+    /// Text in object, reason, detail or address.
+    about: Option<String>,
     from: Option<i64>,
     until: Option<i64>,
     /// zh-CN or en: of the headings.
@@ -98,6 +102,7 @@ pub(crate) async fn log(
     let query = AuditQuery {
         who: own.or(asked),
         action: filter.action.filter(|a| !a.is_empty()),
+        about: filter.about.filter(|a| !a.is_empty()),
         from: filter.from.map(Wall),
         until: filter.until.map(Wall),
         limit: limit(filter.limit)?,
@@ -127,6 +132,7 @@ pub(crate) async fn file(
     let query = AuditQuery {
         who: only_his(&caller).or(filter.who.filter(|w| !w.is_empty())),
         action: filter.action.filter(|a| !a.is_empty()),
+        about: filter.about.filter(|a| !a.is_empty()),
         from: filter.from.map(Wall),
         until: filter.until.map(Wall),
         limit: TOGETHER,

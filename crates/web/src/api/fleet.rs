@@ -70,7 +70,7 @@ pub(crate) async fn fleet(State(app): State<App>, caller: Caller) -> Response {
             .collect(),
         sites: registry
             .sites()
-            .filter(|s| scope.sees_site(&registry, s.id))
+            .filter(|s| scope.knows_site(&registry, s.id))
             .map(|s| SiteView { id: s.id.0, name: &s.name, kind: s.kind.into(), town: s.town.0 })
             .collect(),
         uplinks: registry
@@ -80,7 +80,7 @@ pub(crate) async fn fleet(State(app): State<App>, caller: Caller) -> Response {
             .collect(),
         cameras: registry
             .cameras()
-            .filter(|c| scope.sees_site(&registry, c.site))
+            .filter(|c| scope.sees_camera(&registry, c.id))
             .map(|c| CameraName {
                 id: c.id.0,
                 name: &c.name,

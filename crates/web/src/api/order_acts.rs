@@ -12,7 +12,7 @@ use axum::{Json, extract::State, http::StatusCode};
 use fleet::Wall;
 use health::desk::{Act, Assignee, Order, OrderFault};
 use serde::{Deserialize, Serialize};
-use store::{Role, UserId};
+use store::{Role, User, UserId};
 use utoipa::ToSchema;
 
 /// What can be done to an order.
@@ -128,18 +128,20 @@ async fn meant(app: &App, caller: &Caller, order: &Order, body: OrderAct) -> Res
     })
 }
 
+/// Who is meant, if he can sign in: else the order would be given to nobody. Where he may look does not matter; an order
+/// shows him its cameras wherever they stand.
 async fn assignee(app: &App, technician: Option<u32>, contractor: Option<String>) -> Result<Assignee> {
+    let known = technicians(app).await?;
     match (technician, contractor) {
-        (Some(user), None) => {
-            let known = app.services.store.user(UserId(user)).await?;
-            let good = known.is_some_and(|u| u.role == Role::Technician && u.active);
-            good.then_some(Assignee::Technician(user))
-                .ok_or_else(|| Problem::invalid("technician: expected an active technician"))
-        }
+        (Some(user), None) => known
+            .iter()
+            .any(|u| u.id == UserId(user))
+            .then_some(Assignee::Technician(user))
+            .ok_or_else(|| Problem::invalid("technician: expected an active technician")),
         (None, Some(unit)) => {
             let unit = unit.trim().to_owned();
-            let known = contractors(app).await?;
-            known.contains(&unit).then_some(Assignee::Contractor(unit)).ok_or_else(|| {
+            let good = !unit.is_empty() && known.iter().any(|u| u.unit.trim() == unit);
+            good.then_some(Assignee::Contractor(unit)).ok_or_else(|| {
                 Problem::invalid(
                     "contractor: expected the unit of an active technician, so that somebody sees the order",
                 )
@@ -149,16 +151,12 @@ async fn assignee(app: &App, technician: Option<u32>, contractor: Option<String>
     }
 }
 
-/// Units with technicians who can sign in.
-async fn contractors(app: &App) -> Result<Vec<String>> {
+/// Technicians who can sign in.
+async fn technicians(app: &App) -> Result<Vec<User>> {
     let now = Wall::read();
-    let users = app.services.store.users().await?;
-    let active =
-        users.into_iter().filter(|u| u.role == Role::Technician && u.active && u.expires.is_none_or(|e| e > now));
-    let mut units: Vec<String> = active.map(|u| u.unit.trim().to_owned()).filter(|u| !u.is_empty()).collect();
-    units.sort();
-    units.dedup();
-    Ok(units)
+    let mut users = app.services.store.users().await?;
+    users.retain(|u| u.role == Role::Technician && u.active && u.expires.is_none_or(|end| end > now));
+    Ok(users)
 }
 
 /// A technician to whom orders may be given.
@@ -181,10 +179,13 @@ pub(crate) struct Assignees {
 #[utoipa::path(get, path = "/api/v1/orders/assignees", tag = "orders", responses((status = 200, body = Assignees)))]
 pub(crate) async fn assignees(State(app): State<App>, _: Caller) -> Result<Json<Assignees>> {
     let open = app.services.store.open_orders().await?;
-    let users = app.services.store.users().await?;
+    let users = technicians(&app).await?;
+    let mut contractors: Vec<String> =
+        users.iter().map(|u| u.unit.trim().to_owned()).filter(|unit| !unit.is_empty()).collect();
+    contractors.sort();
+    contractors.dedup();
     let technicians = users
         .iter()
-        .filter(|u| u.role == Role::Technician && u.active)
         .map(|u| AssignableView {
             id: u.id.0,
             name: if u.full_name.is_empty() { u.name.clone() } else { u.full_name.clone() },
@@ -193,5 +194,5 @@ pub(crate) async fn assignees(State(app): State<App>, _: Caller) -> Result<Json<
                 .unwrap_or(u32::MAX),
         })
         .collect();
-    Ok(Json(Assignees { technicians, contractors: contractors(&app).await? }))
+    Ok(Json(Assignees { technicians, contractors }))
 }

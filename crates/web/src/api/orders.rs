@@ -18,8 +18,11 @@ use health::{
     desk::{self, Act, Actor, Assignee, NewOrder, Order, OrderFault, OrderId, OrderState},
 };
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, time::Duration};
-use store::{OrderPicture, OrderQuery, Role};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+use store::{OrderPicture, OrderQuery, Role, Store, StoreError, User};
 use utoipa::{IntoParams, ToSchema};
 
 /// Pages of the store looked through for one page of a user with a narrow scope, and for figures.
@@ -231,19 +234,34 @@ pub(crate) fn actor(caller: &Caller, order: &Order) -> Actor {
         // An auditor reads, and no route that changes anything admits him; the other is admitted to none at all.
         Role::Auditor | Role::Security => Actor::Technician,
         Role::Technician => match &order.assignee {
-            Some(assignee) if his(caller).contains(assignee) => Actor::Assigned,
+            Some(assignee) if his(&caller.user).contains(assignee) => Actor::Assigned,
             _ => Actor::Technician,
         },
     }
 }
 
 /// As whom orders may be given to a technician: himself and his unit.
-fn his(caller: &Caller) -> Vec<Assignee> {
-    let mut his = vec![Assignee::Technician(caller.user.id.0)];
-    if !caller.user.unit.trim().is_empty() {
-        his.push(Assignee::Contractor(caller.user.unit.trim().to_owned()));
+fn his(user: &User) -> Vec<Assignee> {
+    let mut his = vec![Assignee::Technician(user.id.0)];
+    if !user.unit.trim().is_empty() {
+        his.push(Assignee::Contractor(user.unit.trim().to_owned()));
     }
     his
+}
+
+/// The cameras of the open orders given to a technician or his unit.
+pub(crate) async fn given_to(store: &dyn Store, user: &User) -> std::result::Result<BTreeSet<CameraId>, StoreError> {
+    let mut query = OrderQuery { open: Some(true), assignees: his(user), limit: 500, ..OrderQuery::default() };
+    let mut given = BTreeSet::new();
+    for _ in 0..PAGES {
+        let page = store.orders(&query).await?;
+        given.extend(page.items.into_iter().flat_map(|order| order.cameras));
+        query.cursor = page.next;
+        if query.cursor.is_none() {
+            break;
+        }
+    }
+    Ok(given)
 }
 
 /// Whether an order exists for the caller: given to him, or about a camera in his scope.
@@ -267,16 +285,8 @@ impl App {
         if caller.user.role != Role::Technician {
             return Ok(());
         }
-        let mut query = OrderQuery { open: Some(true), assignees: his(caller), limit: 500, ..OrderQuery::default() };
-        for _ in 0..PAGES {
-            let page = self.services.store.orders(&query).await?;
-            if page.items.iter().any(|o| o.cameras.contains(&camera)) {
-                return Ok(());
-            }
-            query.cursor = page.next;
-            if query.cursor.is_none() {
-                break;
-            }
+        if given_to(self.services.store.as_ref(), &caller.user).await?.contains(&camera) {
+            return Ok(());
         }
         Err(Problem::new(
             StatusCode::FORBIDDEN,
@@ -394,7 +404,7 @@ pub(crate) async fn list(
     let mut query = OrderQuery {
         open: filter.open,
         state: filter.state.map(|s| s.0),
-        assignees: if caller.user.role == Role::Technician { his(&caller) } else { Vec::new() },
+        assignees: if caller.user.role == Role::Technician { his(&caller.user) } else { Vec::new() },
         from: filter.from.map(Wall),
         until: filter.until.map(Wall),
         limit,

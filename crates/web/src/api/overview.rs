@@ -109,7 +109,7 @@ pub(crate) async fn overview(State(app): State<App>, caller: Caller) -> Result<J
     let mut sites: BTreeMap<SiteId, CountsView> = BTreeMap::new();
     for row in rows(&board, &registry) {
         let Some(camera) = registry.camera(row.camera) else { continue };
-        if !scope.sees_site(&registry, camera.site) {
+        if !scope.sees_camera(&registry, camera.id) {
             continue;
         }
         counts.add(row.status);

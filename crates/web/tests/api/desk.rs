@@ -2,7 +2,7 @@
 
 use crate::{
     incidents::outage,
-    support::{Browser, County, code},
+    support::{Browser, County, code, until},
 };
 use fleet::{CameraId, SiteId, Wall};
 use health::{Event, Incident, Scope, desk::OrderId};
@@ -350,6 +350,36 @@ async fn of_an_order_one_sees_the_cameras_that_are_his() {
     let technician = county.browser("tech").await;
     assert_eq!(technician.json(&path).await["order"]["cameras"], json!([1, 4]));
     assert_eq!(technician.get(&format!("{path}/pictures/{}", other["id"])).await.status(), 200);
+    // And he can work on it: its cameras, with names and places, their ladder and picture; nothing else there.
+    let fleet = technician.json("/api/v1/fleet").await;
+    let names = |list: &str| ids(&fleet[list]);
+    assert!(names("cameras").contains(&4) && names("cameras").iter().all(|c| [1, 2, 3, 4].contains(c)), "{fleet}");
+    let site = fleet["cameras"].as_array().unwrap().iter().find(|c| c["id"] == 4).unwrap()["site"].as_u64().unwrap();
+    assert!(names("sites").contains(&site), "{fleet}");
+    for of in ["/api/v1/cameras/4", "/api/v1/cameras/4/history", "/api/v1/cameras/4/thumbnail"] {
+        assert_eq!(technician.get(of).await.status(), 200, "{of}");
+    }
+    let others: Vec<u64> = ids(&admin.json("/api/v1/fleet").await["cameras"]);
+    for camera in others.into_iter().filter(|c| !names("cameras").contains(c)) {
+        assert_eq!(technician.get(&format!("/api/v1/cameras/{camera}")).await.status(), 404);
+    }
+    done(&admin, id, json!({ "act": "false_alarm", "note": "the lamp was out" })).await;
+    until("with the order his look at it ends", || async { technician.get("/api/v1/cameras/4").await.status() == 404 })
+        .await;
+
+    // Nobody gives an order to somebody who can no longer sign in.
+    let made: Value = admin.post("/api/v1/orders", &json!({ "incident": 6 })).await.json().await.unwrap();
+    let id = made["id"].as_u64().unwrap();
+    let seen = county.services.store.user(tech.id).await.unwrap().unwrap();
+    let past = store::User { expires: Some(Wall(Wall::read().0 - 1000)), ..seen.clone() };
+    county.services.store.update_user(&past, &seen).await.unwrap();
+    let refused = act(&admin, id, json!({ "act": "assign", "technician": tech.id.0 })).await;
+    assert_eq!(code(refused).await, (400, "invalid".into()));
+    assert_eq!(ids(&admin.json("/api/v1/orders/assignees").await["technicians"]), [] as [u64; 0]);
+}
+
+fn ids(list: &Value) -> Vec<u64> {
+    list.as_array().unwrap().iter().map(|one| one["id"].as_u64().unwrap()).collect()
 }
 
 #[tokio::test]

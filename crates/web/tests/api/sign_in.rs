@@ -116,6 +116,35 @@ async fn guessing_is_slowed_down_by_account_and_by_address() {
 }
 
 #[tokio::test]
+async fn behind_a_trusted_proxy_everybody_has_an_address_of_his_own() {
+    async fn guess(county: &County, forwarded: &str) -> StatusCode {
+        let asked = county.anybody();
+        let asked = asked.request(Method::POST, "/api/v1/session").header("x-forwarded-for", forwarded);
+        asked.json(&json!({ "name": "nobody", "password": "wrong" })).send().await.unwrap().status()
+    }
+    const BAD: &str = "6.6.6.6, 10.1.1.1";
+    const GOOD: &str = "10.1.1.2";
+    let county = County::with(|s| {
+        s.config.failures_per_address = 3;
+        s.config.trusted_proxies = vec!["127.0.0.1".parse().unwrap()];
+    })
+    .await;
+    for _ in 0..3 {
+        assert_eq!(guess(&county, BAD).await, StatusCode::UNAUTHORIZED);
+    }
+    assert_eq!(guess(&county, BAD).await, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(guess(&county, GOOD).await, StatusCode::UNAUTHORIZED, "another address is not blocked");
+    let log = county.services.store.audit_log(&store::AuditQuery { limit: 1, ..Default::default() }).await.unwrap();
+    assert_eq!(log.items[0].entry.address, "10.1.1.2");
+
+    let county = County::with(|s| s.config.failures_per_address = 3).await;
+    for _ in 0..3 {
+        assert_eq!(guess(&county, BAD).await, StatusCode::UNAUTHORIZED);
+    }
+    assert_eq!(guess(&county, GOOD).await, StatusCode::TOO_MANY_REQUESTS, "what nobody vouches for counts for nothing");
+}
+
+#[tokio::test]
 async fn parallel_guesses_gain_nothing() {
     let county = County::with(|s| s.config.failures_per_account = 4).await;
     county.user("li", Role::Operator, &[], &[]).await;
@@ -147,6 +176,16 @@ async fn sessions_end_when_idle_and_at_their_absolute_limit() {
     let idle = county.browser("operator1").await;
     tokio::time::sleep(Duration::from_millis(900)).await;
     assert_eq!(idle.get("/api/v1/vocabulary").await.status(), StatusCode::UNAUTHORIZED);
+
+    // Nor does a page keep it that was left open and asks by itself, pictures included.
+    for (header, value) in [("x-unattended", "1"), ("sec-fetch-dest", "image")] {
+        let left = county.browser("operator1").await;
+        until("a page that is merely left open loses its session", || async {
+            let asked = left.request(Method::GET, "/api/v1/states").header(header, value).send().await.unwrap();
+            asked.status() == StatusCode::UNAUTHORIZED
+        })
+        .await;
+    }
 }
 
 #[tokio::test]

@@ -132,3 +132,8 @@ export function evidence(text: string): string {
 export function bitrate(n: number): string {
   return n >= 1_000_000 ? `${(n / 1_000_000).toFixed(2)} Mbit/s` : `${Math.round(n / 1000)} kbit/s`
 }
+
+/** ` (text)` in the signs of the language; nothing of nothing. */
+export function bracket(text: string | null | undefined): string {
+  return text ? t('common.bracket', { text }) : ''
+}

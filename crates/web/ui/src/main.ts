@@ -5,6 +5,7 @@ import 'element-plus/theme-chalk/dark/css-vars.css'
 import 'element-plus/theme-chalk/el-message.css'
 import '@/styles/base.css'
 import App from '@/App.vue'
+import { watchOver } from '@/api/attended'
 import { Problem } from '@/api/http'
 import { plugin, startLanguage } from '@/i18n'
 import { router } from '@/router'
@@ -22,6 +23,7 @@ const queries = new QueryClient({
   },
 })
 
+watchOver(window)
 void startLanguage().then(() => {
   createApp(App).use(plugin).use(router).use(VueQueryPlugin, { queryClient: queries }).mount('#app')
 })

@@ -89,9 +89,10 @@ export async function fetchMissing(): Promise<void> {
   }
 }
 
+// Loaded anew: what he saw is in the memory of this page, and the next one to sign in may be somebody else.
 whenLeft(() => {
   const here = router.currentRoute.value
   if (here.name !== 'sign-in') {
-    void router.replace({ name: 'sign-in', query: here.meta.open ? {} : { next: here.fullPath } })
+    location.replace(router.resolve({ name: 'sign-in', query: here.meta.open ? {} : { next: here.fullPath } }).href)
   }
 })

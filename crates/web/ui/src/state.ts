@@ -304,7 +304,12 @@ function signedOut(): void {
 }
 whenSignedOut(signedOut)
 
+/** Throws if the service did not end the session: then he is still signed in, and must know. */
 export async function signOut(): Promise<void> {
-  await api.signOut().catch(() => undefined)
+  try {
+    await api.signOut()
+  } catch (error) {
+    if (!(error instanceof Problem && error.status === 401)) throw error
+  }
   signedOut()
 }

@@ -223,6 +223,7 @@ export const revokeToken = (id: number) => request<void>('DELETE', `/tokens/${id
 export interface AuditFilter {
   who?: string
   action?: string
+  about?: string
   from?: number | null
   until?: number | null
   limit?: number

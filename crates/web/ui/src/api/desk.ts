@@ -1,5 +1,5 @@
 // Planned maintenance and work orders: their words and their routes.
-import { request, whole } from './http'
+import { answer, Problem, request, unreachable, whole } from './http'
 import type { CauseCode, Incident, Ladder, LayerCode, Millis, Page, Rung, Scope, SeverityCode } from './types'
 
 export interface Window {
@@ -219,24 +219,37 @@ export interface OrderFigures {
 export const orderFigures = (from: Millis, until: Millis) =>
   request<OrderFigures>('GET', '/orders/figures', { query: { from, until } })
 
+/** Longest time of a climb on the page, in ms: the service's own limits are shorter. */
+const CLIMB_MS = 90_000
+
 /** Climbs a camera's ladder; tells each rung as it is decided and gives the whole at the end. */
 export async function climb(camera: number, onRung: (rung: Rung) => void): Promise<Ladder> {
-  const response = await fetch(`/api/v1/cameras/${camera}/climb`, { method: 'POST', credentials: 'same-origin' })
-  // Anything but a stream of lines is a problem; the ordinary way tells it in words.
-  if (!response.ok || !response.body) return request<Ladder>('POST', `/cameras/${camera}/probe`, { limitMs: 90_000 })
-  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader()
-  let rest = ''
-  for (;;) {
-    const { done, value } = await reader.read()
-    rest += value ?? ''
-    const lines = rest.split('\n')
-    rest = lines.pop() ?? ''
-    for (const line of lines.filter((text) => text.trim())) {
-      const told = JSON.parse(line) as { rung?: Rung; ladder?: Ladder; problem?: string }
-      if (told.rung) onRung(told.rung)
-      if (told.ladder) return told.ladder
-      if (told.problem) throw new Error(told.problem)
+  const limit = new AbortController()
+  const timer = setTimeout(() => limit.abort(), CLIMB_MS)
+  try {
+    const { body } = await answer('POST', `/cameras/${camera}/climb`, { signal: limit.signal, limitMs: CLIMB_MS })
+    if (!body) throw unreachable()
+    const reader = body.pipeThrough(new TextDecoderStream()).getReader()
+    let rest = ''
+    for (;;) {
+      const { done, value } = await reader.read()
+      rest += value ?? ''
+      const lines = rest.split('\n')
+      rest = lines.pop() ?? ''
+      for (const line of lines.filter((text) => text.trim())) {
+        const told = JSON.parse(line) as { rung?: Rung; ladder?: Ladder; problem?: string }
+        if (told.rung) onRung(told.rung)
+        if (told.ladder) return told.ladder
+        if (told.problem) throw new Problem(500, '', '', told.problem, null)
+      }
+      if (done) throw unreachable()
     }
-    if (done) throw new Error('the climb ended early')
+  } catch (error) {
+    if (error instanceof Problem) throw error
+    // The link stalled or broke on the way.
+    throw unreachable()
+  } finally {
+    clearTimeout(timer)
+    limit.abort()
   }
 }

@@ -10,6 +10,8 @@ export interface ShiftReport {
   now: Record<StatusCode, number>
   changed: { camera: number; before: StatusCode; now: StatusCode; cause: CauseCode | null; since: Millis }[]
   changed_in_all: number
+  turned_offline: number
+  turned_online: number
   incidents_opened: number
   incidents_resolved: number
   incidents: {

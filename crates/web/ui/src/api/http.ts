@@ -1,4 +1,5 @@
 // One way to the API: JSON in and out, every failure a `Problem` that the page can put into words.
+import { attended } from './attended'
 
 /** Why a request failed. `status` 0: the service could not be reached. */
 export class Problem extends Error {
@@ -67,9 +68,14 @@ async function problemOf(response: Response): Promise<Problem> {
   )
 }
 
-/** Asks and returns the decoded answer; `undefined` for an empty one. Throws [`Problem`]; an abort passes through. */
-export async function request<T>(method: string, path: string, options: Options = {}): Promise<T> {
+/** The service could not be reached, or its answer broke off. */
+export const unreachable = () => new Problem(0, 'unreachable', '', '', null)
+
+/** Asks and returns the answer, its body unread. Throws [`Problem`]; an abort passes through. */
+export async function answer(method: string, path: string, options: Options = {}): Promise<Response> {
   const headers: Record<string, string> = { accept: 'application/json', ...options.headers }
+  // What the page asks for by itself is no sign of life of the one who sat here.
+  if (!attended()) headers['x-unattended'] = '1'
   let body: BodyInit | undefined
   if (options.raw) {
     body = options.raw.body
@@ -94,7 +100,7 @@ export async function request<T>(method: string, path: string, options: Options 
     })
   } catch (error) {
     if (options.signal?.aborted) throw error
-    throw new Problem(0, 'unreachable', '', '', null)
+    throw unreachable()
   } finally {
     clearTimeout(timer)
     options.signal?.removeEventListener('abort', cancel)
@@ -104,6 +110,12 @@ export async function request<T>(method: string, path: string, options: Options 
     if (response.status === 401 && path !== '/session') onSignedOut()
     throw problem
   }
+  return response
+}
+
+/** Asks and returns the decoded answer; `undefined` for an empty one. Throws [`Problem`]; an abort passes through. */
+export async function request<T>(method: string, path: string, options: Options = {}): Promise<T> {
+  const response = await answer(method, path, options)
   const etag = response.headers.get('etag')
   if (etag) options.onEtag?.(etag)
   if (response.status === 204 || response.status === 202) return undefined as T

@@ -2536,6 +2536,16 @@ export interface components {
             orders_overdue: number;
             own_faults: components["schemas"]["OwnFault"][];
             then?: null | components["schemas"]["CountsView"];
+            /**
+             * Format: int32
+             * @description Of those, how many are offline now, whether told by name or not.
+             */
+            turned_offline: number;
+            /**
+             * Format: int32
+             * @description And how many are online.
+             */
+            turned_online: number;
             /** Format: int64 */
             until: number;
             /** @description Maintenance that holds now, or begins within a day. */

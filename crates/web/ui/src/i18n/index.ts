@@ -61,6 +61,13 @@ export async function setLanguage(code: Language): Promise<void> {
   }
 }
 
+/** The codes that have a text below `list`, in the order of the texts. */
+export function codesOf(list: 'audit.actions'): string[] {
+  const [part, name] = list.split('.') as ['audit', 'actions']
+  const messages = i18n.global.messages.value as Partial<Record<Language, Messages>>
+  return Object.keys(messages[language.value]?.[part][name] ?? {})
+}
+
 /** Whether a key has a text: for codes that may be newer than this page. */
 export function told(key: string): key is TextKey {
   return i18n.global.te(key)
@@ -69,5 +76,7 @@ export function told(key: string): key is TextKey {
 /** The text of a key; `n` among the values chooses the plural. */
 export function t(key: TextKey, values: Record<string, string | number> = {}): string {
   const translate = i18n.global.t as (key: string, values: object, plural?: number) => string
-  return typeof values.n === 'number' ? translate(key, values, values.n) : translate(key, values)
+  // Also of a number that is written out already: 1,204.
+  const n = typeof values.n === 'string' ? Number(values.n.replace(/,/g, '')) : values.n
+  return n === undefined || Number.isNaN(n) ? translate(key, values) : translate(key, values, n)
 }

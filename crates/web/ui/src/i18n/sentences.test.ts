@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { language } from './index'
 import { ALL_SENTENCES, said } from './sentences'
+import zhCN from './zh-CN'
 
 describe('what the service says', () => {
   beforeEach(() => (language.value = 'zh-CN'))
@@ -52,6 +53,11 @@ describe('what the service says', () => {
       ['crates/notify/src/lib.rs', String.raw`#\[error\(${text}`],
       ['crates/notify/src/target.rs', String.raw`[sS]ome\(${text}`],
       ['crates/web/src/tls.rs', String.raw`#\[error\(${text}`],
+      ['crates/health/src/desk/act.rs', String.raw`#\[error\(\s*${text}`],
+      ['crates/health/src/desk/window.rs', String.raw`#\[error\(\s*${text}`],
+      ['crates/health/src/desk/notice.rs', String.raw`Some\(${text}`],
+      ['crates/archive/src/holds.rs', String.raw`HoldLimit\(${text}`],
+      ['crates/store-sqlite/src', String.raw`Conflict\(${text}`],
       ['crates/web/src/users.rs', String.raw`Invalid\(${text}`],
       ['crates/web/src/sheet.rs', String.raw`#\[error\(${text}`],
       ['crates/fleet/src/address.rs', String.raw`#\[error\(${text}`],
@@ -60,13 +66,19 @@ describe('what the service says', () => {
       ['src/node', String.raw`Some\(${text}`],
       ['src/node', String.raw`then\(\|\| ${text}`],
     ]
+    // Refusals: those whose code has a text of its own are told by it, unless it repeats the sentence.
+    const own = new Set(Object.entries(zhCN.problem.codes).filter(([, told]) => !told.includes('{detail}')).map(([code]) => code))
     const missing: string[] = []
+    const sentences = (source: string) => [
+      ...[...source.matchAll(new RegExp(String.raw`Problem::new\(\s*StatusCode::\w+,\s*"(\w+)",\s*${text}`, 'g'))].filter(([, code]) => !own.has(code!)).map(([, , told]) => told!),
+    ]
     for (const [place, shape] of places) {
       const files = place.endsWith('.rs') ? [''] : readdirSync(root + place, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.rs') && !name.includes('tests'))
       for (const name of files) {
         const source = readFileSync(name === '' ? root + place : `${root}${place}/${name}`, 'utf8').split('#[cfg(test)]')[0]!
-        for (const [, told] of source.matchAll(new RegExp(shape, 'g'))) {
-          const sentence = told!.replaceAll('\\"', '"').replace(/\{[^}]*\}/g, '7')
+        const found = [...source.matchAll(new RegExp(shape, 'g'))].map(([, told]) => told!)
+        for (const told of [...found, ...sentences(source)]) {
+          const sentence = told.replaceAll('\\"', '"').replace(/\{[^}]*\}/g, '7')
           if (/[a-z']{2,} [a-z]{2,}/.test(sentence) && said(sentence) === sentence) missing.push(sentence)
         }
       }

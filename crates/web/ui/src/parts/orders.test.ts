@@ -78,6 +78,9 @@ describe('the diagnosis as text', () => {
     time: () => '11:05',
     label: (key: string) => key,
     evidence: (item: { zh: string }) => item.zh,
+    colon: '：',
+    comma: '，',
+    bracket: (text: string) => `（${text}）`,
   }
   it('says what, where, why and what to do, and holds no address', () => {
     const page = {

@@ -50,25 +50,29 @@ export interface Words {
   time(at: number): string
   label(key: 'order' | 'incident' | 'cause' | 'likely' | 'evidence' | 'next' | 'cameras' | 'since' | 'found'): string
   evidence(item: { zh: string; en: string }): string
+  colon: string
+  comma: string
+  bracket(text: string): string
 }
 
 /** The diagnosis as plain text, for a message to whoever stands at the pole. No address and no account in it. */
 export function diagnosisText(page: OrderPage, rungs: readonly Rung[], words: Words): string {
   const { order, incident } = page
+  const named = (key: Parameters<Words['label']>[0], value: string) => `${words.label(key)}${words.colon}${value}`.trim()
   const lines = [`${words.label('order')} G${order.id}`]
   if (incident) {
-    lines.push(`${words.label('incident')} E${incident.id}，${words.label('since')} ${words.time(incident.opened)}`)
-    lines.push(`${words.label('cause')}：${words.cause(incident.cause)}`)
-    lines.push(`${words.label('likely')}：${words.likely(incident.likely)}（${incident.confidence}%）`)
+    lines.push(`${words.label('incident')} E${incident.id}${words.comma}${words.label('since')} ${words.time(incident.opened)}`)
+    lines.push(named('cause', words.cause(incident.cause)))
+    lines.push(named('likely', words.likely(incident.likely) + words.bracket(`${incident.confidence}%`)))
     for (const item of incident.evidence) lines.push(`· ${words.evidence(item)}`)
     const next = words.next(incident.cause)
-    if (next) lines.push(`${words.label('next')}：${next}`)
+    if (next) lines.push(named('next', next))
   }
-  lines.push(`${words.label('cameras')}：`)
+  lines.push(named('cameras', ''))
   for (const camera of order.cameras.slice(0, 12)) lines.push(`· ${words.place(camera)} ${words.camera(camera)}`)
   if (order.cameras.length > 12) lines.push(`· … ${order.cameras.length}`)
   const failed = rungs.find((rung) => rung.outcome === 'failed')
-  if (failed) lines.push(`${words.label('evidence')}：${words.layer(failed.layer)} — ${failed.cause ? words.cause(failed.cause) : ''} ${failed.evidence}`.trim())
-  if (order.confirmed) lines.push(`${words.label('found')}：${words.likely(order.confirmed.found)} ${order.confirmed.note}`.trim())
+  if (failed) lines.push(named('evidence', `${words.layer(failed.layer)} — ${failed.cause ? words.cause(failed.cause) : ''} ${failed.evidence}`))
+  if (order.confirmed) lines.push(named('found', `${words.likely(order.confirmed.found)} ${order.confirmed.note}`))
   return lines.join('\n')
 }
