@@ -18,7 +18,7 @@ export function explain(error: unknown): string {
   if (told(key)) return t(key, { detail: said(error.detail) })
   if (error.detail) return said(error.detail)
   if (error.status === 403) return t('problem.forbidden')
-  if (error.status === 404) return t('problem.notFound')
+  if (error.status === 404) return t('problem.codes.not_found')
   if (error.status >= 500) return t('problem.server', { status: error.status })
   return error.title || t('problem.server', { status: error.status })
 }

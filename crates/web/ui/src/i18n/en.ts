@@ -105,9 +105,9 @@ const en: Messages = {
     tooMany: 'Too many tries. Please wait a while.',
     tooManyWait: 'Too many tries. Please wait {s} s.',
     forbidden: 'You may not do this.',
-    notFound: 'It does not exist or lies outside your scope.',
     server: 'The service failed ({status}). Please try again later.',
     codes: {
+      not_found: 'It does not exist or lies outside your scope.',
       no_order: 'A technician sees pictures only of cameras in the open work orders given to them or their unit',
       forbidden: 'Your role does not allow this',
       hold_limit: 'The settings do not allow this hold: {detail}',

@@ -103,9 +103,9 @@ const zhCN = {
     tooMany: '尝试次数过多，请稍后再试',
     tooManyWait: '尝试次数过多，请 {s} 秒后再试',
     forbidden: '没有权限执行此操作',
-    notFound: '不存在，或不在您的管辖范围内',
     server: '服务出错（{status}），请稍后重试',
     codes: {
+      not_found: '不存在，或不在您的管辖范围内',
       no_order: '维护员只能查看派给本人或本单位的未办结工单中的摄像机画面',
       forbidden: '您的角色不能执行此操作',
       hold_limit: '超出配置允许的保全范围，未设置：{detail}',
