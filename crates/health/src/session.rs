@@ -45,6 +45,8 @@ impl Fleet {
             }
         }
         camera.link = Link::Running { judged: false };
+        camera.running_since = self.now.mono;
+        camera.waits_turn = false;
         camera.parked = false;
         camera.figures = None;
         camera.carriage = Some(self.carriages.share(carriage));
@@ -137,6 +139,7 @@ impl Fleet {
             return;
         }
         let now = self.now.mono;
+        camera.waits_turn = false;
         camera.lost.get_or_insert(now);
         camera.failures = camera.failures.saturating_add(1);
         camera.parked = parks(failure.cause);
