@@ -173,12 +173,15 @@ impl Fleet {
             // A restart came between the verdict and its incident.
             (Status::Offline, None) if !camera.is_told() => self.incidents_follow(ix, Status::Offline),
             (Status::Offline, None) => {}
-            (_, Some((cause, detail))) => self.set_verdict(ix, Status::Unknown, Some(cause), detail),
+            // A refusal is an answer, whatever else we miss; it is on record, so that nobody sends it again.
+            (_, Some((cause, detail))) if !camera.parked => {
+                self.set_verdict(ix, Status::Unknown, Some(cause), detail);
+            }
             (_, None) if doubted => self.doubt_camera(ix),
-            (_, None) if confirmed => {
+            (_, _) if confirmed => {
                 self.set_verdict(ix, Status::Offline, Some(failure.cause), failure.detail);
             }
-            (_, None) => {}
+            (_, _) => {}
         }
     }
 

@@ -352,9 +352,11 @@ impl Judge<'_> {
     fn unseen(&mut self) {
         let unseen = self.unseen.clone();
         // While the clock was set the ledger wrote of that other time: both are told twice or not at all.
+        // After it was ahead the books have the time to come already, until it is caught up with.
         let twice = self.plan.skewed().into_iter().flat_map(|(from, until, ms)| {
             let moved = |t: Time| t.saturating_add_signed(ms * super::MS as i64);
-            [(from, until), (moved(from), moved(until))].map(|(a, b)| (a.saturating_sub(60 * S), b + 60 * S))
+            let ahead = if ms > 0 { (from, moved(until)) } else { (moved(from), moved(until)) };
+            [(from, until), ahead].map(|(a, b)| (a.saturating_sub(60 * S), b + 60 * S))
         });
         let twice = merge(twice.collect());
         let steps = self.plan.items.iter().filter(|i| matches!(i.what, What::WallStep(_) | What::Sleep)).count() as u64;
@@ -367,8 +369,8 @@ impl Judge<'_> {
                 self.figures.unseen += 1;
                 let claimed = claimed(&history, self.world.wall_of(from), self.world.wall_of(until));
                 self.figures.claimed_worst = self.figures.claimed_worst.max(claimed as Time * super::MS);
-                // Two changes in one millisecond stand one after the other.
-                if claimed > 1 {
+                // Changes in one millisecond stand one after the other.
+                if claimed > 3 {
                     let s = (until - from) / S;
                     self.say(from, format!("camera {camera}: nobody looked for {s} s, {claimed} ms are claimed"));
                 }
@@ -533,7 +535,7 @@ impl Judge<'_> {
                 // That somebody set the clock is seen when something is due, ten seconds later at the latest.
                 let set = self.plan.steps().iter().any(|s| [s.0, s.1].contains(&from));
                 let from = if set { from + 10 * S } else { from };
-                if until - from < 5 * S {
+                if until < from + 5 * S {
                     continue;
                 }
                 let within = |t: &Time| from + 2 * S < *t && *t + S < until;
