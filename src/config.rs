@@ -17,6 +17,7 @@ use fleet::StreamChoice;
 use serde::Deserialize;
 use span::Span;
 use std::{
+    net::SocketAddr,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -46,6 +47,7 @@ pub(crate) struct Node {
     pub(crate) data: PathBuf,
     pub(crate) key: Option<String>,
     pub(crate) clock_is_kept: bool,
+    pub(crate) references: Vec<SocketAddr>,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -220,7 +222,13 @@ impl Desk {
 
 impl Default for Node {
     fn default() -> Node {
-        Node { name: "node-1".into(), data: "/var/lib/sharpeyes".into(), key: None, clock_is_kept: true }
+        Node {
+            name: "node-1".into(),
+            data: "/var/lib/sharpeyes".into(),
+            key: None,
+            clock_is_kept: true,
+            references: Vec::new(),
+        }
     }
 }
 

@@ -35,6 +35,9 @@ pub(crate) struct Args {
     /// Stream that is pulled continuously: sub, or main. Snapshots are of the main stream either way.
     #[arg(long, default_value = "sub", value_parser = ["sub", "main"])]
     stream: String,
+    /// So long must the cameras of a work order have been well before its repair can be accepted.
+    #[arg(long, default_value = "2m")]
+    stable: String,
     /// Cause no troubles but those that a visitor causes.
     #[arg(long)]
     no_script: bool,
@@ -47,8 +50,8 @@ impl Args {
     /// The node's config: as the config file has it, but for what a simulation on this machine needs.
     fn config(&self) -> Result<Config, Failure> {
         let text = format!(
-            "[health]\nstream = {:?}\nsnapshot_every = {:?}\nassess_every = {:?}\n[ingest]\nallow_networks = [\"127.0.0.0/8\"]\nallow_loopback = true\n[picture]\nsandbox = \"prefer\"\n[diagnosis]\nbaseline_settled = 5\n[log]\nlevel = \"warn\"\n",
-            self.stream, self.snapshot_every, self.assess_every
+            "[health]\nstream = {:?}\nsnapshot_every = {:?}\nassess_every = {:?}\n[ingest]\nallow_networks = [\"127.0.0.0/8\"]\nallow_loopback = true\n[picture]\nsandbox = \"prefer\"\n[diagnosis]\nbaseline_settled = 5\n[desk]\nstable = {:?}\n[log]\nlevel = \"warn\"\n",
+            self.stream, self.snapshot_every, self.assess_every, self.stable
         );
         let mut config = Config::parse(&text, std::path::Path::new("demo")).map_err(Failure::setup)?;
         config.node.name = "demo".into();

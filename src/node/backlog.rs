@@ -164,6 +164,7 @@ mod tests {
             members: Vec::new(),
             acknowledged: None,
             folded_into: None,
+            reopened: Vec::new(),
         })
     }
 

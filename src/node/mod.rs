@@ -182,8 +182,15 @@ impl Node {
         }
         // Simulated cameras live by this machine's clock, whatever it says.
         let clock_is_kept = config.node.clock_is_kept && reach == own::Reach::Network;
-        let own_events =
-            own::watch(archive.clone(), pool.clone(), ingest.clone(), recorder.watch(), reach, clock_is_kept);
+        let own_events = own::watch(
+            archive.clone(),
+            pool.clone(),
+            ingest.clone(),
+            recorder.watch(),
+            reach,
+            config.node.references.clone(),
+            clock_is_kept,
+        );
 
         let ledger =
             tokio::spawn(ledger::run(Arc::clone(&store), archive.clone(), config.reports.rules(), stop.clone()));

@@ -2,11 +2,12 @@
 
 mod clock;
 mod link;
+mod reference;
 mod strain;
 
 pub(super) use clock::read as clock;
 use health::OwnPart;
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 use tokio::sync::{mpsc, watch};
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -27,16 +28,19 @@ pub(super) enum Reach {
 }
 
 /// Looks at archive, database, decoders, network, processor and clock every second and tells what changed.
-/// `clock_is_kept`: a time server is expected to keep the clock.
+/// `references`: addresses of our own network that always answer. `clock_is_kept`: a time server is expected to keep the
+/// clock.
 pub(super) fn watch(
     archive: archive::Archive,
     pool: picture::Pool,
     ingest: ingest::Ingest,
     database: watch::Receiver<Option<String>>,
     reach: Reach,
+    references: Vec<SocketAddr>,
     clock_is_kept: bool,
 ) -> mpsc::Receiver<OwnChange> {
     let (tell, changes) = mpsc::channel(16);
+    let reference = reference::watch(references);
     tokio::spawn(async move {
         let mut known: BTreeMap<OwnPart, Option<String>> = BTreeMap::new();
         let mut strain = strain::Strain::default();
@@ -52,6 +56,7 @@ pub(super) fn watch(
             };
             let decoders = (pool.stats().workers == 0).then(|| "no decoder process runs".to_owned());
             let network = if reach == Reach::Network { link::fault() } else { None };
+            let network = network.or_else(|| reference.borrow().clone());
             let parts = [
                 (OwnPart::Network, network),
                 (OwnPart::Machine, strain.look(ingest.late())),

@@ -52,5 +52,6 @@ pub(super) fn incident(resolved: bool) -> Incident {
         members: vec![Member { camera: CameraId(1), joined: now, left: None, cause: Cause::NoAnswer }],
         acknowledged: None,
         folded_into: None,
+        reopened: Vec::new(),
     }
 }

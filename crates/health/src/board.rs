@@ -56,6 +56,8 @@ pub struct CameraRow {
     pub layer: Option<Layer>,
     /// The cause, unless online.
     pub cause: Option<Cause>,
+    /// Other faults that were confirmed too, while its video arrives.
+    pub besides: Vec<Cause>,
     /// What the verdict rests on.
     pub detail: Arc<str>,
     /// A change is suspected and being confirmed.

@@ -4,8 +4,8 @@
 //! once a second, so that a county's return is not eight hundred copies of one list.
 
 use crate::{
-    Acknowledgement, Effect, Incident, IncidentId, Member, Scope, Severity, camera::is_silence, habits::Habits,
-    rules::Conclusion,
+    Acknowledgement, Effect, Incident, IncidentId, MOST_REOPENED, Member, Scope, Severity, camera::is_silence,
+    habits::Habits, rules::Conclusion,
 };
 use fleet::{CameraId, Cause, Mono, Now, Wall};
 use std::{
@@ -156,6 +156,9 @@ impl Book {
             let incident = Arc::make_mut(&mut entry.incident);
             if entry.over.take().is_some() {
                 incident.resolved = None;
+                incident.reopened.push(now.wall);
+                let surplus = incident.reopened.len().saturating_sub(MOST_REOPENED);
+                incident.reopened.drain(..surplus);
                 entry.began = Some(now.mono);
                 // Whoever had seen it said until when that holds.
                 let over = |a: &Acknowledgement| a.until.is_some_and(|until| until <= now.wall);
@@ -186,6 +189,7 @@ impl Book {
             members: Vec::new(),
             acknowledged: None,
             folded_into: None,
+            reopened: Vec::new(),
         };
         let entry =
             Entry { incident: Arc::new(incident), seats: BTreeMap::new(), live: 0, over: None, began: Some(now.mono) };

@@ -177,6 +177,10 @@ pub(crate) struct Camera {
     pub(crate) charge: Option<(GroupIx, u32)>,
     /// What its continuous stream brought lately, in kbit/s; 0 if not known.
     pub(crate) kbps: u32,
+    /// Since when its session runs, if it does.
+    pub(crate) running_since: Mono,
+    /// There was no room for its session behind its uplink: it waits for its turn.
+    pub(crate) waits_turn: bool,
 
     // what the video shows
     pub(crate) faults: Faults,
@@ -242,6 +246,8 @@ impl Camera {
             by_person: false,
             charge: None,
             kbps: 0,
+            running_since: Mono(0),
+            waits_turn: false,
             faults: Faults::default(),
             figures: None,
             carriage: None,
@@ -277,6 +283,14 @@ impl Camera {
         matches!(self.link, Link::Running { .. })
     }
 
+    /// What its session for pictures is charged with behind this uplink, in kbit/s.
+    pub(crate) fn patrol_kbps(&self, behind: GroupIx) -> u32 {
+        match self.patrol {
+            Patrol::Open { group, kbps } if group == behind => kbps,
+            Patrol::Open { .. } | Patrol::Queued { .. } | Patrol::Idle => 0,
+        }
+    }
+
     /// It is in an incident, or will soon be.
     pub(crate) fn is_told(&self) -> bool {
         self.untold || self.own.is_some() || self.shared.is_some()
@@ -299,6 +313,7 @@ impl Camera {
             since: self.since,
             layer: self.cause.map(Cause::layer),
             cause: self.cause,
+            besides: if self.status == Status::Impaired { self.faults.besides() } else { Vec::new() },
             detail: self.detail.clone(),
             confirming: self.confirming(),
             flapping: self.flapping,

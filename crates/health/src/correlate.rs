@@ -1,20 +1,22 @@
 //! From failures to incidents: one disturbance, told once.
 //!
 //! A camera that falls silent is not told at once: its siblings may be about to. A few seconds later the group
-//! behind the link is looked at as a whole: who fell silent with it, who still delivers, who is undecided. All
-//! or most of two and more make an incident of the link; several links of one line terminal make one of the
-//! terminal; otherwise each camera gets its own. One silent camera alone is no evidence against its link.
+//! behind the link is looked at as a whole: who fell silent with it, who still delivers, who is undecided. The rules
+//! of [`joining`](crate::joining) say what they are together: the link's incident, or that of its site, line terminal
+//! or town, whichever explains the most links; otherwise each camera gets its own.
 
 use crate::{
-    Fleet, IncidentId, Scope, Severity,
+    Evidence, Fleet, IncidentId, Joining, Scope, Severity, Shared,
     book::Draft,
     camera::is_silence,
+    groups::Place,
     index::{CameraIx, GroupIx},
+    joining::{Weighed, joinings},
     rules::{Facts, RuleScope, conclude},
     schedule::Key,
 };
 use fleet::{Cause, Mono, Status};
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 /// How long a silent camera waits for its siblings before it is told.
 const GROUPING: Duration = Duration::from_secs(5);
@@ -22,9 +24,6 @@ const GROUPING: Duration = Duration::from_secs(5);
 const LONGEST_WAIT: Duration = Duration::from_secs(20);
 /// How often it is asked whether they are decided.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
-/// Three and more links of a terminal that lost their video this close together fell with it, even if others
-/// of the terminal still deliver: one of its ports or cards failed.
-const TOGETHER: Duration = Duration::from_secs(20);
 
 /// A group as it stands.
 #[derive(Debug, Default)]
@@ -39,12 +38,13 @@ pub(crate) struct Tally {
     pub(crate) total: u32,
 }
 
-impl Tally {
-    /// All or most of two and more.
-    pub(crate) fn is_down(&self) -> bool {
-        let recent = self.recent.len() as u32;
-        recent >= 2 && recent * 4 >= 3 * (recent + self.alive + self.unsure)
-    }
+/// Links of one place of which nobody delivers any more, and the rule that makes one incident of it.
+struct Dark {
+    scope: Scope,
+    rule: &'static Joining,
+    weighed: Weighed,
+    total: u32,
+    links: Vec<(GroupIx, Vec<CameraIx>)>,
 }
 
 impl Fleet {
@@ -89,8 +89,8 @@ impl Fleet {
         }
         camera.silent = Some(camera.silent.or(camera.lost).unwrap_or(now));
         let group = camera.group;
-        if let Some(facts) = self.county_facts(ix) {
-            self.tell_county(ix, &facts);
+        if let Some((facts, why)) = self.county_facts(ix) {
+            self.tell_county(ix, &facts, why);
             return;
         }
         if self.cameras[ix.at()].shared.is_some() && !self.shares_doubt(ix) {
@@ -113,10 +113,7 @@ impl Fleet {
             let tally = self.tally(g, newest);
             tally.alive == 0 && tally.unsure == 0
         };
-        match self.groups.terminal_of(group) {
-            None => done(group),
-            Some(terminal) => done(group) && terminal.groups.iter().all(|&g| done(g)),
-        }
+        done(group) && self.groups.around(group).all(|place| place.groups.iter().all(|&g| done(g)))
     }
 
     fn newest_untold(&self, group: GroupIx) -> Option<Mono> {
@@ -160,8 +157,8 @@ impl Fleet {
             return;
         };
         let mut unsure = self.tally(group, newest).unsure;
-        if let Some(terminal) = self.groups.terminal_of(group) {
-            unsure += terminal.groups.iter().map(|&g| self.tally(g, newest).unsure).sum::<u32>();
+        for place in self.groups.around(group) {
+            unsure += place.groups.iter().map(|&g| self.tally(g, newest).unsure).sum::<u32>();
         }
         let since = self.groups.get(group).first_sign.map_or(LONGEST_WAIT, |at| self.now.mono.since(at));
         if unsure > 0 && since < LONGEST_WAIT {
@@ -202,7 +199,8 @@ impl Fleet {
             self.share_all(county, group, newest);
             return;
         }
-        if self.tell_terminal(group, newest) {
+        if let Some(dark) = self.widest(group, newest) {
+            self.tell_place(dark, newest);
             return;
         }
         let tally = self.tally(group, newest);
@@ -210,7 +208,7 @@ impl Fleet {
             && let Some(id) = self.goes_on(group)
         {
             self.share_all(id, group, newest);
-        } else if tally.is_down() {
+        } else {
             self.tell_link(group, &tally);
         }
     }
@@ -224,54 +222,126 @@ impl Fleet {
         (same_link || self.schedule.due(Key::Incident(id.0)).is_none()).then_some(id)
     }
 
+    /// Tells a link's outage, if it is one.
     pub(crate) fn tell_link(&mut self, group: GroupIx, tally: &Tally) {
+        let weighed = Weighed {
+            parts: tally.recent.len() as u32,
+            silent: tally.recent.len() as u32,
+            alive: tally.alive,
+            unsure: tally.unsure,
+            spread: self.spread(&tally.recent),
+        };
+        let Some(rule) = weighed.join(Shared::Link) else { return };
         let scope = self.groups.get(group).scope.clone();
         let facts = self.facts(RuleScope::Link, &tally.recent, tally.total, tally.alive, 1, String::new());
-        let id = self.start_shared(scope, Severity::Major, &facts, &tally.recent);
+        let why = weighed.evidence(rule, 1, "");
+        let id = self.start_shared(scope, Severity::Major, &facts, why, &tally.recent);
         self.fill(id, group, &tally.recent);
     }
 
-    fn tell_terminal(&mut self, group: GroupIx, newest: Mono) -> bool {
-        let Some(terminal) = self.groups.terminal_of(group) else { return false };
-        let name = terminal.name.clone();
-        let mut down = Vec::new();
-        let (mut silent, mut alive, mut unsure, mut total) = (Vec::new(), 0, 0, 0);
-        for &g in &terminal.groups {
+    /// The wider place that explains the most links that fell silent with this one, if a rule joins them; of two that
+    /// explain as many the narrower.
+    fn widest(&self, group: GroupIx, newest: Mono) -> Option<Dark> {
+        let mut widest: Option<Dark> = None;
+        for place in self.groups.around(group) {
+            if let Some(dark) = self.dark(place, group, newest)
+                && widest.as_ref().is_none_or(|w| dark.links.len() > w.links.len())
+            {
+                widest = Some(dark);
+            }
+        }
+        widest
+    }
+
+    /// What of a place is dark, if this group is and a rule joins it.
+    fn dark(&self, place: &Place, group: GroupIx, newest: Mono) -> Option<Dark> {
+        let (mut all, mut alive, mut unsure, mut total) = (Vec::new(), 0, 0, 0);
+        for &g in &place.groups {
             let tally = self.tally(g, newest);
             total += tally.total;
             alive += tally.alive;
             unsure += tally.unsure;
-            if !tally.recent.is_empty() && tally.alive == 0 {
-                silent.extend_from_slice(&tally.recent);
-                down.push((g, tally.recent));
+            if let Some(at) = tally.recent.iter().filter_map(|ix| self.cameras[ix.at()].silent).max()
+                && tally.alive == 0
+            {
+                all.push((at, g, tally.recent));
             }
         }
-        let lost = |ix: &CameraIx| self.cameras[ix.at()].silent.unwrap_or(newest);
-        let spread = match (silent.iter().map(lost).min(), silent.iter().map(lost).max()) {
-            (Some(first), Some(last)) => last.since(first),
-            _ => Duration::ZERO,
+        let shared = match place.scope {
+            Scope::Site(_) => Shared::Site,
+            Scope::Olt(_) => Shared::Olt,
+            _ => Shared::Town,
         };
-        let n = silent.len() as u32;
-        let most = n * 4 >= 3 * (n + alive + unsure);
-        let several = down.len() >= 2 && most || down.len() >= 3 && spread <= TOGETHER;
-        if !several || !down.iter().any(|(g, _)| *g == group) {
-            return false;
+        let rules = joinings().iter().filter(|rule| rule.shared == shared);
+        rules.into_iter().find_map(|rule| {
+            let window = rule.within().unwrap_or(self.config.correlation_window);
+            // A link is as late as its last camera: an earlier one may have had a fault of its own.
+            let with_it = |at: Mono| at.since(newest).max(newest.since(at)) <= window;
+            let together: Vec<_> = all.iter().filter(|(at, ..)| with_it(*at)).collect();
+            let first = together.iter().map(|(at, ..)| *at).min()?;
+            let last = together.iter().map(|(at, ..)| *at).max()?;
+            let weighed = Weighed {
+                parts: together.len() as u32,
+                silent: together.iter().map(|(_, _, recent)| recent.len() as u32).sum(),
+                alive,
+                unsure,
+                spread: last.since(first),
+            };
+            let links: Vec<(GroupIx, Vec<CameraIx>)> = together.into_iter().map(|(_, g, r)| (*g, r.clone())).collect();
+            let holds = weighed.fits(rule)
+                && links.iter().any(|(g, _)| *g == group)
+                // What one line terminal, or one site, explains needs no town.
+                && (shared != Shared::Town || !self.explained_by_less(&links));
+            holds.then(|| Dark { scope: place.scope.clone(), rule, weighed, total, links })
+        })
+    }
+
+    /// All of these links share a line terminal or a site.
+    fn explained_by_less(&self, links: &[(GroupIx, Vec<CameraIx>)]) -> bool {
+        let narrower = |g: GroupIx| -> BTreeSet<&Scope> {
+            self.groups.around(g).map(|p| &p.scope).filter(|s| !matches!(s, Scope::Town(_))).collect()
+        };
+        let mut common: Option<BTreeSet<&Scope>> = None;
+        for (g, _) in links {
+            let of = narrower(*g);
+            common = Some(common.map_or_else(|| of.clone(), |c| c.intersection(&of).copied().collect()));
         }
-        let links = down.len() as u32;
-        let facts = self.facts(RuleScope::Olt, &silent, total, alive, links, name.0.clone());
-        let id = self.start_shared(Scope::Olt(name), Severity::Critical, &facts, &silent);
-        for (g, recent) in down {
+        common.is_some_and(|c| !c.is_empty())
+    }
+
+    /// Tells that a site, a line terminal or a town is dark.
+    fn tell_place(&mut self, dark: Dark, newest: Mono) {
+        let Dark { scope, rule, weighed, total, links } = dark;
+        let silent: Vec<CameraIx> = links.iter().flat_map(|(_, recent)| recent.iter().copied()).collect();
+        // Names of sites and towns are not in a field log; the incident's scope says which it is.
+        let (about, name, severity) = match &scope {
+            Scope::Site(_) => (RuleScope::Site, String::new(), Severity::Major),
+            Scope::Olt(olt) => (RuleScope::Olt, olt.0.clone(), Severity::Critical),
+            Scope::Town(_) => (RuleScope::Town, String::new(), Severity::Critical),
+            other => unreachable!("{other:?} is no place with several links"),
+        };
+        let n = links.len() as u32;
+        let why = weighed.evidence(rule, n, &name);
+        let facts = self.facts(about, &silent, total, weighed.alive, n, name);
+        let id = self.start_shared(scope, severity, &facts, why, &silent);
+        for (g, recent) in links {
+            debug_assert!(self.tally(g, newest).alive == 0, "nobody behind a dark link delivers");
             self.fill(id, g, &recent);
         }
-        true
+    }
+
+    /// From the first to the last of them.
+    fn spread(&self, silent: &[CameraIx]) -> Duration {
+        let lost = || silent.iter().filter_map(|ix| self.cameras[ix.at()].silent);
+        lost().max().zip(lost().min()).map_or(Duration::ZERO, |(last, first)| last.since(first))
     }
 
     /// The whole county, or a large part of it without a common link.
-    fn tell_county(&mut self, ix: CameraIx, facts: &Facts) {
+    fn tell_county(&mut self, ix: CameraIx, facts: &Facts, why: Evidence) {
         let id = self
             .book
             .find(&Scope::County, facts.cause)
-            .unwrap_or_else(|| self.start_shared(Scope::County, Severity::Critical, facts, &[ix]));
+            .unwrap_or_else(|| self.start_shared(Scope::County, Severity::Critical, facts, why, &[ix]));
         self.fill(id, self.cameras[ix.at()].group, &[ix]);
     }
 
@@ -282,10 +352,8 @@ impl Fleet {
         total: u32,
         alive: u32,
         links: u32,
-        olt: String,
+        place: String,
     ) -> Facts {
-        let lost = || silent.iter().filter_map(|ix| self.cameras[ix.at()].silent);
-        let spread = lost().max().zip(lost().min()).map_or(Duration::ZERO, |(last, first)| last.since(first));
         let cause = dominant(silent.iter().filter_map(|ix| self.cameras[ix.at()].cause));
         Facts {
             scope,
@@ -294,19 +362,29 @@ impl Fleet {
             total,
             alive,
             links,
-            spread_s: spread.as_secs_f64(),
-            olt,
+            spread_s: self.spread(silent).as_secs_f64(),
+            place,
             after_return: false,
             same_hour: 0,
             delivered: false,
         }
     }
 
-    fn start_shared(&mut self, scope: Scope, severity: Severity, facts: &Facts, silent: &[CameraIx]) -> IncidentId {
+    /// Opens, or goes on with, the incident of what is shared; `why` its members are one is evidence as well.
+    fn start_shared(
+        &mut self,
+        scope: Scope,
+        severity: Severity,
+        facts: &Facts,
+        why: Evidence,
+        silent: &[CameraIx],
+    ) -> IncidentId {
         let began = silent.iter().filter_map(|ix| self.cameras[ix.at()].silent).min().unwrap_or(self.now.mono);
         let opened = self.wall_at(began);
         let facts = Facts { same_hour: self.book.habits().same_hour(&scope, opened), ..facts.clone() };
-        let draft = Draft { scope, opened, severity, cause: facts.cause, conclusion: conclude(&facts) };
+        let mut conclusion = conclude(&facts);
+        conclusion.evidence.push(why);
+        let draft = Draft { scope, opened, severity, cause: facts.cause, conclusion };
         self.book.start(draft, self.now)
     }
 

@@ -5,9 +5,10 @@
 //! terminal explains it.
 
 use crate::{
-    Fleet, IncidentId, Scope,
+    Evidence, Fleet, IncidentId, Joining, Scope, Shared,
     camera::{Camera, Link, is_silence},
     index::{CameraIx, GroupIx},
+    joining::Weighed,
     rules::{Facts, RuleScope},
     schedule::{Key, Timer},
 };
@@ -62,7 +63,7 @@ pub(crate) struct Doubt {
     /// The minute is over: the next failure of each is believed.
     settling: bool,
     /// What is said of the county, if it is the county.
-    county: Option<Facts>,
+    county: Option<(Facts, Evidence)>,
     /// The incident in which its members are told in the end.
     into: Option<IncidentId>,
 }
@@ -90,7 +91,7 @@ impl Fleet {
         let first = lost.values().min().copied().unwrap_or(self.now.mono);
         let n = u32::try_from(lost.len()).unwrap_or(u32::MAX);
         let others: BTreeSet<CameraIx> = lost.keys().copied().filter(|&l| l != ix).collect();
-        let id = self.start_own(Cause::ImplausibleChange, n, self.now.mono.since(first));
+        let id = self.start_own(Cause::ImplausibleChange, n, self.now.mono.since(first), "");
         self.own.doubt = Some(Doubt { id, settling: false, county: None, into: None });
         self.schedule.set(Key::Doubt, self.now.mono + DOUBT);
         for ix in others {
@@ -128,10 +129,11 @@ impl Fleet {
             .copied()
             .filter(|ix| self.cameras[ix.at()].failure.as_ref().is_some_and(|f| is_silence(f.cause)))
             .collect();
-        let county = self.looks_like_the_county(&silent).then(|| {
+        let county = self.looks_like_the_county(&silent).map(|(rule, weighed)| {
             let links: BTreeSet<GroupIx> = silent.iter().map(|ix| self.cameras[ix.at()].group).collect();
-            let alive = self.counts.online + self.counts.impaired;
-            self.facts(RuleScope::County, &silent, self.own.in_use, alive, links.len() as u32, String::new())
+            let (links, alive) = (links.len() as u32, self.counts.online + self.counts.impaired);
+            let why = weighed.evidence(rule, links, "");
+            (self.facts(RuleScope::County, &silent, self.own.in_use, alive, links, String::new()), why)
         });
         let Some(doubt) = &mut self.own.doubt else { return };
         doubt.settling = true;
@@ -173,7 +175,7 @@ impl Fleet {
     }
 
     /// What is to be said of the county, if a doubted camera that failed once more is told there.
-    pub(crate) fn county_facts(&self, ix: CameraIx) -> Option<Facts> {
+    pub(crate) fn county_facts(&self, ix: CameraIx) -> Option<(Facts, Evidence)> {
         self.own.doubt.as_ref().filter(|d| Some(d.id) == self.cameras[ix.at()].shared)?.county.clone()
     }
 
@@ -191,18 +193,30 @@ impl Fleet {
     }
 
     /// More than one link and more than one line terminal are silent, and a large share of the county.
-    fn looks_like_the_county(&self, silent: &[CameraIx]) -> bool {
+    fn looks_like_the_county(&self, silent: &[CameraIx]) -> Option<(&'static Joining, Weighed)> {
         let mut parts: BTreeMap<Scope, usize> = BTreeMap::new();
+        let mut towns: BTreeMap<&Scope, usize> = BTreeMap::new();
         for ix in silent {
             let group = self.cameras[ix.at()].group;
+            if let Some(town) = self.groups.around(group).find(|place| matches!(place.scope, Scope::Town(_))) {
+                *towns.entry(&town.scope).or_default() += 1;
+            }
             let part = match self.groups.terminal_of(group) {
-                Some(terminal) => Scope::Olt(terminal.name.clone()),
+                Some(terminal) => terminal.scope.clone(),
                 None => self.groups.get(group).scope.clone(),
             };
             *parts.entry(part).or_default() += 1;
         }
-        let largest = parts.values().max().copied().unwrap_or(0);
-        largest * 10 < silent.len() * 9
-            && silent.len() as u64 * 200 > u64::from(self.config.implausible_percent) * u64::from(self.own.in_use)
+        let n = u32::try_from(silent.len()).unwrap_or(u32::MAX);
+        let weighed = Weighed {
+            parts: parts.len() as u32,
+            silent: n,
+            alive: self.own.in_use.saturating_sub(n),
+            ..Weighed::default()
+        };
+        let largest = parts.values().chain(towns.values()).max().copied().unwrap_or(0);
+        // One part, or one town, that is nearly all of it explains it alone.
+        let rule = weighed.join(Shared::County).filter(|_| largest * 10 < silent.len() * 9)?;
+        Some((rule, weighed))
     }
 }

@@ -142,19 +142,36 @@ impl Faults {
             || (self.clock_bad_since.is_some() != self.clock.is_on())
     }
 
-    /// The confirmed fault of the lowest rung.
+    /// The confirmed fault that is told first. What is seen in a picture comes before the loss of packets, which would
+    /// hide it: a covered lens stays covered when the link is mended. Only what loss itself does to pictures comes after
+    /// it.
     pub(crate) fn worst(&self) -> Option<Cause> {
-        if self.loss.is_on() {
-            Some(Cause::PacketLoss)
-        } else if self.rate.is_on() {
-            Some(Cause::LowFrameRate)
-        } else if self.decode.is_on() {
-            Some(self.undecodable.as_ref().map_or(Cause::DecodeFailed, |f| f.cause))
-        } else if let Some(picture) = &self.picture {
-            Some(picture.cause)
-        } else {
-            self.clock.is_on().then_some(Cause::ClockWrong)
-        }
+        self.confirmed().next()
+    }
+
+    /// Confirmed faults besides the one that is told first.
+    pub(crate) fn besides(&self) -> Vec<Cause> {
+        self.confirmed().skip(1).collect()
+    }
+
+    fn confirmed(&self) -> impl Iterator<Item = Cause> {
+        let loss = self.loss.is_on();
+        let decode =
+            self.decode.is_on().then(|| self.undecodable.as_ref().map_or(Cause::DecodeFailed, |failure| failure.cause));
+        let picture = self.picture.as_ref().map(|failure| failure.cause);
+        // Blocks that do not fit are what lost packets leave behind.
+        let by_loss = |cause: &Cause| loss && *cause == Cause::PictureStripes;
+        [
+            decode.filter(|_| !loss),
+            picture.filter(|cause| !by_loss(cause)),
+            loss.then_some(Cause::PacketLoss),
+            self.rate.is_on().then_some(Cause::LowFrameRate),
+            decode.filter(|_| loss),
+            picture.filter(by_loss),
+            self.clock.is_on().then_some(Cause::ClockWrong),
+        ]
+        .into_iter()
+        .flatten()
     }
 
     /// What a confirmed fault rests on.
@@ -242,6 +259,21 @@ mod tests {
         let wrong = || window(1000, 0, 25.0, Some(-3_600_000));
         assert_eq!(after(&[wrong(), wrong()]), None);
         assert_eq!(after(&[wrong(), wrong(), wrong(), wrong(), wrong()]), Some(Cause::ClockWrong));
+    }
+
+    #[test]
+    fn a_fault_of_the_picture_and_one_of_the_link_are_both_told() {
+        let mut faults = Faults::default();
+        let lossy = window(950, 50, 25.0, None);
+        for i in 0..2 {
+            faults.figures(&lossy, &Config::default(), ClockTrust::Trusted, Mono(i));
+        }
+        let covered = Failure { cause: Cause::PictureCovered, detail: "80 %".into() };
+        faults.decoded(Some(covered));
+        assert_eq!((faults.worst(), faults.besides()), (Some(Cause::PictureCovered), vec![Cause::PacketLoss]));
+        let stripes = Failure { cause: Cause::PictureStripes, detail: "20 %".into() };
+        faults.decoded(Some(stripes));
+        assert_eq!((faults.worst(), faults.besides()), (Some(Cause::PacketLoss), vec![Cause::PictureStripes]));
     }
 
     #[test]

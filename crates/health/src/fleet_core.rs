@@ -15,7 +15,7 @@ use crate::{
     own::Own,
     schedule::{Key, Schedule, Timer},
 };
-use fleet::{CameraId, Cause, Mono, Now, Registry, Status, Wall};
+use fleet::{CameraId, Mono, Now, Registry, Status, Wall};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
@@ -230,6 +230,7 @@ impl Fleet {
                 Key::Ramp | Key::Pulse => {}
                 Key::Camera(ix, timer) => self.due(ix, timer, at),
                 Key::Group(group) => self.decide(group),
+                Key::Turn(group) => self.take_turn(group),
                 Key::Incident(id) => self.look_after_return(IncidentId(id)),
                 Key::Doubt => self.end_doubt(),
                 Key::Windows => self.windows_follow(),
@@ -282,6 +283,22 @@ impl Fleet {
     }
 
     fn open_who_may(&mut self) {
+        loop {
+            self.admit_all();
+            let crowded = self.opener.take_crowded();
+            if crowded.is_empty() {
+                break;
+            }
+            // Others may give way to them at once.
+            crowded.into_iter().for_each(|who| self.crowded(who));
+        }
+        match self.opener.next(self.now.mono) {
+            Some(at) if at > self.now.mono => self.schedule.set(Key::Ramp, at),
+            _ => self.schedule.clear(Key::Ramp),
+        }
+    }
+
+    fn admit_all(&mut self) {
         while let Some(admitted) = self.opener.admit(self.now.mono) {
             let ix = admitted.camera;
             if admitted.picture {
@@ -299,18 +316,6 @@ impl Fleet {
             let by_person = std::mem::take(&mut camera.by_person);
             self.effects.push(Effect::Open { camera: camera.id, stream: camera.stream, by_person });
             self.schedule.set(Key::Camera(ix, Timer::Watch), self.now.mono + SESSION_ANSWERS);
-        }
-        for (ix, budget) in self.opener.take_crowded() {
-            let camera = &mut self.cameras[ix.at()];
-            if camera.status == Status::Unknown && camera.cause == Some(Cause::NotYetChecked) {
-                // No change of status, but whoever looks should see why.
-                let detail = format!("waits: the uplink's budget of {budget} kbit/s is in use by its other cameras");
-                camera.detail = self.details.share(detail);
-            }
-        }
-        match self.opener.next(self.now.mono) {
-            Some(at) if at > self.now.mono => self.schedule.set(Key::Ramp, at),
-            _ => self.schedule.clear(Key::Ramp),
         }
     }
 

@@ -98,6 +98,9 @@ impl LikelyCause {
 pub struct Evidence {
     /// Stable name of the rule.
     pub rule: String,
+    /// What it weighs, in percent: how sure a rule of causes is; of a rule that joins, the share of cameras that fell
+    /// silent among those that can testify.
+    pub weight: u8,
     /// In Chinese.
     pub zh: String,
     /// In English.
@@ -157,7 +160,12 @@ pub struct Incident {
     pub acknowledged: Option<Acknowledgement>,
     /// The incident this one was folded into, if any.
     pub folded_into: Option<IncidentId>,
+    /// When the fault returned so soon after it was over that it was opened again; the last [`MOST_REOPENED`] times.
+    pub reopened: Vec<Wall>,
 }
+
+/// Of an incident that is opened again and again so many times are kept.
+pub const MOST_REOPENED: usize = 50;
 
 impl Incident {
     /// Whether it still lasts.

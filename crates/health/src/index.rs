@@ -10,7 +10,7 @@ pub(crate) struct GroupIx(pub(crate) u32);
 
 /// A line terminal's place in its table.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(crate) struct OltIx(pub(crate) u32);
+pub(crate) struct PlaceIx(pub(crate) u32);
 
 impl CameraIx {
     pub(crate) fn at(self) -> usize {
@@ -24,7 +24,7 @@ impl GroupIx {
     }
 }
 
-impl OltIx {
+impl PlaceIx {
     pub(crate) fn at(self) -> usize {
         self.0 as usize
     }

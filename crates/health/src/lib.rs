@@ -24,6 +24,7 @@ mod habits;
 mod incident;
 mod index;
 mod invariants;
+mod joining;
 pub mod ledger;
 mod members;
 mod opener;
@@ -34,6 +35,7 @@ mod rules;
 mod schedule;
 mod session;
 mod slots;
+mod turns;
 mod unobserved;
 mod verdict;
 
@@ -46,5 +48,8 @@ pub use event::{
     StreamFormat,
 };
 pub use fleet_core::{Fleet, Resumed};
-pub use incident::{Acknowledgement, Evidence, Incident, IncidentId, LikelyCause, Member, Scope, Severity};
+pub use incident::{
+    Acknowledgement, Evidence, Incident, IncidentId, LikelyCause, MOST_REOPENED, Member, Scope, Severity,
+};
+pub use joining::{Joining, Shared, joinings};
 pub use rules::{About, Rule, RuleScope, Situation, rules};

@@ -56,7 +56,12 @@ impl Fleet {
     /// Others of a shared incident came back a while ago: who did not has a fault of its own.
     pub(crate) fn look_after_return(&mut self, id: IncidentId) {
         let Some(incident) = self.book.open(id) else { return };
-        let one_link = matches!(incident.scope, Scope::Uplink(_) | Scope::Site(_));
+        // A site's may be of several links.
+        let one_link = match &incident.scope {
+            Scope::Uplink(_) => true,
+            Scope::Site(_) => self.groups.under(&incident.scope).len() < 2,
+            _ => false,
+        };
         let left: Vec<CameraId> = incident.members.iter().filter(|m| m.left.is_none()).map(|m| m.camera).collect();
         let left: Vec<CameraIx> = left.into_iter().filter_map(|id| self.find(id)).collect();
         let groups: BTreeSet<GroupIx> = left.iter().map(|ix| self.cameras[ix.at()].group).collect();
@@ -76,7 +81,7 @@ impl Fleet {
                 .collect();
             let newest = members.iter().filter_map(|ix| self.cameras[ix.at()].silent).max().unwrap_or(self.now.mono);
             let tally = self.tally(group, newest);
-            if !one_link && tally.is_down() {
+            if !one_link {
                 self.tell_link(group, &tally);
             }
             for ix in members {
@@ -104,7 +109,7 @@ impl Fleet {
             alive: tally.alive - u32::from(camera.is_seen() && camera.status != Status::Offline).min(tally.alive),
             links: 1,
             spread_s: 0.0,
-            olt: String::new(),
+            place: String::new(),
             after_return,
             same_hour: self.book.habits().same_hour(&Scope::Camera(camera.id), self.wall_at(began)),
             delivered: camera.delivered,

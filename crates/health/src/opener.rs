@@ -96,7 +96,25 @@ pub(crate) struct Opener {
     /// Rate by the generic cell rate algorithm: when the bucket will be empty.
     empty_at: Mono,
     /// Sessions that found no room in their uplink's budget since last asked.
-    crowded: Vec<(CameraIx, u32)>,
+    crowded: Vec<Crowded>,
+}
+
+/// Somebody found no room in the budget of its uplink.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Crowded {
+    pub(crate) camera: CameraIx,
+    pub(crate) group: GroupIx,
+    /// A session of its own for a picture, not the camera's continuous one.
+    pub(crate) picture: bool,
+}
+
+/// What the first who waits for room behind an uplink needs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Wanted {
+    pub(crate) camera: CameraIx,
+    pub(crate) picture: bool,
+    /// So much of what is charged must go, in kbit/s.
+    pub(crate) free: u32,
 }
 
 #[derive(Debug)]
@@ -186,10 +204,13 @@ impl Opener {
         let link = self.link(group);
         if link.opening < per_group
             && let Some(&(ticket, kbps)) = link.waiting.first()
-            && link.has_room(kbps)
         {
-            link.waiting.pop_first();
-            self.ordinary.insert((ticket, group, kbps));
+            if link.has_room(kbps) {
+                link.waiting.pop_first();
+                self.ordinary.insert((ticket, group, kbps));
+            } else {
+                self.crowded.push(Crowded { camera: ticket.camera, group, picture: ticket.picture });
+            }
         }
     }
 
@@ -235,9 +256,24 @@ impl Opener {
         Some(Admitted { camera: ticket.camera, picture: ticket.picture, kbps })
     }
 
-    /// Takes those that found no room in their uplink's budget, and how large that is.
-    pub(crate) fn take_crowded(&mut self) -> Vec<(CameraIx, u32)> {
+    /// Takes those that found no room in their uplink's budget.
+    pub(crate) fn take_crowded(&mut self) -> Vec<Crowded> {
         std::mem::take(&mut self.crowded)
+    }
+
+    /// What may be asked of an uplink, in kbit/s.
+    pub(crate) fn budget(&self, group: GroupIx) -> Option<u32> {
+        self.links.get(group.at())?.budget
+    }
+
+    /// What the first in line behind an uplink needs, if only the budget keeps it waiting.
+    pub(crate) fn wanted(&self, group: GroupIx) -> Option<Wanted> {
+        let link = self.links.get(group.at())?;
+        let (ticket, kbps) = link.waiting.first()?;
+        let budget = link.budget.filter(|_| !link.has_room(*kbps))?;
+        // What is larger than the budget passes alone.
+        let free = link.kbps.saturating_sub(budget.saturating_sub(*kbps));
+        Some(Wanted { camera: ticket.camera, picture: ticket.picture, free })
     }
 
     /// When to ask again, if only the rate keeps somebody waiting.
@@ -266,8 +302,8 @@ impl Opener {
                 let overtakes = link.waiting.first().is_some_and(|(first, _)| *first < ticket);
                 if overtakes || link.opening >= per_group || !link.has_room(kbps) {
                     link.waiting.insert((ticket, kbps));
-                    if let Some(budget) = link.budget.filter(|_| !ticket.picture && !link.has_room(kbps)) {
-                        self.crowded.push((ticket.camera, budget));
+                    if link.waiting.first().is_some_and(|(_, first)| !link.has_room(*first)) {
+                        self.crowded.push(Crowded { camera: ticket.camera, group, picture: ticket.picture });
                     }
                     self.promote(group);
                     continue;

@@ -13,7 +13,7 @@
 //! When the fault is over everything `unknown` because of it is checked again.
 
 use crate::{
-    Fleet, IncidentId, OwnPart, Scope, Severity,
+    Evidence, Fleet, IncidentId, OwnPart, Scope, Severity,
     book::Draft,
     camera::{is_late, is_silence},
     doubt::{Doubt, Losses, is_doubted},
@@ -31,6 +31,9 @@ const DOUBT_BACK: Duration = Duration::from_secs(30);
 const RECHECK_WITHIN: Duration = Duration::from_secs(5);
 /// After a step of the wall clock, offsets of cameras are not judged before all have been read anew.
 const CLOCK_GRACE: Duration = Duration::from_secs(30);
+
+/// The name under which an incident of our own says what was found, as the part itself tells it.
+const OWN_FOUND: &str = "own_found";
 
 /// What we know of ourselves.
 #[derive(Debug, Default)]
@@ -118,7 +121,8 @@ impl Fleet {
                 if self.own.faults.insert(part, detail).is_some() {
                     return;
                 }
-                let id = self.start_own(cause_of(part), 0, Duration::ZERO);
+                let detail = self.own.faults.get(&part).cloned().unwrap_or_default();
+                let id = self.start_own(cause_of(part), 0, Duration::ZERO, &detail);
                 if matches!(part, OwnPart::Network | OwnPart::Machine) {
                     self.doubt_the_recent(id, part);
                 }
@@ -137,7 +141,8 @@ impl Fleet {
         }
     }
 
-    pub(crate) fn start_own(&mut self, cause: Cause, n: u32, spread: Duration) -> IncidentId {
+    /// Opens an incident of our own; `found` is what it rests on, if there is more to say than the cause.
+    pub(crate) fn start_own(&mut self, cause: Cause, n: u32, spread: Duration, found: &str) -> IncidentId {
         let facts = Facts {
             scope: RuleScope::Own,
             cause,
@@ -146,14 +151,18 @@ impl Fleet {
             alive: self.own.in_use.saturating_sub(n),
             links: 0,
             spread_s: spread.as_secs_f64(),
-            olt: String::new(),
+            place: String::new(),
             after_return: false,
             same_hour: 0,
             delivered: false,
         };
         let opened = self.wall_at(Mono(self.now.mono.0.saturating_sub(u64::try_from(spread.as_nanos()).unwrap_or(0))));
-        let draft =
-            Draft { scope: Scope::Own, opened, severity: Severity::Critical, cause, conclusion: conclude(&facts) };
+        let mut conclusion = conclude(&facts);
+        if !found.is_empty() {
+            let (rule, found) = (OWN_FOUND.to_owned(), found.to_owned());
+            conclusion.evidence.push(Evidence { rule, weight: conclusion.confidence, zh: found.clone(), en: found });
+        }
+        let draft = Draft { scope: Scope::Own, opened, severity: Severity::Critical, cause, conclusion };
         self.book.start(draft, self.now)
     }
 
@@ -236,7 +245,7 @@ impl Fleet {
         let grace = self.own.clock_grace.is_some_and(|until| self.now.mono < until);
         let ours = bucket != 0 && self.own.most_disagree(bucket);
         if ours && !grace && self.own.clock_doubt.is_none() {
-            self.own.clock_doubt = Some(self.start_own(Cause::OwnClock, 0, Duration::ZERO));
+            self.own.clock_doubt = Some(self.start_own(Cause::OwnClock, 0, Duration::ZERO, ""));
         }
         if let Some(id) = self.own.clock_doubt
             && self.own.most_agree()

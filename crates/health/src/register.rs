@@ -35,6 +35,7 @@ impl Fleet {
                 Some(ix) => self.change(ix, former.camera(record.id), record),
             }
         }
+        self.groups.lay_out(&registry);
         for record in registry.cameras() {
             if let (Some(ix), Some(uplink)) = (self.find(record.id), record.uplink) {
                 let budget = registry.uplink(uplink).and_then(|u| u.budget_kbps);
@@ -45,7 +46,7 @@ impl Fleet {
     }
 
     fn add(&mut self, record: &fleet::Camera) {
-        let group = self.groups.place(record, &self.registry);
+        let group = self.groups.place(record);
         let camera = Camera::new(record.id, group, self.now.wall, self.details.share(""));
         let ix = match self.free.pop() {
             Some(ix) => {
@@ -97,7 +98,7 @@ impl Fleet {
     }
 
     fn change(&mut self, ix: CameraIx, former: Option<&fleet::Camera>, record: &fleet::Camera) {
-        let group = self.groups.place(record, &self.registry);
+        let group = self.groups.place(record);
         let old_group = self.cameras[ix.at()].group;
         if group != old_group {
             if self.cameras[ix.at()].untold {
@@ -199,7 +200,10 @@ impl Fleet {
         if std::mem::replace(&mut camera.stream, stream) != stream {
             camera.format = None;
         }
-        camera.patrolled = camera.stream == fleet::StreamChoice::Sub && record.device.sessions() > 1;
+        // Where the main stream has no room beside it, pictures are of the stream that is pulled: better than none.
+        let budget = record.uplink.and_then(|u| self.registry.uplink(u)).and_then(|u| u.budget_kbps);
+        let room = budget.is_none_or(|budget| budget >= self.config.main_kbps.saturating_add(self.config.sub_kbps));
+        camera.patrolled = camera.stream == fleet::StreamChoice::Sub && record.device.sessions() > 1 && room;
     }
 
     /// Ends whatever session there is or will be; whether there was one to close.
@@ -248,6 +252,7 @@ impl Fleet {
         let camera = &mut self.cameras[ix.at()];
         self.own.in_use -= u32::from(camera.paused.is_none());
         camera.paused = Some(why);
+        camera.waits_turn = false;
         camera.failures = 0;
         camera.lost = None;
         // A refused password stays refused; anything else is forgotten.

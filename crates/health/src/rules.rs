@@ -17,8 +17,12 @@ pub enum RuleScope {
     Camera,
     /// One uplink's, or a site's without a known uplink.
     Link,
+    /// A site's with several uplinks.
+    Site,
     /// One line terminal's.
     Olt,
+    /// A town's.
+    Town,
     /// The county's.
     County,
     /// Our own machine's.
@@ -73,7 +77,7 @@ pub struct Rule {
     /// How sure it is, in percent.
     pub confidence: u8,
     /// Its sentence in Chinese, with `{n}` cameras of `{total}`, `{alive}` healthy, `{links}` links,
-    /// `{spread}` seconds, `{days}` earlier days, `{olt}` and `{cause}` to be filled in.
+    /// `{spread}` seconds, `{days}` earlier days, `{place}` and `{cause}` to be filled in.
     pub zh: &'static str,
     /// The same in English.
     pub en: &'static str,
@@ -89,7 +93,8 @@ pub(crate) struct Facts {
     pub(crate) alive: u32,
     pub(crate) links: u32,
     pub(crate) spread_s: f64,
-    pub(crate) olt: String,
+    /// The name of the line terminal.
+    pub(crate) place: String,
     pub(crate) after_return: bool,
     /// On how many of the three days before it fell silent at the same hour.
     pub(crate) same_hour: u32,
@@ -135,6 +140,7 @@ pub(crate) fn conclude(facts: &Facts) -> Conclusion {
         }
         evidence.push(Evidence {
             rule: rule.name.to_owned(),
+            weight: rule.confidence,
             zh: fill(rule.zh, facts, facts.cause.text().0),
             en: fill(rule.en, facts, facts.cause.text().1),
         });
@@ -154,7 +160,7 @@ fn fill(template: &str, facts: &Facts, cause: &str) -> String {
         .replace("{links}", &facts.links.to_string())
         .replace("{spread}", &format!("{:.0}", facts.spread_s.ceil()))
         .replace("{days}", &facts.same_hour.to_string())
-        .replace("{olt}", &facts.olt)
+        .replace("{place}", &facts.place)
         .replace("{cause}", cause)
 }
 
@@ -185,8 +191,14 @@ rules! {
         "全县 {n} 台摄像机（{links} 条链路）同时中断，{spread} 秒内，60 秒复核后仍未恢复：先查核心交换机与出口"
         "{n} cameras on {links} links fell silent within {spread} s and still are after a minute of re-checks: look at the core switch first";
     "olt_links_silent" Olt About::Everything, Any => Trunk 85
-        "同一 OLT（{olt}）的 {links} 条链路共 {n} 台摄像机在 {spread} 秒内中断：多条链路同断，主干或 OLT 故障"
-        "{n} cameras on {links} links of one line terminal ({olt}) fell silent within {spread} s: several links at once point at the trunk or the terminal";
+        "同一 OLT（{place}）的 {links} 条链路共 {n} 台摄像机在 {spread} 秒内中断：多条链路同断，主干或 OLT 故障"
+        "{n} cameras on {links} links of one line terminal ({place}) fell silent within {spread} s: several links at once point at the trunk or the terminal";
+    "town_silent" Town About::Everything, Any => Power 70
+        "该镇 {links} 条链路共 {n} 台在 {spread} 秒内中断，不属同一 OLT：先问供电所该镇是否停电，再查汇聚机房"
+        "{n} cameras on {links} links of one town fell silent within {spread} s and share no line terminal: ask for a power cut of the town first, then its exchange";
+    "site_silent" Site About::Everything, Any => Power 80
+        "该点位的 {links} 条链路同时中断：两条链路很少同断，先查该点位供电"
+        "all {links} links of one site fell silent at once: links rarely fail together, look at the power of the place first";
     "link_all_silent" Link About::Layer(Layer::Network), SiblingsSilent => PowerOrFibre 85
         "同一链路 {total} 台摄像机中 {n} 台在 {spread} 秒内同时无应答：停电或断纤"
         "{n} of {total} cameras behind one link stopped answering within {spread} s: a power cut or a cut fibre";
@@ -299,7 +311,7 @@ mod tests {
             alive,
             links: 1,
             spread_s: 2.0,
-            olt: String::new(),
+            place: String::new(),
             after_return: false,
             same_hour: 0,
             delivered: false,
@@ -317,6 +329,8 @@ mod tests {
             (facts(RuleScope::Camera, Cause::NoAnswer, 3, 2), L::Camera, 80),
             (Facts { after_return: true, ..facts(RuleScope::Camera, Cause::NoAnswer, 3, 2) }, L::Camera, 75),
             (facts(RuleScope::Olt, Cause::NoAnswer, 9, 0), L::Trunk, 85),
+            (facts(RuleScope::Site, Cause::NoAnswer, 4, 0), L::Power, 80),
+            (facts(RuleScope::Town, Cause::NoAnswer, 9, 0), L::Power, 70),
             (facts(RuleScope::Camera, Cause::PasswordRefused, 3, 2), L::Account, 95),
             (facts(RuleScope::Camera, Cause::StreamNotFound, 3, 2), L::Settings, 85),
             (facts(RuleScope::Camera, Cause::SessionLimit, 3, 2), L::Sessions, 90),

@@ -24,7 +24,7 @@ pub(crate) enum Timer {
     Answer,
     /// The next judged picture.
     Assess,
-    /// The decoder must have answered.
+    /// The decoder must have answered; or, while it waits for its turn, its last picture says nothing of now.
     Verdict,
     /// A planned pause ends.
     PauseEnd,
@@ -66,6 +66,8 @@ pub(crate) enum Key {
     Acknowledgements,
     /// Nothing is due, but that we run is to be seen.
     Pulse,
+    /// Somebody waits for room behind an uplink.
+    Turn(GroupIx),
 }
 
 impl Key {
@@ -81,6 +83,7 @@ impl Key {
             Key::Windows => 6,
             Key::Acknowledgements => 7,
             Key::Pulse => 8,
+            Key::Turn(_) => TURN,
         }
     }
 }
@@ -93,7 +96,7 @@ struct Packed(u64);
 /// Enough for the number of any incident.
 const WHOSE: u64 = (1 << 56) - 1;
 /// The kinds of which there is one, by their order.
-const KINDS: [Option<Key>; 9] = [
+const KINDS: [Option<Key>; 10] = [
     Some(Key::Ramp),
     None,
     None,
@@ -103,16 +106,18 @@ const KINDS: [Option<Key>; 9] = [
     Some(Key::Windows),
     Some(Key::Acknowledgements),
     Some(Key::Pulse),
+    None,
 ];
 const CAMERA: usize = 1;
 const GROUP: usize = 2;
 const INCIDENT: usize = 3;
+const TURN: usize = 9;
 
 impl From<Key> for Packed {
     fn from(key: Key) -> Packed {
         let whose = match key {
             Key::Camera(ix, timer) => u64::from(ix.0) << 8 | timer as u64,
-            Key::Group(ix) => u64::from(ix.0),
+            Key::Group(ix) | Key::Turn(ix) => u64::from(ix.0),
             Key::Incident(id) => id,
             _ => 0,
         };
@@ -128,6 +133,7 @@ impl From<Packed> for Key {
             CAMERA => Key::Camera(CameraIx((whose >> 8) as u32), ALL_TIMERS[(whose & 0xFF) as usize]),
             GROUP => Key::Group(GroupIx(whose as u32)),
             INCIDENT => Key::Incident(whose),
+            TURN => Key::Turn(GroupIx(whose as u32)),
             single => KINDS[single].expect("made of a key"),
         }
     }
@@ -140,6 +146,7 @@ pub(crate) struct Schedule {
     cameras: Vec<[Mono; TIMERS]>,
     groups: Vec<Mono>,
     incidents: BTreeMap<u64, Mono>,
+    turns: BTreeMap<GroupIx, Mono>,
     single: [Option<Mono>; KINDS.len()],
     live: usize,
 }
@@ -183,6 +190,7 @@ impl Schedule {
             Key::Camera(ix, timer) => self.cameras.get(ix.at()).map(|t| t[timer as usize]).filter(|&at| at != NEVER),
             Key::Group(ix) => self.groups.get(ix.at()).copied().filter(|&at| at != NEVER),
             Key::Incident(id) => self.incidents.get(&id).copied(),
+            Key::Turn(ix) => self.turns.get(&ix).copied(),
             single => self.single[single.kind()],
         }
     }
@@ -231,6 +239,12 @@ impl Schedule {
                 match at {
                     Some(at) => self.incidents.insert(id, at),
                     None => self.incidents.remove(&id),
+                };
+            }
+            Key::Turn(ix) => {
+                match at {
+                    Some(at) => self.turns.insert(ix, at),
+                    None => self.turns.remove(&ix),
                 };
             }
             single => self.single[single.kind()] = at,

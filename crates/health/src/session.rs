@@ -45,6 +45,8 @@ impl Fleet {
             }
         }
         camera.link = Link::Running { judged: false };
+        camera.running_since = self.now.mono;
+        camera.waits_turn = false;
         camera.parked = false;
         camera.figures = None;
         camera.carriage = Some(self.carriages.share(carriage));
@@ -137,6 +139,7 @@ impl Fleet {
             return;
         }
         let now = self.now.mono;
+        camera.waits_turn = false;
         camera.lost.get_or_insert(now);
         camera.failures = camera.failures.saturating_add(1);
         camera.parked = parks(failure.cause);
@@ -170,12 +173,15 @@ impl Fleet {
             // A restart came between the verdict and its incident.
             (Status::Offline, None) if !camera.is_told() => self.incidents_follow(ix, Status::Offline),
             (Status::Offline, None) => {}
-            (_, Some((cause, detail))) => self.set_verdict(ix, Status::Unknown, Some(cause), detail),
+            // A refusal is an answer, whatever else we miss; it is on record, so that nobody sends it again.
+            (_, Some((cause, detail))) if !camera.parked => {
+                self.set_verdict(ix, Status::Unknown, Some(cause), detail);
+            }
             (_, None) if doubted => self.doubt_camera(ix),
-            (_, None) if confirmed => {
+            (_, _) if confirmed => {
                 self.set_verdict(ix, Status::Offline, Some(failure.cause), failure.detail);
             }
-            (_, None) => {}
+            (_, _) => {}
         }
     }
 

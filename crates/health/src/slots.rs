@@ -126,7 +126,10 @@ impl Fleet {
                 self.gap(ix, slot, Cause::NotYetChecked, "its session was lost before its turn came");
             }
         }
-        if !running {
+        if running {
+            // However long they waited for their turn, the archive has its time.
+            self.expect_answer(ix);
+        } else {
             self.drop_patrol(ix);
         }
     }
@@ -195,13 +198,19 @@ impl Fleet {
         for slot in self.cameras[ix.at()].slots.change(|s| std::mem::take(&mut s.pending)) {
             self.gap(ix, slot, Cause::OwnDisk, "the archive did not answer within 60 s");
         }
-        if let Some(slot) = self.cameras[ix.at()].slots.take_held() {
+        if !self.cameras[ix.at()].waits_turn
+            && let Some(slot) = self.cameras[ix.at()].slots.take_held()
+        {
             self.gap(ix, slot, Cause::NotYetChecked, "no session within 60 s");
         }
         for (slot, _) in self.cameras[ix.at()].slots.change(|s| std::mem::take(&mut s.queued)) {
             self.gap(ix, slot, Cause::NotYetChecked, BUSY);
         }
         self.drop_patrol(ix);
+        if !self.cameras[ix.at()].slots.is_empty() {
+            // It is taken when the camera's turn comes.
+            self.expect_answer(ix);
+        }
     }
 
     /// A verdict was reached: a slot that waited for it is decided, and a return is photographed.
@@ -209,7 +218,9 @@ impl Fleet {
         let camera = &self.cameras[ix.at()];
         let status = camera.status;
         if matches!(status, Status::Offline | Status::Unknown | Status::Paused) {
-            if let Some(slot) = self.cameras[ix.at()].slots.take_held() {
+            if !camera.waits_turn
+                && let Some(slot) = self.cameras[ix.at()].slots.take_held()
+            {
                 self.gap_by_status(ix, slot);
             }
             for (slot, _) in self.cameras[ix.at()].slots.change(|s| std::mem::take(&mut s.queued)) {

@@ -50,11 +50,11 @@ impl Fleet {
         }
         let cause = cause_of(part);
         if until.millis_since(from) > 0 {
-            self.effects.push(Effect::Unobserved(Unobserved { from, until, cause, detail }));
+            self.effects.push(Effect::Unobserved(Unobserved { from, until, cause, detail: detail.clone() }));
         }
         if self.book.find(&Scope::Own, cause).is_none() {
             let since = if part == OwnPart::Machine { ran } else { Duration::ZERO };
-            let id = self.start_own(cause, 0, since);
+            let id = self.start_own(cause, 0, since, &detail);
             self.book.resolve(id, None, self.now);
         }
     }

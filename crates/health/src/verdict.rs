@@ -14,7 +14,7 @@ const VERDICT_WITHIN: Duration = Duration::from_secs(30);
 /// How often pictures are judged while a fault of theirs is suspected, confirmed or being cleared.
 const ASSESS_CLOSELY: Duration = Duration::from_secs(10);
 /// A judged picture is believed for so many times the interval in which pictures are judged.
-const PICTURE_HOLDS: u32 = 3;
+pub(crate) const PICTURE_HOLDS: u32 = 3;
 /// Shifts the phases of pictures against those of snapshots.
 const ASSESS_SHIFT: u64 = 1 << 62;
 
@@ -112,7 +112,7 @@ impl Fleet {
         self.own.blind += u32::from(first);
         self.set_verdict(ix, Status::Unknown, Some(fault.cause), fault.detail);
         if self.book.find(&Scope::Own, Cause::OwnDecoder).is_none() {
-            self.start_own(Cause::OwnDecoder, 0, Duration::ZERO);
+            self.start_own(Cause::OwnDecoder, 0, Duration::ZERO, "");
         }
     }
 
@@ -176,6 +176,7 @@ impl Fleet {
     /// The decoder did not answer in time.
     pub(crate) fn verdict_overdue(&mut self, ix: CameraIx) {
         if !self.cameras[ix.at()].is_running() {
+            self.turn_overdue(ix);
             return;
         }
         let known = matches!(self.cameras[ix.at()].status, Status::Online | Status::Impaired);

@@ -317,6 +317,81 @@ mod correlation {
         assert_eq!(w.scopes(), [link(0)]);
     }
 
+    /// Links of a town, and one of another: each with its line terminal, or none, its site, its town and its cameras.
+    fn places(links: &[(Option<usize>, usize, usize, usize)]) -> County {
+        let olts = links.iter().filter_map(|l| l.0).max().map_or(0, |o| o + 1);
+        let links = links.iter().map(|&(olt, site, town, cameras)| sim::county::Link { olt, cameras, site, town });
+        County { links: links.collect(), olts, subs: false, budget: None }
+    }
+
+    fn rules(incident: &health::Incident) -> Vec<&str> {
+        incident.evidence.iter().map(|e| e.rule.as_str()).collect()
+    }
+
+    #[test]
+    fn several_villages_of_a_town_without_a_common_terminal_are_one_incident_of_the_town() {
+        let mut w = running(places(&[(Some(0), 0, 0, 2), (Some(1), 1, 0, 3), (None, 2, 0, 1), (Some(0), 3, 1, 2)]));
+        w.act(Act::Town(0, true));
+        w.pass(60 * S);
+        assert_eq!(w.scopes(), [Scope::Town(fleet::TownId(1))]);
+        let incident = w.top_level().remove(0);
+        assert_eq!((incident.members.len(), incident.severity), (6, Severity::Critical));
+        assert_eq!((incident.likely, rules(&incident)), (health::LikelyCause::Power, vec!["town_silent", "join_town"]));
+        assert_eq!(incident.evidence[1].weight, 100);
+        assert!(incident.evidence[1].en.contains("3 links of it with 6 cameras"), "{:?}", incident.evidence);
+        w.act(Act::Town(0, false));
+        w.pass(90 * S);
+        assert_eq!(w.counts()[0], 8);
+        assert!(w.incidents().iter().all(|i| !i.is_open()));
+        w.assert_sound();
+    }
+
+    #[test]
+    fn villages_of_a_town_that_share_a_terminal_are_the_terminals() {
+        let mut w = running(places(&[(Some(0), 0, 0, 2), (Some(0), 1, 0, 3), (Some(0), 2, 0, 1), (Some(0), 3, 1, 2)]));
+        w.act(Act::Olt(0, true));
+        w.pass(60 * S);
+        assert_eq!(w.scopes(), [Scope::Olt(Olt("olt 0".into()))]);
+        w.assert_sound();
+    }
+
+    #[test]
+    fn villages_that_fall_silent_minutes_apart_or_among_others_that_deliver_are_no_town() {
+        let town = [(None, 0, 0, 2), (None, 1, 0, 2), (None, 2, 0, 2)];
+        let mut w = running(places(&town));
+        for village in 0..3 {
+            w.act(Act::Link(village, true));
+            w.pass(40 * S);
+        }
+        w.pass(60 * S);
+        assert_eq!(w.scopes(), [link(0), link(1), link(2)], "a storm goes from village to village");
+        let mut w = running(places(&[&town[..], &[(None, 3, 0, 3)]].concat()));
+        for village in 0..3 {
+            w.act(Act::Link(village, true));
+        }
+        w.pass(60 * S);
+        assert_eq!(w.scopes().len(), 3, "a third of the town delivers: {:?}", w.scopes());
+    }
+
+    #[test]
+    fn a_site_whose_two_links_fail_together_is_one_incident_of_the_site() {
+        let mut w = running(places(&[(Some(0), 0, 0, 4), (Some(1), 0, 0, 2), (Some(0), 1, 0, 2), (Some(1), 2, 0, 2)]));
+        w.act(Act::Site(0, true));
+        w.pass(60 * S);
+        assert_eq!(w.scopes(), [Scope::Site(fleet::SiteId(1))]);
+        let incident = w.top_level().remove(0);
+        assert_eq!((incident.likely, rules(&incident)), (health::LikelyCause::Power, vec!["site_silent", "join_site"]));
+        w.act(Act::Site(0, false));
+        w.pass(90 * S);
+        assert!(w.incidents().iter().all(|i| !i.is_open()));
+        // One of its two links is the link's.
+        w.pass(400 * S);
+        w.act(Act::Link(1, true));
+        w.pass(60 * S);
+        assert_eq!(w.scopes().last(), Some(&link(1)));
+        w.assert_sound();
+    }
+
     #[test]
     fn who_is_still_dead_three_minutes_after_the_link_returned_gets_its_own_incident() {
         let mut w = running(County::of(&[4]));
@@ -381,6 +456,14 @@ mod correlation {
             w.pass(100 * S);
         }
         assert_eq!(w.scopes(), [link(0)]);
+        let again = &w.incidents()[0].reopened;
+        assert_eq!(again.len(), 2, "it says that it was opened again, and when");
+        assert!(again.windows(2).all(|t| (150_000..170_000).contains(&t[1].millis_since(t[0]))), "{again:?}");
+        w.act(Act::Restart { crash: true });
+        w.pass(60 * S);
+        w.act(Act::Link(0, true));
+        w.pass(60 * S);
+        assert_eq!(w.incidents()[0].reopened.len(), 3, "over a restart too");
         w.assert_sound();
     }
 

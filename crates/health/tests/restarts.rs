@@ -4,7 +4,7 @@
 
 mod sim;
 
-use fleet::{CameraId, Olt, Status, UplinkId};
+use fleet::{CameraId, Cause, Olt, Status, UplinkId};
 use health::{Config, Incident, Scope};
 use sim::{Act, Fault, S, Time, World, county::County};
 use std::collections::BTreeSet;
@@ -20,10 +20,10 @@ const TROUBLES: [(Act, Act, Time, Time); 6] = [
 ];
 const END: Time = 2400 * S;
 
-fn run(die_after: Option<u64>) -> World {
+fn run(prepare: impl FnOnce(&mut World)) -> World {
     let county = County::with_olts(&[&[3, 2, 1], &[2]]);
     let mut w = World::new(county, Config::default(), 11);
-    w.die_after = die_after;
+    prepare(&mut w);
     for (on, off, from, until) in TROUBLES {
         w.act_at(from * S, on);
         w.act_at(until * S, off);
@@ -35,7 +35,8 @@ fn run(die_after: Option<u64>) -> World {
 /// What was told for itself with this scope while, or right after, something was wrong.
 fn told(w: &World, scope: &Scope, from: Time, until: Time) -> Vec<Incident> {
     let (from, until) = (w.wall_of(from * S), w.wall_of((until + 100) * S));
-    let during = |i: &Incident| i.opened.0 + 5000 >= from.0 && i.opened <= until;
+    // That the database takes nothing is told for itself.
+    let during = |i: &Incident| i.opened.0 + 5000 >= from.0 && i.opened <= until && i.cause != Cause::OwnDatabase;
     w.top_level().into_iter().filter(|i| i.scope == *scope && during(i)).collect()
 }
 
@@ -77,13 +78,33 @@ fn check(w: &World, what: &str) {
 
 #[test]
 fn a_process_that_dies_at_any_record_it_writes_loses_and_doubles_nothing() {
-    let whole = run(None);
+    let whole = run(|_| {});
     check(&whole, "without a crash");
     let records = whole.facts;
     assert!(records > 40, "{records} records are too few to prove much");
     for after in 1..=records {
-        let w = run(Some(after));
+        let w = run(|w| w.die_after = Some(after));
         check(&w, &format!("killed after record {after} of {records}"));
+    }
+}
+
+#[test]
+fn a_database_that_refuses_any_record_for_a_while_loses_and_doubles_nothing() {
+    let records = run(|_| {}).facts;
+    for from in 1..=records {
+        let w = run(|w| w.refuse_from = Some((from, 20 * S, None)));
+        check(&w, &format!("refused from record {from} of {records} on"));
+        let on_record = w.books.incidents.values().filter(|i| i.is_open()).count();
+        assert_eq!(on_record, 0, "refused from record {from}: what waited is on record in the end");
+    }
+}
+
+#[test]
+fn a_process_that_dies_while_the_database_refuses_doubles_nothing_and_finds_what_lasts_again() {
+    let records = run(|_| {}).facts;
+    for from in 1..=records {
+        let w = run(|w| w.refuse_from = Some((from, 20 * S, Some(8 * S))));
+        check(&w, &format!("killed while record {from} of {records} waited"));
     }
 }
 

@@ -19,7 +19,7 @@ mod sim;
 use health::{Config, field_log::Replay};
 use sim::{
     S, Time,
-    script::{Plan, QUIET, Scale},
+    script::{Plan, QUIET, SEVERAL, Scale},
     truth::{Figures, judge},
 };
 use std::{
@@ -52,6 +52,9 @@ fn run(plan: &Plan) -> Figures {
         Figures { seeds: 1, wrong: vec![format!("seed {}: panicked: {what}", plan.seed)], ..Figures::default() }
     })
 }
+
+/// A county is simulated for so long: several faults of every kind, of ours too, and most of its time is nobody's fault.
+const HOURS: f64 = 3.0;
 
 /// For so long a smaller script is sought.
 const SHRINK_FOR: Duration = Duration::from_secs(120);
@@ -96,13 +99,16 @@ fn record(plan: &Plan) -> Vec<PathBuf> {
 #[test]
 fn a_failing_seed_leaves_a_log_that_can_be_played() {
     let plan = Plan::draw(1, Scale { cameras: 12, length: QUIET + 300 * S, trouble: 1.0 });
+    let mut played = 0;
     for log in record(&plan) {
         let text = std::fs::read_to_string(log).unwrap();
         let mut lines = text.lines();
         let mut replay = Replay::begin(serde_json::from_str(lines.next().unwrap()).unwrap()).unwrap();
         lines.for_each(|line| replay.play(serde_json::from_str(line).unwrap(), &mut Vec::new()).unwrap());
-        assert!(replay.lines() > 100);
+        played += replay.lines();
     }
+    // Each process has a log of its own, and some of them live for seconds.
+    assert!(played > 500, "{played} lines");
 }
 
 fn describe(plan: &Plan) -> String {
@@ -120,7 +126,7 @@ fn describe(plan: &Plan) -> String {
 fn thousands_of_counties() {
     let one = env("SHARPEYES_SIM_SEED").map(|s| s as u64);
     let seeds = env("SHARPEYES_SIM_SEEDS").map_or(2_000, |s| s as u64);
-    let hours = env("SHARPEYES_SIM_HOURS").unwrap_or(0.75);
+    let hours = env("SHARPEYES_SIM_HOURS").unwrap_or(HOURS);
     let cameras = env("SHARPEYES_SIM_CAMERAS").map(|c| c as usize);
     let trouble = env("SHARPEYES_SIM_TROUBLE").unwrap_or(1.0);
     let length = ((hours * 3600.0) as Time) * S;
@@ -142,7 +148,7 @@ fn thousands_of_counties() {
                     if seed >= end {
                         break;
                     }
-                    let cameras = cameras.unwrap_or(12 + (seed as usize * 7) % 41);
+                    let cameras = cameras.unwrap_or(12 + (seed as usize * 7) % 29);
                     let plan = Plan::draw(seed, Scale { cameras, length, trouble });
                     let figures = run(&plan);
                     if !figures.wrong.is_empty() {
@@ -193,13 +199,19 @@ fn thousands_of_counties() {
         "maintenance windows kept {}; nights of borrowed power {}, known as such {}",
         f.windows, f.nights, f.nights_known
     );
+    if let Some((n, kind)) = &f.rarest {
+        println!("disturbances of {} kinds, in each county at least {n} of each (the rarest: {kind})", f.kinds);
+    }
     println!("impairments {}: missed {}; slots {}", f.impairments, f.impairments_missed, f.slots);
 
     let mut failed = failed.into_inner().unwrap();
     failed.sort_by_key(|p| p.items.len());
     let only_merged = f.missed + f.late + f.false_offline + f.impairments_missed == 0;
     let as_one = percent(f.told_as_one, f.link_outages);
-    for wrong in f.wrong.iter().take(20) {
+    let mut wrong: Vec<&String> = f.wrong.iter().collect();
+    // What must never be comes first.
+    wrong.sort_by_key(|w| w.contains(" told as "));
+    for wrong in wrong.into_iter().take(20) {
         println!("{wrong}");
     }
     println!("{} counties with something wrong", failed.len());
@@ -221,17 +233,20 @@ fn thousands_of_counties() {
     assert!(percent(f.unrelated, f.incidents.max(1)) <= 0.5, "unrelated failures were merged");
     let others = f.wrong.len() as u64 - (f.link_outages - f.told_as_one);
     assert_eq!(others, 0, "something else was wrong");
-    let everything = [seeds, hours as u64, trouble as u64] == [2_000, 0, 1] && one.is_none() && cameras.is_none();
+    let everything = seeds == 2_000 && hours == HOURS && trouble == 1.0 && one.is_none() && cameras.is_none();
     if everything {
         // A core that doubts itself all the time, or a judge that looks away, would pass everything above.
         let seen = [
-            ("outages that nothing hides, in percent", f.outages * 100 / f.happened.max(1), 40),
-            ("outages", f.outages, 8 * seeds),
-            ("outages in the ledger", f.books, 4 * seeds),
-            ("link outages", f.link_outages, seeds / 2),
-            ("impairments", f.impairments, seeds / 4),
-            ("windows", f.windows, seeds / 4),
-            ("times in which nobody looked", f.unseen, 4 * seeds),
+            ("outages that nothing hides, in percent", f.outages * 100 / f.happened.max(1), 50),
+            ("kinds of disturbance", f.kinds as u64, 28),
+            ("of each kind in each county", f.rarest.as_ref().map_or(0, |r| r.0) as u64, SEVERAL as u64),
+            ("outages", f.outages, 30 * seeds),
+            ("outages in the ledger", f.books, 15 * seeds),
+            ("link outages", f.link_outages, 3 * seeds),
+            ("impairments", f.impairments, seeds),
+            ("windows", f.windows, seeds),
+            ("nights", f.nights, seeds / 2),
+            ("times in which nobody looked", f.unseen, 20 * seeds),
         ];
         for (what, found, least) in seen {
             assert!(found >= least, "{what}: {found}, and at least {least} are to be judged");

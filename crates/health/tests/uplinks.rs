@@ -4,10 +4,11 @@
 
 mod sim;
 
+use fleet::Status;
 use health::Config;
-use rand::SeedableRng;
+use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use sim::{Act, S, World, county::County};
+use sim::{Act, S, Time, World, county::County};
 use std::time::Duration;
 
 /// Enough for the sub streams of all cameras and one main stream beside them.
@@ -82,23 +83,89 @@ fn patrol_takes_a_picture_of_every_main_stream_in_its_time() {
     }
 }
 
+/// Nobody waits longer for its turn than this, for each camera behind the link.
+const A_TURN: Time = 90 * S;
+
+/// Links of all widths that are too narrow for their cameras, by a seed.
+fn narrow(seed: u64) -> World {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let links: Vec<usize> = (0..6).map(|_| rng.random_range(2..=8)).collect();
+    let mut county = County::of(&links);
+    county.subs = true;
+    // From less than one sub stream to a main stream and some sub streams.
+    county.budget = Some(
+        [
+            |_: usize| 400,
+            |_: usize| 600,
+            |_: usize| 1_100,
+            |n: usize| 512 * (n as u32 - 1),
+            |_: usize| 4_600,
+            |n: usize| 4_000 + 512 * (n as u32 / 2),
+        ][(seed % 6) as usize],
+    );
+    World::new(county, on_sub(), seed)
+}
+
+/// The times at which something happened to a camera, with the beginning and the end: the longest without it.
+fn longest_without(times: impl Iterator<Item = Time>, end: Time) -> Time {
+    let mut last = 0;
+    times.chain([end]).map(|t| t.saturating_sub(std::mem::replace(&mut last, t))).max().unwrap()
+}
+
+/// The longest time in which no session of a camera stood or was being opened.
+fn longest_wait(world: &World, camera: usize) -> Time {
+    let of =
+        |log: &[(Time, usize)]| -> Vec<Time> { log.iter().filter(|(_, c)| *c == camera).map(|(t, _)| *t).collect() };
+    let (opens, closes) = (of(&world.log.opens), of(&world.log.closes));
+    let ends = [0].into_iter().chain(closes);
+    // What was closed last and is not opened again waits still.
+    ends.zip(opens.into_iter().chain([world.t])).map(|(end, open)| open.saturating_sub(end)).max().unwrap()
+}
+
 #[test]
-fn a_link_too_narrow_for_its_cameras_still_serves_those_it_can() {
+fn behind_a_link_too_narrow_for_its_cameras_everybody_comes_to_its_turn_and_is_photographed() {
+    for seed in 0..60 {
+        let mut world = narrow(seed);
+        world.pass(3_600 * S);
+        world.assert_sound();
+        for camera in 0..world.cams.len() {
+            let n = world.county.links[world.cams[camera].link.unwrap()].cameras as u64;
+            let waited = longest_wait(&world, camera);
+            assert!(
+                waited <= n * A_TURN,
+                "seed {seed}: camera {camera} of {n} behind its link waited {} s",
+                waited / S
+            );
+            let stored = world.log.slots[camera].values().filter(|(_, stored, _)| *stored == 1).map(|(t, ..)| *t);
+            let longest = longest_without(stored, world.t);
+            assert!(
+                longest <= (n * A_TURN).max(300 * S) + 330 * S,
+                "seed {seed}: camera {camera} of {n} has no picture for {} s",
+                longest / S
+            );
+            let judged = world.changes(camera, 0);
+            assert!(judged.iter().any(|(s, _)| *s == Status::Online), "seed {seed}: camera {camera} was never judged");
+            assert!(judged.iter().all(|(s, _)| *s != Status::Offline), "seed {seed}: camera {camera}: {judged:?}");
+        }
+    }
+}
+
+#[test]
+fn who_waits_for_its_turn_is_shown_to() {
     let mut county = County::of(&[5, 2]);
     county.subs = true;
     county.budget = Some(|_| 1_100);
     let mut world = World::new(county, on_sub(), 7);
-    world.pass(600 * S);
-    world.assert_sound();
-    // Two sub streams fit. A picture of a main stream would fit only on an empty link.
-    let online = (0..5).filter(|c| world.status(*c).0 == fleet::Status::Online).count();
-    assert_eq!(online, 2);
-    assert_eq!(world.counts()[0], 4);
-    let waiting: Vec<String> = (1..=5)
+    world.pass(50 * S);
+    let shown: Vec<String> = (1..=5)
         .map(|id| world.fleet.row(fleet::CameraId(id)).unwrap())
-        .filter(|row| row.status == fleet::Status::Unknown)
+        .filter(|row| row.status == Status::Unknown)
         .map(|row| row.detail.to_string())
         .collect();
-    assert_eq!(waiting.len(), 3, "{waiting:?}");
-    assert!(waiting.iter().all(|d| d.contains("1100 kbit/s")), "{waiting:?}");
+    // Two sub streams fit.
+    assert_eq!(shown.len(), 3, "{shown:?}");
+    assert!(shown.iter().all(|d| d.contains("1100 kbit/s")), "{shown:?}");
+    world.pass(550 * S);
+    assert_eq!(world.counts()[0], 7, "between its turns a camera is what it was found to be");
+    world.assert_sound();
 }

@@ -13,6 +13,7 @@ mod audit;
 mod changes;
 mod cursor;
 mod error;
+mod excuses;
 mod exports;
 mod findings;
 mod folder;

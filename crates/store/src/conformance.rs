@@ -82,6 +82,7 @@ pub async fn run(make: impl AsyncFn() -> Arc<dyn Store>) {
         decided::a_camera_is_in_a_window_while_it_belongs_there,
         decided::an_approved_hold_is_out_of_the_figures,
         decided::a_frozen_month_hears_of_no_decision,
+        decided::what_is_asked_for_afterwards_counts_when_another_person_granted_it,
         people::names_are_compared_without_case_and_never_taken_twice,
         people::users_change_and_lose_their_sessions,
         people::sessions_come_and_go,

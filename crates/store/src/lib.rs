@@ -6,6 +6,7 @@ mod accounts;
 mod condition;
 pub mod conformance;
 mod error;
+mod excuses;
 mod exports;
 mod facts;
 mod findings;
@@ -23,6 +24,7 @@ mod windows;
 pub use accounts::{AccountStore, MachineToken, NewToken, Proof, SecondFactor, TokenId};
 pub use condition::{Condition, Written};
 pub use error::StoreError;
+pub use excuses::{ExcuseStore, MOST_EXCUSE_REQUESTS};
 pub use exports::{AuditLink, Export, ExportId, ExportQuery, ExportState, Exports};
 pub use facts::{Fact, HistoryQuery, IncidentQuery, Page, RegistryChange, StatusInterval, StatusSeconds};
 pub use findings::{ClassSetting, DiagnosisSetting, FaultLevel, FindingRecord, FindingStore};
@@ -55,6 +57,7 @@ pub trait Store:
     + Exports
     + HandoverStore
     + WindowStore
+    + ExcuseStore
     + OrderStore
     + NoticeStore
     + MailingStore

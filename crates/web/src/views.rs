@@ -43,6 +43,8 @@ pub(crate) struct CameraState {
     /// The failing rung.
     layer: Option<LayerWord>,
     cause: Option<CauseWord>,
+    /// Other faults that were confirmed too, while its video arrives.
+    besides: Vec<CauseWord>,
     #[schema(value_type = String)]
     detail: Arc<str>,
     /// A change is suspected and being confirmed.
@@ -64,6 +66,7 @@ impl CameraState {
             since: row.since.0,
             layer: row.layer.map(Into::into),
             cause: row.cause.map(Into::into),
+            besides: row.besides.iter().map(|cause| (*cause).into()).collect(),
             // What was found in a picture is told where the picture may be seen.
             detail: if row.cause.is_some_and(is_of_picture) { Arc::from("") } else { Arc::clone(&row.detail) },
             confirming: row.confirming,
@@ -321,6 +324,8 @@ pub(crate) struct IncidentView {
     acknowledged: Option<AcknowledgementView>,
     /// The incident this one was folded into.
     folded_into: Option<u64>,
+    /// When the fault returned so soon after it was over that this incident was opened again; the last 50 times.
+    reopened: Vec<i64>,
 }
 
 /// What an incident is about.
@@ -358,7 +363,11 @@ impl From<&IncidentScope> for ScopeView {
 /// One reason of the rules.
 #[derive(Debug, Serialize, ToSchema)]
 struct EvidenceView {
+    /// One of the vocabulary's `rules` or `joinings`.
     rule: String,
+    /// What it weighs, in percent: how sure a rule of causes is; of one that joins, the share of cameras that fell silent
+    /// among those that can testify.
+    weight: u8,
     zh: String,
     en: String,
 }
@@ -395,7 +404,7 @@ impl From<&Incident> for IncidentView {
             evidence: i
                 .evidence
                 .iter()
-                .map(|e| EvidenceView { rule: e.rule.clone(), zh: e.zh.clone(), en: e.en.clone() })
+                .map(|e| EvidenceView { rule: e.rule.clone(), weight: e.weight, zh: e.zh.clone(), en: e.en.clone() })
                 .collect(),
             members: i
                 .members
@@ -414,6 +423,7 @@ impl From<&Incident> for IncidentView {
                 until: a.until.map(|t| t.0),
             }),
             folded_into: i.folded_into.map(|id| id.0),
+            reopened: i.reopened.iter().map(|t| t.0).collect(),
         }
     }
 }

@@ -3,7 +3,7 @@
 use crate::outcome::PictureOutcome;
 use fleet::{Cause, Codec, Confidence, Layer, LifeCycle, SiteKind, Status, StreamChoice, Transport};
 use health::{
-    LikelyCause, OwnPart, Severity, SnapshotClass,
+    LikelyCause, OwnPart, RuleScope, Severity, Shared, Situation, SnapshotClass,
     desk::{HoldReason, OrderState, Outcome},
 };
 use picture::{Level, MeasureKind};
@@ -154,6 +154,37 @@ pub(crate) const HOLD_REASONS: [(HoldReason, &str, &str); 7] = [
     (HoldReason::Parts, "等待备件", "waiting for parts"),
     (HoldReason::Weather, "天气原因", "weather"),
     (HoldReason::NoAccess, "现场无法进入", "no access to the place"),
+];
+
+/// What a rule of causes is about: Chinese, English.
+pub(crate) const RULE_SCOPES: [(RuleScope, &str, &str); 7] = [
+    (RuleScope::Camera, "单台摄像机", "one camera"),
+    (RuleScope::Link, "一条链路", "one link"),
+    (RuleScope::Site, "多链路点位", "a site with several links"),
+    (RuleScope::Olt, "一台局端设备（OLT）", "one line terminal"),
+    (RuleScope::Town, "一个乡镇", "one town"),
+    (RuleScope::County, "全县", "the county"),
+    (RuleScope::Own, "本系统", "this system"),
+];
+
+/// In which situation a rule of causes speaks: Chinese, English.
+pub(crate) const SITUATIONS: [(Situation, &str, &str); 7] = [
+    (Situation::Any, "任何情形", "always"),
+    (Situation::Alone, "链路上仅此一台", "nothing else is behind the link"),
+    (Situation::SiblingsAlive, "同链路有正常的", "others behind the link deliver"),
+    (Situation::SiblingsSilent, "同链路全部无视频", "nothing behind the link delivers"),
+    (Situation::AfterReturn, "链路已恢复而此台未恢复", "the link returned and this camera did not"),
+    (Situation::SameHour, "前 3 天中至少 2 天同一时刻中断", "silent at the same hour on two of the three days before"),
+    (Situation::DeliveredBefore, "该地址此前能取流", "the address delivered its video before"),
+];
+
+/// What the members of one incident share: Chinese, English.
+pub(crate) const SHARED: [(Shared, &str, &str); 5] = [
+    (Shared::Link, "同一链路（或链路不明的同一点位）", "one link, or one site without a known link"),
+    (Shared::Site, "同一点位的多条链路", "several links of one site"),
+    (Shared::Olt, "同一局端设备（OLT）", "one line terminal"),
+    (Shared::Town, "同一乡镇，不同局端设备", "one town, of no common line terminal"),
+    (Shared::County, "全县，不同局端设备", "the county, of no common line terminal"),
 ];
 
 /// Roles: Chinese, English.

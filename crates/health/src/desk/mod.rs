@@ -5,6 +5,7 @@
 
 mod act;
 mod dispatch;
+mod excuse;
 mod figures;
 mod notice;
 mod order;
@@ -12,6 +13,7 @@ mod window;
 
 pub use act::{Act, Actor, Desk, OrderFault, Terms};
 pub use dispatch::{Dispatch, dispatches};
+pub use excuse::{ExcuseDecision, ExcuseFault, ExcuseId, ExcuseRequest, NewExcuseRequest};
 pub use figures::{OrderFigures, Share, figures};
 pub use notice::{
     ChannelId, Happening, LONGEST_DIGEST, LONGEST_PAUSE, LONGEST_PAUSE_OF_REFUSED, Learnt, Mark, Message, News, Plan,

@@ -46,6 +46,12 @@ impl Books {
         Books { statuses: vec![Vec::new(); cameras], ..Books::default() }
     }
 
+    /// With incidents that are on record already.
+    pub fn with_past(mut self, past: Vec<Incident>) -> Books {
+        self.incidents.extend(past.into_iter().map(|i| (i.id, i)));
+        self
+    }
+
     pub fn record(&mut self, fact: Fact, t: Time) {
         self.waiting.push_back(fact);
         if !self.database_down {

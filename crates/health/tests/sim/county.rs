@@ -6,13 +6,23 @@ use fleet::{
 };
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One link and how many cameras stand behind it.
 #[derive(Clone, Debug)]
 pub struct Link {
     pub olt: Option<usize>,
     pub cameras: usize,
+    /// The village or central area it serves; a central area may have two.
+    pub site: usize,
+    pub town: usize,
+}
+
+impl Link {
+    /// A link to a village of its own, which is a town of its own.
+    fn alone(i: usize, olt: Option<usize>, cameras: usize) -> Link {
+        Link { olt, cameras, site: i, town: i }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -29,7 +39,7 @@ impl County {
     /// Links with so many cameras each, without terminals.
     pub fn of(cameras: &[usize]) -> County {
         County {
-            links: cameras.iter().map(|&cameras| Link { olt: None, cameras }).collect(),
+            links: cameras.iter().enumerate().map(|(i, &cameras)| Link::alone(i, None, cameras)).collect(),
             olts: 0,
             subs: false,
             budget: None,
@@ -41,25 +51,58 @@ impl County {
         let links = olts
             .iter()
             .enumerate()
-            .flat_map(|(olt, links)| links.iter().map(move |&cameras| Link { olt: Some(olt), cameras }))
+            .flat_map(|(olt, links)| links.iter().map(move |&cameras| (olt, cameras)))
+            .enumerate()
+            .map(|(i, (olt, cameras))| Link::alone(i, Some(olt), cameras))
             .collect();
         County { links, olts: olts.len(), subs: false, budget: None }
     }
 
-    /// About `cameras` of them: villages with one to three, now and then a central area with ten.
+    /// About `cameras` of them: villages with one to three, now and then a central area with ten, and one or more with
+    /// two links. Neighbours are of one town, with four to seven links; lines go to terminals wherever they run.
     pub fn random(cameras: usize, rng: &mut ChaCha8Rng) -> County {
         let mut links = Vec::new();
-        let mut n = 0;
-        while n < cameras {
-            let here = if rng.random_bool(0.08) { rng.random_range(6..=10) } else { rng.random_range(1..=3) };
-            links.push(Link { olt: None, cameras: here });
-            n += here;
+        let (mut n, mut site) = (0, 0);
+        while n < cameras || site < 6 {
+            let both = links.is_empty() || rng.random_bool(0.04);
+            let here = match () {
+                () if both => rng.random_range(2..=5),
+                () if rng.random_bool(0.08) => rng.random_range(6..=10),
+                () => rng.random_range(1..=3),
+            };
+            links.push(Link { olt: None, cameras: here, site, town: 0 });
+            if both {
+                links.push(Link { olt: None, cameras: rng.random_range(1..=3), site, town: 0 });
+            }
+            n += links[links.len() - 1 - usize::from(both)..].iter().map(|l| l.cameras).sum::<usize>();
+            site += 1;
         }
-        let olts = (links.len() / 8).max(1);
+        let (sites, olts) = (site, (links.len() / 8).max(2));
+        let towns = (sites / 5).max(1);
         for link in &mut links {
             link.olt = rng.random_bool(0.8).then(|| rng.random_range(0..olts));
+            link.town = link.site * towns / sites;
         }
+        links[0].olt = Some(0);
         County { links, olts, subs: false, budget: None }
+    }
+
+    /// Towns with at least three sites: so many may be dark for one reason.
+    pub fn towns(&self) -> Vec<usize> {
+        let mut sites: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
+        for link in &self.links {
+            sites.entry(link.town).or_default().insert(link.site);
+        }
+        sites.into_iter().filter(|(_, sites)| sites.len() >= 3).map(|(town, _)| town).collect()
+    }
+
+    /// Sites with two links.
+    pub fn twofold(&self) -> Vec<usize> {
+        let mut links: BTreeMap<usize, usize> = BTreeMap::new();
+        for link in &self.links {
+            *links.entry(link.site).or_default() += 1;
+        }
+        links.into_iter().filter(|(_, n)| *n >= 2).map(|(site, _)| site).collect()
     }
 
     /// The link of each camera in turn.
@@ -75,17 +118,20 @@ impl County {
             olt: l.olt.map(|o| Olt(format!("olt {o}"))),
             budget_kbps: self.budget.map(|budget| budget(l.cameras)),
         });
-        let sites = self.links.iter().enumerate().map(|(i, _)| Site {
-            id: SiteId(i as u32 + 1),
-            name: format!("village {i}"),
+        let sites: BTreeMap<usize, usize> = self.links.iter().map(|l| (l.site, l.town)).collect();
+        let towns: BTreeSet<usize> = sites.values().copied().collect();
+        let towns = towns.into_iter().map(|t| Town { id: TownId(t as u32 + 1), name: format!("town {t}") });
+        let sites = sites.iter().map(|(&site, &town)| Site {
+            id: SiteId(site as u32 + 1),
+            name: format!("village {site}"),
             kind: SiteKind::Village,
-            town: TownId(1),
+            town: TownId(town as u32 + 1),
             stat_code: None,
         });
         let cameras = self.cameras().enumerate().map(|(i, link)| Camera {
             id: CameraId(i as u32 + 1),
             name: format!("camera {i}"),
-            site: SiteId(link.unwrap_or(0) as u32 + 1),
+            site: SiteId(link.map_or(0, |l| self.links[l].site) as u32 + 1),
             uplink: link.map(|l| UplinkId(l as u32 + 1)),
             gb_code: None,
             main: StreamUrl::parse(&format!("rtsp://10.0.{}.{}/main", i / 250, i % 250 + 1)).unwrap().0,
@@ -103,6 +149,6 @@ impl County {
             upkeep: Upkeep::default(),
             changed: versions.get(&i).map_or(Wall(0), |v| v.1),
         });
-        Registry::new([Town { id: TownId(1), name: "town".into() }], sites, uplinks, cameras)
+        Registry::new(towns, sites, uplinks, cameras)
     }
 }

@@ -3,7 +3,7 @@
 
 use super::{Act, Fault, Happening, MS, S, Time, World, failure};
 use fleet::{CameraId, Cause, StreamChoice, Wall};
-use health::{Carriage, Event, PictureVerdict, SnapshotOutcome, StreamEvent, StreamFigures};
+use health::{Carriage, Event, OwnPart, PictureVerdict, SnapshotOutcome, StreamEvent, StreamFigures};
 use rand::Rng;
 use std::time::Duration;
 
@@ -173,7 +173,7 @@ impl World {
             }
             let reset = match act {
                 Act::Camera(c, Fault::PowerOff, false) => *c == camera,
-                Act::Camera(c, Fault::PortClosed | Fault::Password, true) => *c == camera,
+                Act::Camera(c, Fault::PortClosed | Fault::Password | Fault::Stranger, true) => *c == camera,
                 _ => false,
             };
             let forgets = matches!(act, Act::Camera(c, Fault::PowerOff, true) if *c == camera);
@@ -206,8 +206,9 @@ impl World {
             }
             return;
         }
+        let blind = self.is_down(OwnPart::Decoder);
         let cam = &mut self.cams[camera];
-        let fault = if self.own_decoder_down {
+        let fault = if blind {
             Some(failure(Cause::OwnDecoder, "no worker"))
         } else if cam.has(Fault::Corrupt) {
             Some(failure(Cause::DecodeFailed, "no frame"))
@@ -226,7 +227,7 @@ impl World {
         let alive = self.cams[camera].video.as_ref().is_some_and(|v| v.session == session && v.running && !v.dead);
         let missed = if !alive {
             failure(Cause::Stalled, "no session")
-        } else if self.own_disk_down {
+        } else if self.is_down(OwnPart::Disk) {
             failure(Cause::OwnDisk, "write failed")
         } else if self.stalled(camera) {
             if tries < 10 {

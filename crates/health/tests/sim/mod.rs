@@ -58,6 +58,10 @@ impl Fault {
 pub enum Act {
     Link(usize, bool),
     Olt(usize, bool),
+    /// The power of a place with all its links.
+    Site(usize, bool),
+    /// The power of a whole town.
+    Town(usize, bool),
     Camera(usize, Fault, bool),
     /// Our own network breaks or works again; told to the core by `Own`.
     OwnNetwork(bool),
@@ -65,6 +69,10 @@ pub enum Act {
     OwnDisk(bool),
     /// The database takes nothing; what is to be recorded waits.
     OwnDatabase(bool),
+    /// Our processor does not keep up.
+    OwnMachine(bool),
+    /// We look at a part of ours, and find it as it is.
+    Found(OwnPart),
     Own(OwnPart, bool),
     WallStep(i64),
     Restart {
@@ -128,6 +136,8 @@ pub struct Log {
     pub statuses: Vec<Vec<(Time, StatusChange)>>,
     pub incidents: BTreeMap<IncidentId, Vec<(Time, Incident)>>,
     pub opens: Vec<(Time, usize)>,
+    /// Sessions that the core ended itself.
+    pub closes: Vec<(Time, usize)>,
     /// Slots of each camera: when decided, and how often stored or gapped.
     pub slots: Vec<BTreeMap<Wall, (Time, u32, u32)>>,
     pub asked: BTreeSet<(usize, Wall)>,
@@ -137,6 +147,8 @@ pub struct Log {
     pub breaks: Vec<(Time, Time)>,
     /// Times in which nothing of ours looked, or from which nothing is on record.
     pub unseen: Vec<(Time, Time)>,
+    /// When the core began to doubt itself because too many fell silent at once; also what never came on record.
+    pub doubts: Vec<Time>,
     pub faults: Vec<String>,
     pub events: u64,
     /// The most sessions being opened at once behind one link, pictures included; set back by the tests.
@@ -201,9 +213,10 @@ pub struct World {
     pub cams: Vec<Cam>,
     pub links_down: Vec<u32>,
     pub olts_down: Vec<u32>,
-    pub own_network_down: bool,
-    pub own_decoder_down: bool,
-    pub own_disk_down: bool,
+    pub sites_down: BTreeMap<usize, u32>,
+    pub towns_down: BTreeMap<usize, u32>,
+    /// Parts of ours that do not work, and how many reasons each has.
+    pub own_down: BTreeMap<OwnPart, u32>,
     pub truths: Vec<Truth>,
     /// Slots whose pictures are being taken by sessions of their own.
     pictures: BTreeSet<(usize, Wall)>,
@@ -221,6 +234,9 @@ pub struct World {
     /// The process dies with this record: what it would have recorded after it is lost.
     pub die_after: Option<u64>,
     dying: bool,
+    /// The database takes neither this record nor any other for so long; the process dies meanwhile, if at all after so
+    /// long.
+    pub refuse_from: Option<(u64, Time, Option<Time>)>,
     /// A field log of each process, if wanted.
     pub recorded: Option<Vec<Vec<String>>>,
     writer: field_log::Writer,
@@ -230,15 +246,20 @@ pub const WALL_START: i64 = 1_760_000_000_000;
 
 impl World {
     pub fn new(county: County, config: Config, seed: u64) -> World {
-        World::begin(county, config, seed, false)
+        World::begin(county, config, seed, Vec::new(), false)
     }
 
     /// As `new`, with a field log.
     pub fn recording(county: County, config: Config, seed: u64) -> World {
-        World::begin(county, config, seed, true)
+        World::begin(county, config, seed, Vec::new(), true)
     }
 
-    fn begin(county: County, config: Config, seed: u64, recording: bool) -> World {
+    /// As `new`, with incidents of the days before on record, and a field log if wanted.
+    pub fn with_past(county: County, config: Config, seed: u64, past: Vec<Incident>, recording: bool) -> World {
+        World::begin(county, config, seed, past, recording)
+    }
+
+    fn begin(county: County, config: Config, seed: u64, past: Vec<Incident>, recording: bool) -> World {
         let registry = Arc::new(county.registry(&BTreeMap::new()));
         let mut rng = ChaCha8Rng::seed_from_u64(seed ^ 0x5EED);
         let cams = county
@@ -251,12 +272,14 @@ impl World {
             .collect::<Vec<_>>();
         let n = cams.len();
         let started = Now { mono: Mono(3600 * S), wall: Wall(WALL_START) };
-        let (writer, first) = field_log::Writer::begin(&config, seed, &Resumed::default(), started);
+        let resumed =
+            Resumed { last_incident: past.iter().map(|i| i.id).max(), resolved: past.clone(), ..Resumed::default() };
+        let (writer, first) = field_log::Writer::begin(&config, seed, &resumed, started);
         let mut world = World {
             links_down: vec![0; county.links.len()],
             olts_down: vec![0; county.olts],
             county,
-            fleet: Fleet::new(config.clone(), seed, Resumed::default(), started),
+            fleet: Fleet::new(config.clone(), seed, resumed, started),
             config,
             registry,
             windows: Arc::from([]),
@@ -268,9 +291,9 @@ impl World {
             queue: BTreeMap::new(),
             seq: 0,
             cams,
-            own_network_down: false,
-            own_decoder_down: false,
-            own_disk_down: false,
+            sites_down: BTreeMap::new(),
+            towns_down: BTreeMap::new(),
+            own_down: BTreeMap::new(),
             truths: Vec::new(),
             pictures: BTreeSet::new(),
             log: Log {
@@ -281,13 +304,14 @@ impl World {
             },
             asleep: None,
             gone: false,
-            books: Books::of(n),
+            books: Books::of(n).with_past(past),
             effects: Vec::new(),
             restarts: 0,
             seed,
             facts: 0,
             die_after: None,
             dying: false,
+            refuse_from: None,
             recorded: recording.then(|| vec![vec![text(&first)]]),
             writer,
         };
@@ -371,6 +395,13 @@ impl World {
         }
         self.effects = effects;
         self.books.live(now.wall, self.t);
+        if let Some((_, span, dies)) = self.refuse_from.take_if(|(from, ..)| *from <= self.facts) {
+            self.act_at(self.t + span, Act::OwnDatabase(false));
+            if let Some(after) = dies {
+                self.act_at(self.t + after, Act::Restart { crash: true });
+            }
+            self.act(Act::OwnDatabase(true));
+        }
         if std::mem::take(&mut self.dying) {
             self.restart(true);
         }
@@ -383,6 +414,9 @@ impl World {
         if matches!(effect, Effect::Status(_) | Effect::Incident(_)) {
             self.facts += 1;
             self.dying = self.die_after.take_if(|after| *after == self.facts).is_some();
+            if self.refuse_from.is_some_and(|(from, ..)| from == self.facts) {
+                self.books.database_down = true;
+            }
         }
         let index = |camera: CameraId| camera.0 as usize - 1;
         match effect {
@@ -390,7 +424,10 @@ impl World {
                 self.open(index(camera), by_person);
                 self.look_at_link(index(camera));
             }
-            Effect::Close { camera } => self.cams[index(camera)].video = None,
+            Effect::Close { camera } => {
+                self.cams[index(camera)].video = None;
+                self.log.closes.push((self.t, index(camera)));
+            }
             Effect::Assess { camera } => {
                 let wait = self.rng.random_range(100..2000) * MS;
                 let session = self.cams[index(camera)].video.as_ref().map_or(0, |v| v.session);
@@ -443,6 +480,9 @@ impl World {
             }
             Effect::Format(_) => {}
             Effect::Incident(incident) => {
+                if incident.cause == Cause::ImplausibleChange && incident.is_open() {
+                    self.log.doubts.push(self.t);
+                }
                 self.log.incidents.entry(incident.id).or_default().push((self.t, incident.clone()));
                 self.books.record(Fact::Incident(incident), self.t);
             }
@@ -515,22 +555,51 @@ impl World {
 
     /// Whether packets pass between us and the camera.
     pub fn reachable(&self, camera: usize) -> bool {
-        !self.own_network_down && self.truly_reachable(camera)
+        !self.is_down(OwnPart::Network) && self.truly_reachable(camera)
     }
 
     /// The same, if our own network were well.
     pub fn truly_reachable(&self, camera: usize) -> bool {
         let cam = &self.cams[camera];
-        let link = cam
-            .link
-            .is_none_or(|l| self.links_down[l] == 0 && self.county.links[l].olt.is_none_or(|o| self.olts_down[o] == 0));
+        let well = |down: &BTreeMap<usize, u32>, which: usize| down.get(&which).is_none_or(|n| *n == 0);
+        let link = cam.link.is_none_or(|l| {
+            let link = &self.county.links[l];
+            self.links_down[l] == 0
+                && link.olt.is_none_or(|o| self.olts_down[o] == 0)
+                && well(&self.sites_down, link.site)
+                && well(&self.towns_down, link.town)
+        });
         link && !cam.has(Fault::PowerOff)
+    }
+
+    /// A part of ours does not work.
+    pub fn is_down(&self, part: OwnPart) -> bool {
+        self.own_down.get(&part).is_some_and(|n| *n > 0)
+    }
+
+    /// A part of ours breaks, or one reason for it is gone.
+    fn break_own(&mut self, part: OwnPart, down: bool) {
+        let n = self.own_down.entry(part).or_default();
+        *n = if down { *n + 1 } else { n.saturating_sub(1) };
+    }
+
+    /// The core is told how a part of ours is now.
+    fn tell_own(&mut self, part: OwnPart) {
+        let down = self.is_down(part);
+        self.tell(own(part, down));
     }
 
     pub fn act(&mut self, act: Act) {
         let world_itself = matches!(
             act,
-            Act::Link(..) | Act::Olt(..) | Act::Camera(..) | Act::OwnNetwork(_) | Act::WallStep(_) | Act::Sleep(0)
+            Act::Link(..)
+                | Act::Olt(..)
+                | Act::Site(..)
+                | Act::Town(..)
+                | Act::Camera(..)
+                | Act::OwnNetwork(_)
+                | Act::WallStep(_)
+                | Act::Sleep(0)
         );
         if let Some(wakes) = self.asleep.filter(|_| !world_itself) {
             // Whoever would tell us sleeps too.
@@ -546,6 +615,14 @@ impl World {
                 let n = &mut self.olts_down[olt];
                 *n = if down { *n + 1 } else { *n - 1 };
             }
+            Act::Site(site, down) => {
+                let n = self.sites_down.entry(site).or_default();
+                *n = if down { *n + 1 } else { *n - 1 };
+            }
+            Act::Town(town, down) => {
+                let n = self.towns_down.entry(town).or_default();
+                *n = if down { *n + 1 } else { *n - 1 };
+            }
             Act::Camera(camera, fault, on) => {
                 let n = self.cams[camera].faults.entry(fault).or_default();
                 *n = if on { *n + 1 } else { *n - 1 };
@@ -554,21 +631,30 @@ impl World {
                     self.cams[camera].frozen_seen = 0;
                 }
             }
-            Act::OwnNetwork(down) => self.own_network_down = down,
+            Act::OwnNetwork(down) => self.break_own(OwnPart::Network, down),
             Act::OwnDecoder(down) => {
-                self.own_decoder_down = down;
-                self.tell(own(OwnPart::Decoder, down));
+                self.break_own(OwnPart::Decoder, down);
+                self.tell_own(OwnPart::Decoder);
             }
             Act::OwnDisk(down) => {
-                self.own_disk_down = down;
-                self.tell(own(OwnPart::Disk, down));
+                self.break_own(OwnPart::Disk, down);
+                self.tell_own(OwnPart::Disk);
             }
             Act::OwnDatabase(down) => {
-                self.books.database_down = down;
-                self.books.write();
-                self.books.known = self.t;
-                self.tell(own(OwnPart::Database, down));
+                self.break_own(OwnPart::Database, down);
+                self.books.database_down = self.is_down(OwnPart::Database);
+                if !self.books.database_down {
+                    self.books.write();
+                    self.books.known = self.t;
+                }
+                self.tell_own(OwnPart::Database);
             }
+            Act::OwnMachine(down) => {
+                self.break_own(OwnPart::Machine, down);
+                self.tell_own(OwnPart::Machine);
+            }
+            // What is found of a part is how it is by then.
+            Act::Found(part) => self.tell_own(part),
             Act::Own(part, on) => self.tell(own(part, on)),
             Act::WallStep(ms) => self.wall_skew_ms += ms,
             Act::Restart { crash } => self.restart(crash),
@@ -655,7 +741,11 @@ impl World {
         let statuses = self.books.newest();
         for change in &statuses {
             let log = &mut self.log.statuses[change.camera.0 as usize - 1];
-            if log.last().is_none_or(|(_, last)| last.status != change.status) {
+            // What was told and is not on record was told by nobody whom the successor knows.
+            let alike = |last: &StatusChange| {
+                (last.status, last.cause, &last.detail) == (change.status, change.cause, &change.detail)
+            };
+            if !log.last().is_some_and(|(_, last)| alike(last)) {
                 log.push((self.t, change.clone()));
             }
         }
@@ -687,17 +777,10 @@ impl World {
             self.writer = writer;
         }
         self.fleet = Fleet::new(self.config.clone(), seed, resumed, now);
-        for (part, down) in [
-            (OwnPart::Decoder, self.own_decoder_down),
-            (OwnPart::Disk, self.own_disk_down),
-            (OwnPart::Database, self.books.database_down),
-        ] {
-            if down {
-                self.tell(own(part, true));
+        for part in [OwnPart::Decoder, OwnPart::Disk, OwnPart::Database, OwnPart::Machine, OwnPart::Network] {
+            if self.is_down(part) {
+                self.tell_own(part);
             }
-        }
-        if self.own_network_down {
-            self.tell(own(OwnPart::Network, true));
         }
         self.tell(Event::Windows(self.windows.clone()));
         self.tell(Event::Registry(self.registry.clone()));

@@ -1,10 +1,11 @@
 //! Scripts of trouble, drawn from a seed: several faults of every kind, with the truth beside them.
 
 use super::{Act, Fault, MS, S, Time, WALL_START, World, county::County};
-use fleet::{UplinkId, Wall};
-use health::{Config, OwnPart, Scope, Window, WindowId};
+use fleet::{CameraId, Cause, UplinkId, Wall};
+use health::{Config, Incident, IncidentId, LikelyCause, Member, OwnPart, Scope, Severity, Window, WindowId};
 use rand::{Rng, SeedableRng, seq::IndexedRandom};
 use rand_chacha::ChaCha8Rng;
+use std::collections::BTreeMap;
 
 /// One disturbance: what happens, from when until when.
 #[derive(Clone, Debug)]
@@ -18,6 +19,10 @@ pub struct Item {
 pub enum What {
     Link(usize),
     Olt(usize),
+    /// The power of a place that has two links.
+    Site(usize),
+    /// The power of a town.
+    Town(usize),
     Camera(usize, Fault),
     /// Found by ourselves after so long.
     OwnNetwork(Time),
@@ -44,6 +49,12 @@ pub struct Plan {
     pub county: County,
     pub items: Vec<Item>,
     pub end: Time,
+    /// Links that were dark at the hour of their night on the three days before too.
+    pub habits: Vec<usize>,
+    /// Cameras that answer slowly.
+    pub slow: Vec<usize>,
+    /// How many disturbances of each kind there are.
+    pub kinds: BTreeMap<String, usize>,
 }
 
 /// How much trouble, of how long a run.
@@ -58,50 +69,86 @@ pub struct Scale {
 /// Nothing is wrong any more for so long before the end.
 pub const QUIET: Time = 600 * S;
 
+/// So many of every kind has a county at least, if it has all of the trouble.
+pub const SEVERAL: usize = 2;
+
+/// A share of the kinds of disturbance, in an hour of forty cameras, and the longest in seconds.
+const OF_CAMERAS: [(Fault, f64, u64); 10] = [
+    (Fault::PowerOff, 3.0, 600),
+    (Fault::PortClosed, 1.2, 300),
+    (Fault::Stall, 1.2, 300),
+    (Fault::Stranger, 1.0, 400),
+    (Fault::Password, 1.0, 900),
+    (Fault::Frozen, 1.2, 900),
+    (Fault::Corrupt, 1.0, 600),
+    (Fault::Loss, 1.0, 600),
+    (Fault::SlowFrames, 1.0, 600),
+    (Fault::Clock, 1.0, 600),
+];
+
 impl Plan {
     pub fn draw(seed: u64, scale: Scale) -> Plan {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let county = County::random(scale.cameras, &mut rng);
-        let mut plan = Plan { seed, county, items: Vec::new(), end: scale.length };
+        let cameras = county.cameras().count();
+        let mut plan = Plan {
+            seed,
+            county,
+            items: Vec::new(),
+            end: scale.length,
+            habits: Vec::new(),
+            slow: Vec::new(),
+            kinds: BTreeMap::new(),
+        };
         let hours = scale.length as f64 / (3600.0 * S as f64);
         let share = scale.cameras as f64 / 40.0;
+        let least = if scale.trouble >= 1.0 { SEVERAL } else { 0 };
         // Kind by kind: how many are expected in an hour of forty cameras, or in an hour of the whole service.
         let some = |rng: &mut ChaCha8Rng, per_hour: f64| {
             let mean = per_hour * hours * scale.trouble;
-            (0..(2.0 * mean).ceil() as u32).filter(|_| rng.random_bool((mean / (2.0 * mean).ceil()).min(1.0))).count()
+            let drawn =
+                (0..(2.0 * mean).ceil() as u32).filter(|_| rng.random_bool((mean / (2.0 * mean).ceil()).min(1.0)));
+            drawn.count().max(least)
         };
-        let cameras = plan.county.cameras().count();
-        for _ in 0..some(&mut rng, 4.0 * share) {
+        for _ in 0..some(&mut rng, 3.0 * share) {
             let link = rng.random_range(0..plan.county.links.len());
             let span = *[8, 20, 45, 90, 240, 700].choose(&mut rng).unwrap() * S;
             plan.add(&mut rng, What::Link(link), span);
         }
-        for _ in 0..some(&mut rng, 0.7 * share) {
-            let olt = rng.random_range(0..plan.county.olts);
+        for _ in 0..some(&mut rng, 0.6 * share) {
+            let olts: Vec<usize> = plan.county.links.iter().filter_map(|l| l.olt).collect();
+            let olt = *olts.choose(&mut rng).expect("one at least");
             let span = rng.random_range(30..400) * S;
             plan.add(&mut rng, What::Olt(olt), span);
         }
-        for _ in 0..some(&mut rng, 0.4) {
+        let (twofold, towns) = (plan.county.twofold(), plan.county.towns());
+        for _ in 0..some(&mut rng, 0.6 * share) {
+            let span = rng.random_range(30..400) * S;
+            let site = *twofold.choose(&mut rng).expect("one at least");
+            plan.add(&mut rng, What::Site(site), span);
+        }
+        for _ in 0..some(&mut rng, 0.6 * share) {
+            let span = rng.random_range(30..400) * S;
+            let town = *towns.choose(&mut rng).expect("one at least");
+            plan.add(&mut rng, What::Town(town), span);
+        }
+        for _ in 0..some(&mut rng, 0.3) {
             plan.flapping_link(&mut rng);
         }
         for _ in 0..some(&mut rng, 0.3) {
             plan.storm(&mut rng);
         }
-        for (fault, per_hour, most) in [
-            (Fault::PowerOff, 4.0, 600),
-            (Fault::PortClosed, 1.5, 300),
-            (Fault::Stall, 1.5, 300),
-            (Fault::Password, 1.0, 900),
-            (Fault::Frozen, 1.5, 900),
-            (Fault::Corrupt, 1.0, 600),
-            (Fault::Loss, 1.0, 600),
-            (Fault::SlowFrames, 1.0, 600),
-            (Fault::Clock, 0.7, 600),
-        ] {
+        for (fault, per_hour, longest) in OF_CAMERAS {
             for _ in 0..some(&mut rng, per_hour * share) {
-                let camera = rng.random_range(0..cameras);
-                let span = rng.random_range(2..most) * S;
-                plan.add(&mut rng, What::Camera(camera, fault), span);
+                // The register is corrected once for each camera.
+                let fresh = |c: &usize| {
+                    fault != Fault::Password || !plan.items.iter().any(|i| i.what == What::Camera(*c, Fault::Password))
+                };
+                let camera = (0..100).map(|_| rng.random_range(0..cameras)).find(fresh);
+                let span = rng.random_range(2..longest) * S;
+                if let Some(camera) = camera {
+                    plan.add(&mut rng, What::Camera(camera, fault), span);
+                }
             }
         }
         for (what, per_hour, span) in [
@@ -110,11 +157,13 @@ impl Plan {
             (What::OwnDisk, 0.4, 20..400),
             (What::OwnDatabase, 0.4, 20..400),
             (What::OwnMachine, 0.2, 20..200),
-            (What::Restart(rng.random_bool(0.5)), 0.6, 1..400),
-            (What::Sleep, 0.2, 30..900),
+            (What::Restart(true), 0.4, 1..300),
+            (What::Restart(false), 0.4, 1..2),
+            (What::Sleep, 0.2, 30..400),
         ] {
             for _ in 0..some(&mut rng, per_hour) {
-                let found = rng.random_range(500..9_000) * MS;
+                // A node asks its reference addresses each second and waits three (`src/node/own/reference.rs`).
+                let found = rng.random_range(500..4_600) * MS;
                 let what = if matches!(what, What::OwnNetwork(_)) { What::OwnNetwork(found) } else { what };
                 let span = rng.random_range(span.clone()) * S;
                 plan.add(&mut rng, what, span);
@@ -131,7 +180,6 @@ impl Plan {
             let span = rng.random_range(60..900) * S;
             plan.add(&mut rng, What::Window(link), span);
         }
-        // Nights are for runs that have some.
         if scale.length > 72 * 3600 * S {
             for _ in 0..1 + scale.cameras / 100 {
                 let link = rng.random_range(0..plan.county.links.len());
@@ -139,25 +187,49 @@ impl Plan {
                     plan.items.push(Item { what: What::Night(link), from, until });
                 }
             }
+        } else {
+            // A short run has the beginning of one night, and knows of the three before.
+            while plan.habits.len() < least {
+                let link = rng.random_range(0..plan.county.links.len());
+                if !plan.habits.contains(&link) {
+                    plan.habits.push(link);
+                    let span = rng.random_range(60..900) * S;
+                    plan.add(&mut rng, What::Night(link), span);
+                }
+            }
         }
         for _ in 0..some(&mut rng, 0.8) {
-            let camera = rng.random_range(0..cameras);
+            // A person pauses a camera once.
+            let fresh = |c: &usize| !plan.items.iter().any(|i| i.what == What::Pause(*c));
+            let camera = (0..100).map(|_| rng.random_range(0..cameras)).find(fresh);
             let span = rng.random_range(60..900) * S;
-            plan.add(&mut rng, What::Pause(camera), span);
+            if let Some(camera) = camera {
+                plan.add(&mut rng, What::Pause(camera), span);
+            }
         }
+        plan.slow = (0..least + cameras / 40).map(|_| rng.random_range(0..cameras)).collect();
         plan
     }
 
+    /// One more disturbance of this kind.
+    fn count(&mut self, what: What) {
+        let kind = match what {
+            What::Camera(_, fault) => format!("{fault:?}"),
+            What::Restart(killed) => format!("Restart {killed}"),
+            what => format!("{what:?}").split('(').next().expect("a name").to_owned(),
+        };
+        *self.kinds.entry(kind).or_default() += 1;
+    }
+
     fn add(&mut self, rng: &mut ChaCha8Rng, what: What, span: Time) {
-        if matches!(what, What::Camera(_, Fault::Password)) && self.items.iter().any(|i| i.what == what) {
-            return; // the register is corrected once
-        }
+        self.count(what);
         let latest = self.end - QUIET;
         let from = rng.random_range(60 * S..latest) / MS * MS;
         self.items.push(Item { what, from, until: (from + span).min(latest) });
     }
 
     fn flapping_link(&mut self, rng: &mut ChaCha8Rng) {
+        *self.kinds.entry("flapping link".into()).or_default() += 1;
         let link = rng.random_range(0..self.county.links.len());
         let mut at = rng.random_range(60 * S..(self.end - QUIET).max(61 * S));
         for _ in 0..rng.random_range(4..9) {
@@ -171,6 +243,7 @@ impl Plan {
 
     /// Power goes in village after village.
     fn storm(&mut self, rng: &mut ChaCha8Rng) {
+        *self.kinds.entry("storm".into()).or_default() += 1;
         let start = rng.random_range(60 * S..(self.end - QUIET).max(61 * S));
         for _ in 0..rng.random_range(3..6) {
             let link = rng.random_range(0..self.county.links.len());
@@ -184,17 +257,60 @@ impl Plan {
 
     /// Builds the world and puts the script into it.
     pub fn stage(&self, config: Config) -> World {
-        self.script(World::new(self.county.clone(), config, self.seed))
+        self.script(World::with_past(self.county.clone(), config, self.seed, self.past(), false))
     }
 
     /// As `stage`, with a field log.
     pub fn stage_recording(&self, config: Config) -> World {
-        self.script(World::recording(self.county.clone(), config, self.seed))
+        self.script(World::with_past(self.county.clone(), config, self.seed, self.past(), true))
+    }
+
+    /// What is on record of the nights before.
+    fn past(&self) -> Vec<Incident> {
+        let mut past = Vec::new();
+        for item in &self.items {
+            let What::Night(link) = item.what else { continue };
+            if !self.habits.contains(&link) {
+                continue;
+            }
+            let cameras: Vec<CameraId> =
+                item.what.silences(&self.county).into_iter().map(|c| CameraId(c as u32 + 1)).collect();
+            let scope = match cameras.as_slice() {
+                [one] => Scope::Camera(*one),
+                _ => Scope::Uplink(UplinkId(link as u32 + 1)),
+            };
+            for day in 1..=3 {
+                let ago = day * 86_400_000 + (i64::from(link as u32) * 7 + day) % 9 * 60_000;
+                let opened = Wall(WALL_START + (item.from / MS) as i64 - ago);
+                let resolved = Wall(opened.0 + 6 * 3_600_000);
+                let member = |&camera| Member { camera, joined: opened, left: Some(resolved), cause: Cause::NoAnswer };
+                past.push(Incident {
+                    id: IncidentId(past.len() as u64 + 1),
+                    scope: scope.clone(),
+                    opened,
+                    resolved: Some(resolved),
+                    severity: Severity::Major,
+                    cause: Cause::NoAnswer,
+                    likely: LikelyCause::PowerOrFibre,
+                    confidence: 85,
+                    evidence: Vec::new(),
+                    members: cameras.iter().map(member).collect(),
+                    acknowledged: None,
+                    folded_into: None,
+                    reopened: Vec::new(),
+                });
+            }
+        }
+        past.sort_by_key(|i| i.resolved);
+        past
     }
 
     fn script(&self, mut w: World) -> World {
         let mut paused = std::collections::BTreeSet::new();
         w.act_at(0, Act::Plan(self.windows()));
+        for (i, &camera) in self.slow.iter().enumerate() {
+            w.cams[camera].slow_ms = 1_500 + 700 * i as u64 % 1_500;
+        }
         for item in &self.items {
             let (from, until) = (item.from, item.until);
             let mut pair = |on: Act, off: Act| {
@@ -204,6 +320,8 @@ impl Plan {
             match item.what {
                 What::Link(l) => pair(Act::Link(l, true), Act::Link(l, false)),
                 What::Olt(o) => pair(Act::Olt(o, true), Act::Olt(o, false)),
+                What::Site(s) => pair(Act::Site(s, true), Act::Site(s, false)),
+                What::Town(t) => pair(Act::Town(t, true), Act::Town(t, false)),
                 What::Camera(c, Fault::Password) => {
                     pair(Act::Camera(c, Fault::Password, true), Act::Correct(c));
                 }
@@ -211,14 +329,14 @@ impl Plan {
                 What::OwnNetwork(found) => {
                     pair(Act::OwnNetwork(true), Act::OwnNetwork(false));
                     if from + found < until {
-                        w.act_at(from + found, Act::Own(OwnPart::Network, true));
-                        w.act_at(until + found / 4, Act::Own(OwnPart::Network, false));
+                        w.act_at(from + found, Act::Found(OwnPart::Network));
+                        w.act_at(until + found / 4, Act::Found(OwnPart::Network));
                     }
                 }
                 What::OwnDecoder => pair(Act::OwnDecoder(true), Act::OwnDecoder(false)),
                 What::OwnDisk => pair(Act::OwnDisk(true), Act::OwnDisk(false)),
                 What::OwnDatabase => pair(Act::OwnDatabase(true), Act::OwnDatabase(false)),
-                What::OwnMachine => pair(Act::Own(OwnPart::Machine, true), Act::Own(OwnPart::Machine, false)),
+                What::OwnMachine => pair(Act::OwnMachine(true), Act::OwnMachine(false)),
                 What::Window(_) => {}
                 What::Night(l) => pair(Act::Link(l, true), Act::Link(l, false)),
                 What::WallStep(ms) => pair(Act::WallStep(ms), Act::WallStep(-ms)),
@@ -242,6 +360,15 @@ impl Plan {
     pub fn steps(&self) -> Vec<(Time, Time, i64)> {
         let step = |i: &Item| if let What::WallStep(ms) = i.what { Some((i.from, i.until, ms)) } else { None };
         self.items.iter().filter_map(step).collect()
+    }
+
+    /// When the wall clock was off, and by how many milliseconds in all.
+    pub fn skewed(&self) -> Vec<(Time, Time, i64)> {
+        let steps = self.steps();
+        let mut turns: Vec<Time> = steps.iter().flat_map(|&(a, b, _)| [a, b]).collect();
+        turns.sort_unstable();
+        let ahead = |a: Time, b: Time| steps.iter().filter(|s| s.0 <= a && b <= s.1).map(|s| s.2).sum::<i64>();
+        turns.windows(2).map(|w| (w[0], w[1], ahead(w[0], w[1]))).filter(|s| s.0 < s.1 && s.2 != 0).collect()
     }
 
     /// When a window that is planned from one time to another is really kept: it goes by the wall clock, whatever somebody
@@ -324,6 +451,8 @@ impl What {
         match self {
             What::Link(l) | What::Night(l) => behind(&|link| link == l),
             What::Olt(o) => behind(&|link| county.links[link].olt == Some(o)),
+            What::Site(s) => behind(&|link| county.links[link].site == s),
+            What::Town(t) => behind(&|link| county.links[link].town == t),
             What::Camera(c, fault) if fault.is_outage() => vec![c],
             _ => Vec::new(),
         }

@@ -49,6 +49,9 @@ pub struct Figures {
     pub windows: u64,
     pub nights: u64,
     pub nights_known: u64,
+    /// How many disturbances of its rarest kind a county has.
+    pub rarest: Option<(usize, String)>,
+    pub kinds: usize,
     pub wrong: Vec<String>,
 }
 
@@ -79,6 +82,8 @@ impl Figures {
         self.windows += other.windows;
         self.nights += other.nights;
         self.nights_known += other.nights_known;
+        self.rarest = self.rarest.take().into_iter().chain(other.rarest).min();
+        self.kinds = self.kinds.max(other.kinds);
         self.wrong.extend(other.wrong);
     }
 }
@@ -103,6 +108,8 @@ struct Judge<'a> {
     breaks: Vec<Span>,
     unseen: Vec<Span>,
     steps: Vec<Span>,
+    /// When the wall clock leapt ahead: it may have been a suspended machine, and every suspicion began anew.
+    jumps: Vec<Span>,
     figures: Figures,
 }
 
@@ -130,13 +137,7 @@ pub fn judge(plan: &Plan, world: &World) -> Figures {
         }
     }
     // Doubt about ourselves withholds verdicts for a minute.
-    for versions in world.log.incidents.values() {
-        for (t, incident) in versions {
-            if incident.scope == Scope::Own && incident.cause == Cause::ImplausibleChange {
-                ours.push((t.saturating_sub(15 * S), t + 60 * S));
-            }
-        }
-    }
+    ours.extend(world.log.doubts.iter().map(|t| (t.saturating_sub(15 * S), t + 60 * S)));
     let figures = Figures {
         seeds: 1,
         events: world.log.events,
@@ -144,6 +145,8 @@ pub fn judge(plan: &Plan, world: &World) -> Figures {
         incidents: world.top_level().len() as u64,
         slots: world.log.slots.iter().map(|s| s.len() as u64).sum::<u64>()
             + world.log.past_slots.iter().map(|p| p.count).sum::<u64>(),
+        rarest: plan.kinds.iter().map(|(kind, n)| (*n, kind.clone())).min(),
+        kinds: plan.kinds.len(),
         wrong: world.log.faults.clone(),
         ..Figures::default()
     };
@@ -159,6 +162,12 @@ pub fn judge(plan: &Plan, world: &World) -> Figures {
         breaks: merge(world.log.breaks.clone()),
         unseen: merge(world.log.unseen.clone()),
         steps: merge(plan.steps().into_iter().map(|(from, until, _)| (from, until)).collect()),
+        jumps: merge(
+            plan.steps()
+                .into_iter()
+                .map(|(from, until, ms)| if ms > 0 { (from, from) } else { (until, until) })
+                .collect(),
+        ),
         figures,
     };
     judge.missed();
@@ -247,7 +256,10 @@ impl Judge<'_> {
                     continue;
                 }
                 self.figures.happened += 1;
-                if self.shadowed(from, until) || overlap(&self.paused[camera], from, until) {
+                // What happens after it must have been told hides nothing of that.
+                let by = from + CONFIRM;
+                let jumped = overlap(&self.jumps, from, by);
+                if self.shadowed(from, by) || overlap(&self.paused[camera], from, by) || jumped {
                     continue;
                 }
                 self.figures.outages += 1;
@@ -279,7 +291,7 @@ impl Judge<'_> {
     /// Offline time told for this outage against its true length.
     fn ledger(&mut self, camera: usize, from: Time, until: Time) {
         let again = self.outages[camera].iter().any(|&(a, _)| a > until && a < until + 180 * S);
-        if again || self.shadowed(until, until + 100 * S) || overlap(&self.paused[camera], from, until + 100 * S) {
+        if again || self.shadowed(from, until + 100 * S) || overlap(&self.paused[camera], from, until + 100 * S) {
             return;
         }
         let back = self.world.log.statuses[camera]
@@ -340,9 +352,11 @@ impl Judge<'_> {
     fn unseen(&mut self) {
         let unseen = self.unseen.clone();
         // While the clock was set the ledger wrote of that other time: both are told twice or not at all.
-        let twice = self.plan.steps().into_iter().flat_map(|(from, until, ms)| {
+        // After it was ahead the books have the time to come already, until it is caught up with.
+        let twice = self.plan.skewed().into_iter().flat_map(|(from, until, ms)| {
             let moved = |t: Time| t.saturating_add_signed(ms * super::MS as i64);
-            [(from, until), (moved(from), moved(until))].map(|(a, b)| (a.saturating_sub(60 * S), b + 60 * S))
+            let ahead = if ms > 0 { (from, moved(until)) } else { (moved(from), moved(until)) };
+            [(from, until), ahead].map(|(a, b)| (a.saturating_sub(60 * S), b + 60 * S))
         });
         let twice = merge(twice.collect());
         let steps = self.plan.items.iter().filter(|i| matches!(i.what, What::WallStep(_) | What::Sleep)).count() as u64;
@@ -355,7 +369,8 @@ impl Judge<'_> {
                 self.figures.unseen += 1;
                 let claimed = claimed(&history, self.world.wall_of(from), self.world.wall_of(until));
                 self.figures.claimed_worst = self.figures.claimed_worst.max(claimed as Time * super::MS);
-                if claimed > 0 {
+                // Changes in one millisecond stand one after the other.
+                if claimed > 3 {
                     let s = (until - from) / S;
                     self.say(from, format!("camera {camera}: nobody looked for {s} s, {claimed} ms are claimed"));
                 }
@@ -392,26 +407,32 @@ impl Judge<'_> {
         let plan = self.plan;
         let items = &plan.items;
         for (i, item) in items.iter().enumerate() {
-            if !matches!(item.what, What::Link(_) | What::Olt(_) | What::Night(_))
+            // The incidents that its cameras joined within a minute are looked at, and what hides or disturbs them.
+            if !matches!(item.what, What::Link(_) | What::Olt(_) | What::Site(_) | What::Town(_) | What::Night(_))
                 || item.until - item.from < 30 * S
-                || self.shadowed(item.from, item.until)
+                || self.shadowed(item.from, item.from + 65 * S)
+                // What was told and never came on record, because the database and then the process were lost, is no
+                // longer in the log of what was told.
+                || overlap(&self.unseen, item.from, item.from + 65 * S)
             {
                 continue;
             }
             let behind = item.what.silences(&self.plan.county);
-            let others = self.near(item.from.saturating_sub(150 * S), item.until.max(item.from + 60 * S) + 5 * S);
+            let others = self.near(item.from.saturating_sub(150 * S), item.from + 65 * S);
             let disturbed = |camera: usize| {
-                others.iter().any(|&j| {
-                    let other = &items[j];
-                    let near = other.from <= item.until.max(item.from + 60 * S) + 5 * S
-                        && item.from.saturating_sub(150 * S) <= other.until;
-                    let hits = match other.what {
-                        What::Camera(c, _) => c == camera,
-                        What::Pause(_) | What::Window(_) => other.what.pauses(&self.plan.county).contains(&camera),
-                        what => what.silences(&self.plan.county).contains(&camera),
-                    };
-                    j != i && near && hits
-                })
+                // A window is kept by the wall clock, wherever that is set.
+                let paused = overlap(&self.paused[camera], item.from.saturating_sub(150 * S), item.from + 65 * S);
+                paused
+                    || others.iter().any(|&j| {
+                        let other = &items[j];
+                        let near = other.from <= item.from + 65 * S && item.from.saturating_sub(150 * S) <= other.until;
+                        let hits = match other.what {
+                            What::Camera(c, _) => c == camera,
+                            What::Pause(_) | What::Window(_) => false,
+                            what => what.silences(&self.plan.county).contains(&camera),
+                        };
+                        j != i && near && hits
+                    })
             };
             // Only outages that are not mixed up with others are counted.
             let clear: Vec<usize> = behind.iter().copied().filter(|&c| !disturbed(c)).collect();
@@ -511,6 +532,12 @@ impl Judge<'_> {
             self.figures.windows += 1;
             for camera in what.pauses(&self.plan.county) {
                 let log = &self.world.log.statuses[camera];
+                // That somebody set the clock is seen when something is due, ten seconds later at the latest.
+                let set = self.plan.steps().iter().any(|s| [s.0, s.1].contains(&from));
+                let from = if set { from + 10 * S } else { from };
+                if until < from + 5 * S {
+                    continue;
+                }
                 let within = |t: &Time| from + 2 * S < *t && *t + S < until;
                 let log = &log[log.partition_point(|(t, _)| *t < from)..];
                 let judged = log.iter().find(|(t, c)| within(t) && c.status != Status::Paused);
@@ -551,7 +578,8 @@ impl Judge<'_> {
                     && until > from
             };
             let before = nights.iter().filter(|n| n.0 == link && n.1 < from && n.1 + 2 * day + day / 2 > from);
-            if before.filter(|n| clear(n.1, n.2)).count() < 2 || !clear(from, until) {
+            let known = self.plan.habits.contains(&link) || before.filter(|n| clear(n.1, n.2)).count() >= 2;
+            if !known || !clear(from, until) {
                 continue;
             }
             self.figures.nights += 1;

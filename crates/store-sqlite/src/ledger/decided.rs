@@ -11,7 +11,7 @@ use crate::{
 use fleet::{CameraId, Wall};
 use health::{
     Window,
-    desk::Order,
+    desk::{ExcuseDecision, ExcuseRequest, Order},
     ledger::{Excuse, ExcuseKind},
 };
 use sqlx::{SqliteConnection, SqlitePool};
@@ -22,15 +22,43 @@ const MOST_EXCUSES: i64 = 10_000;
 
 /// Takes in excuses that somebody hands in.
 pub(super) async fn hand_in(tx: &mut SqliteConnection, excuses: &[Excuse]) -> Result<(), Fault> {
-    let frozen = frozen_until(&mut *tx).await?.unwrap_or(i64::MIN);
     for e in excuses {
         if e.from >= e.until {
             return Err(StoreError::Invalid("an excuse must end after it begins".into()).into());
         }
-        if e.from.0 < frozen {
-            return Err(StoreError::Invalid("this month is frozen: its figures cannot change any more".into()).into());
-        }
+        not_frozen(&mut *tx, e.from).await?;
         put(&mut *tx, e, "").await?;
+    }
+    Ok(())
+}
+
+/// Nothing is decided any more about a month that is frozen.
+pub(crate) async fn not_frozen(tx: &mut SqliteConnection, from: Wall) -> Result<(), Fault> {
+    let frozen = frozen_until(tx).await?.unwrap_or(i64::MIN);
+    if from.0 < frozen {
+        return Err(StoreError::Invalid("this month is frozen: its figures cannot change any more".into()).into());
+    }
+    Ok(())
+}
+
+/// A request was granted: its time is out of the figures of the cameras that its scope covers.
+pub(crate) async fn grant(
+    tx: &mut SqliteConnection,
+    request: &ExcuseRequest,
+    decision: &ExcuseDecision,
+) -> Result<(), Fault> {
+    let source = request.id.to_string();
+    for camera in windows::cameras(&mut *tx, &request.scope).await? {
+        let excuse = Excuse {
+            camera,
+            from: request.from,
+            until: request.until,
+            kind: request.kind,
+            by: format!("{} → {}", request.by, decision.by),
+            reason: format!("{}（{}）", request.reason, request.id),
+            recorded: decision.at,
+        };
+        put(&mut *tx, &excuse, &source).await?;
     }
     Ok(())
 }

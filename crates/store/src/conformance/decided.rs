@@ -4,12 +4,14 @@ use super::{
     ledger::{catch_up, check, hour, rules, tell},
     samples::register,
 };
-use crate::{RegistryChange, Store};
+use crate::{RegistryChange, Store, StoreError};
 use fleet::{CameraId, SiteId, Status, Wall};
 use health::{
     IncidentId, NewWindow, Scope, Severity,
-    desk::{Act, Actor, Assignee, Desk, HoldReason, NewOrder, Order, OrderState},
-    ledger::{Calendar, DAY_MS, HOUR_MS, Kind, Tally},
+    desk::{
+        Act, Actor, Assignee, Desk, ExcuseDecision, ExcuseId, HoldReason, NewExcuseRequest, NewOrder, Order, OrderState,
+    },
+    ledger::{Calendar, DAY_MS, ExcuseKind, HOUR_MS, Kind, Tally},
 };
 use std::ops::Range;
 
@@ -169,4 +171,58 @@ pub(super) async fn a_frozen_month_hears_of_no_decision(store: &dyn Store) {
     assert_eq!((february.of(Kind::Excused), february.of(Kind::Offline)), (9 * DAY_MS, 3 * DAY_MS));
     let after = store.ledger(january.clone()).await.expect("reads");
     assert_eq!((after.lines, after.frozen), (frozen.lines, frozen.frozen), "what was reported stays reported");
+}
+
+pub(super) async fn what_is_asked_for_afterwards_counts_when_another_person_granted_it(store: &dyn Store) {
+    store.change_registry(register()).await.expect("takes a register");
+    tell(store, &[(ONE, 0, Online), (OTHER, 0, Online), (ONE, 20, Offline), (ONE, 30, Online)]).await;
+    catch_up(store, hour(40), rules()).await;
+    let online = async || tally(store, ONE, hour(0)..hour(40)).await.rates().online_by_duration;
+    assert_eq!(online().await, Some(0.75));
+    let asked = |from, until, scope| NewExcuseRequest {
+        scope,
+        from: hour(from),
+        until: hour(until),
+        kind: ExcuseKind::ThirdParty,
+        reason: "台区停电".into(),
+        by: "zhang".into(),
+        at: hour(40),
+    };
+    let first = store.ask_excuse(asked(20, 30, Scope::Site(SiteId(10)))).await.expect("taken in");
+    let second = store.ask_excuse(asked(0, 10, Scope::County)).await.expect("taken in");
+    assert_eq!((first.id.to_string().as_str(), &first.decision), ("B1", &None));
+    catch_up(store, hour(40), rules()).await;
+    assert_eq!(online().await, Some(0.75), "asked for is not granted");
+
+    let decision = |by: &str, granted| ExcuseDecision { granted, by: by.into(), at: hour(41), note: "属实".into() };
+    let himself = store.decide_excuse(first.id, decision("zhang", true)).await;
+    assert!(matches!(himself, Err(StoreError::Invalid(_))), "{himself:?}");
+    let granted = store.decide_excuse(first.id, decision("li", true)).await.expect("granted");
+    assert_eq!(granted.decision, Some(decision("li", true)));
+    let again = store.decide_excuse(first.id, decision("wang", false)).await;
+    assert!(matches!(again, Err(StoreError::Invalid(_))), "{again:?}");
+    store.decide_excuse(second.id, decision("li", false)).await.expect("refused");
+    assert!(matches!(store.decide_excuse(ExcuseId(9), decision("li", true)).await, Err(StoreError::Missing(_))));
+
+    catch_up(store, hour(45), rules()).await;
+    check(store, &[ONE, OTHER], hour(0)..hour(40), hour(45), rules()).await;
+    assert_eq!(online().await, Some(1.0), "the outage is out of the figures");
+    assert_eq!(tally(store, ONE, hour(0)..hour(40)).await.of(Kind::Excused), 10 * HOUR_MS);
+    assert_eq!(tally(store, OTHER, hour(0)..hour(40)).await.of(Kind::Excused), 0, "not his site, and what was refused");
+    let told = store.excuses(hour(0)..hour(40)).await.expect("reads");
+    assert_eq!((told.len(), told[0].reason.as_str(), told[0].by.as_str()), (1, "台区停电（B1）", "zhang → li"));
+    let listed = store.excuse_requests(hour(5)..hour(6)).await.expect("reads");
+    assert_eq!(listed.iter().map(|r| r.id).collect::<Vec<_>>(), [second.id]);
+
+    // A month that is frozen by the time of the decision, or of the asking, stays as it was reported.
+    let late = store.ask_excuse(asked(0, 5, Scope::County)).await.expect("taken in");
+    let end = Calendar::next_month(hour(0));
+    for _ in 0..2 {
+        catch_up(store, Wall(end.0 + 6 * DAY_MS), rules()).await;
+    }
+    let too_late = store.decide_excuse(late.id, decision("li", true)).await;
+    assert!(matches!(&too_late, Err(StoreError::Invalid(why)) if why.contains("frozen")), "{too_late:?}");
+    let never = store.ask_excuse(asked(1, 5, Scope::County)).await;
+    assert!(matches!(&never, Err(StoreError::Invalid(why)) if why.contains("frozen")), "{never:?}");
+    store.decide_excuse(late.id, decision("li", false)).await.expect("it can still be refused");
 }

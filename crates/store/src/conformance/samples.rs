@@ -115,7 +115,12 @@ pub(super) fn incident(id: u64, opened: i64, scope: Scope, members: &[u32]) -> I
         cause: Cause::NoAnswer,
         likely: LikelyCause::PowerOrFibre,
         confidence: 90,
-        evidence: vec![Evidence { rule: "all_silent".into(), zh: "全部无应答".into(), en: "all silent".into() }],
+        evidence: vec![Evidence {
+            rule: "all_silent".into(),
+            weight: 90,
+            zh: "全部无应答".into(),
+            en: "all silent".into(),
+        }],
         members: members
             .iter()
             .map(|&camera| Member {
@@ -132,6 +137,7 @@ pub(super) fn incident(id: u64, opened: i64, scope: Scope, members: &[u32]) -> I
             until: Some(Wall(opened + 2)),
         }),
         folded_into: None,
+        reopened: Vec::new(),
     }
 }
 

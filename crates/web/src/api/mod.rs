@@ -6,6 +6,7 @@ pub(crate) mod cameras;
 pub(crate) mod channels;
 pub(crate) mod demo;
 mod diagnosis;
+pub(crate) mod excuses;
 pub(crate) mod exports;
 pub(crate) mod fleet;
 pub(crate) mod handovers;
@@ -102,6 +103,8 @@ pub(crate) fn router() -> OpenApiRouter<App> {
         .routes(routes!(mailings::sendings))
         .routes(routes!(windows::list, windows::plan))
         .routes(routes!(windows::end))
+        .routes(routes!(excuses::list, excuses::ask))
+        .routes(routes!(excuses::decide))
         .routes(routes!(orders::list, orders::open))
         .routes(routes!(order_figures::figures))
         .routes(routes!(order_acts::assignees))

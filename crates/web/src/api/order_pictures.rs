@@ -24,8 +24,11 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use fleet::{CameraId, Wall};
-use health::desk::{Act, Actor, Order, Verification};
+use fleet::{CameraId, Status, Wall};
+use health::{
+    Incident,
+    desk::{Act, Actor, Order, Verification},
+};
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, codecs::jpeg::JpegEncoder, metadata::Orientation};
 use serde::{Deserialize, Serialize};
 use std::io::Cursor;
@@ -202,16 +205,21 @@ pub(crate) async fn picture(
 }
 
 impl App {
-    /// Keeps, once, how each camera looked before the repair: its newest archived picture, else the newest seen. An
-    /// order without them is still an order, so nothing here fails.
+    /// Keeps, once, how each camera looked before the repair, however late the order is opened. An order without such
+    /// pictures is still an order, so nothing here fails.
     pub(crate) async fn keep_before(&self, order: &Order) {
         match self.services.store.order_pictures(order.id).await {
             Ok(kept) if kept.iter().any(|p| p.kind == PictureKind::Before) => return,
             Ok(_) => {}
             Err(error) => return tracing::warn!(%error, order = %order.id, "cannot look for pictures of an order"),
         }
+        let incident = match self.services.store.incident(order.incident).await {
+            Ok(Some(incident)) => incident,
+            Ok(None) => return,
+            Err(error) => return tracing::warn!(%error, order = %order.id, "cannot look for the incident of an order"),
+        };
         for camera in order.to_verify() {
-            let Some((jpeg, at)) = self.before(*camera).await else { continue };
+            let Some((jpeg, at)) = self.before(*camera, &incident).await else { continue };
             let picture = NewOrderPicture {
                 order: order.id,
                 kind: PictureKind::Before,
@@ -227,23 +235,42 @@ impl App {
         }
     }
 
-    async fn before(&self, camera: CameraId) -> Option<(Vec<u8>, Wall)> {
-        let services = &self.services;
-        let query = SnapshotQuery {
+    /// How a camera looked before the repair of what began then: at best a picture that shows the fault, else the last
+    /// one from before it began. Nothing later: that may be from after the repair.
+    async fn before(&self, camera: CameraId, incident: &Incident) -> Option<(Vec<u8>, Wall)> {
+        let around = SnapshotQuery {
             cameras: Some(vec![camera]),
-            from: Some(Wall(Wall::read().0 - BEFORE_MS)),
+            from: Some(Wall(incident.opened.0 - BEFORE_MS)),
             kind: Kind::Snapshot,
             limit: 1,
             ..SnapshotQuery::default()
         };
-        if let Ok(page) = services.archive.search(&query).await
-            && let Some(Entry::Snapshot(found)) = page.entries.first()
-            && let Ok(snapshot) = services.archive.read(&found.id).await
-            && let Ok(jpeg) = services.pool.render(found.codec, snapshot.data, Some(WIDTH)).await
-        {
-            return Some((jpeg.to_vec(), found.captured));
+        let cause = incident.members.iter().find(|m| m.camera == camera).map_or(incident.cause, |m| m.cause);
+        if cause.status() == Status::Impaired {
+            let failing = SnapshotQuery {
+                from: Some(incident.opened),
+                until: incident.resolved,
+                cause: Some(cause),
+                ..around.clone()
+            };
+            if let Some(found) = self.newest_picture(&failing).await {
+                return Some(found);
+            }
         }
-        services.gallery.get(camera).map(|t| (t.jpeg.to_vec(), t.received))
+        if let Some(found) = self.newest_picture(&SnapshotQuery { until: Some(incident.opened), ..around }).await {
+            return Some(found);
+        }
+        let seen = self.services.gallery.get(camera).filter(|t| t.received < incident.opened)?;
+        Some((seen.jpeg.to_vec(), seen.received))
+    }
+
+    async fn newest_picture(&self, query: &SnapshotQuery) -> Option<(Vec<u8>, Wall)> {
+        let services = &self.services;
+        let page = services.archive.search(query).await.ok()?;
+        let Some(Entry::Snapshot(found)) = page.entries.first() else { return None };
+        let snapshot = services.archive.read(&found.id).await.ok()?;
+        let jpeg = services.pool.render(found.codec, snapshot.data, Some(WIDTH)).await.ok()?;
+        Some((jpeg.to_vec(), found.captured))
     }
 }
 

@@ -283,8 +283,8 @@ async fn make(app: &App, scope: &Arc<Scope>, question: &Question) -> Result<Repo
     let wanted = wanted(scope, &registry, question)?;
     let by = question.group.unwrap_or(Group::Town);
     let store = &app.services.store;
-    let ledger = store.ledger(span.range.clone()).await?;
-    let before = store.ledger(span.before.clone()).await?;
+    // Each of a year takes its time: both at once.
+    let (ledger, before) = tokio::try_join!(store.ledger(span.range.clone()), store.ledger(span.before.clone()))?;
     let range = ledger.range.clone();
     let (from, until) = (range.start.0, range.end.0);
     let (before_from, before_until) = (before.range.start.0, before.range.end.0);

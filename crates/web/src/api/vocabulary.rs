@@ -3,6 +3,7 @@
 use crate::words::{self, CauseWord, LayerWord, LikelyWord, StatusWord};
 use axum::{Json, http::header, response::IntoResponse};
 use fleet::{Cause, Layer, Status};
+use health::{About, Joining, Rule};
 use serde::Serialize;
 use store::Role;
 use utoipa::ToSchema;
@@ -33,14 +34,66 @@ struct CauseText {
     next_en: &'static str,
 }
 
-/// A rule that infers a cause: its sentence, with names in braces where figures are filled in.
+/// A rule that infers a cause: when it speaks, and its sentence, with names in braces where figures are filled in.
 #[derive(Serialize, ToSchema)]
 struct RuleText {
     code: &'static str,
+    /// Which incidents it is about: one of `rule_scopes`.
+    scope: String,
+    /// In which situation it speaks: one of `situations`.
+    situation: String,
+    /// Only for causes of this rung.
+    layer: Option<LayerWord>,
+    /// Only for this cause.
+    cause: Option<CauseWord>,
     likely: LikelyWord,
     confidence: u8,
     zh: &'static str,
     en: &'static str,
+}
+
+impl RuleText {
+    fn of(rule: &Rule) -> RuleText {
+        let (layer, cause) = match rule.about {
+            About::Everything => (None, None),
+            About::Layer(layer) => (Some(layer.into()), None),
+            About::Cause(cause) => (None, Some(cause.into())),
+        };
+        RuleText {
+            code: rule.name,
+            scope: words::code(&rule.scope),
+            situation: words::code(&rule.situation),
+            layer,
+            cause,
+            likely: rule.likely.into(),
+            confidence: rule.confidence,
+            zh: rule.zh,
+            en: rule.en,
+        }
+    }
+}
+
+/// A rule that makes one incident of many cameras: when it does, and its sentence.
+#[derive(Serialize, ToSchema)]
+struct JoiningText {
+    code: &'static str,
+    /// What its members share: one of `shared`.
+    shared: String,
+    /// At least so many of its parts are silent: cameras of a link, links of anything wider.
+    parts: u32,
+    /// At least this share, in percent, of all cameras that can testify fell silent.
+    share: u32,
+    /// The first and the last fell silent within so many seconds; the window of correlation if null.
+    within_s: Option<u32>,
+    zh: &'static str,
+    en: &'static str,
+}
+
+impl JoiningText {
+    fn of(rule: &Joining) -> JoiningText {
+        let Joining { name: code, shared, parts, share, within_s, zh, en } = *rule;
+        JoiningText { code, shared: words::code(&shared), parts, share, within_s, zh, en }
+    }
 }
 
 #[derive(Serialize, ToSchema)]
@@ -56,7 +109,11 @@ pub(crate) struct Vocabulary {
     order_states: Vec<Word>,
     order_outcomes: Vec<Word>,
     hold_reasons: Vec<Word>,
+    rule_scopes: Vec<Word>,
+    situations: Vec<Word>,
     rules: Vec<RuleText>,
+    shared: Vec<Word>,
+    joinings: Vec<JoiningText>,
 }
 
 fn list<T: Serialize>(words: &[(T, &str, &str)]) -> Vec<Word> {
@@ -92,16 +149,11 @@ pub(crate) async fn vocabulary() -> impl IntoResponse {
         order_states: list(&words::ORDER_STATES),
         order_outcomes: list(&words::OUTCOMES),
         hold_reasons: list(&words::HOLD_REASONS),
-        rules: health::rules()
-            .iter()
-            .map(|rule| RuleText {
-                code: rule.name,
-                likely: rule.likely.into(),
-                confidence: rule.confidence,
-                zh: rule.zh,
-                en: rule.en,
-            })
-            .collect(),
+        rule_scopes: list(&words::RULE_SCOPES),
+        situations: list(&words::SITUATIONS),
+        rules: health::rules().iter().map(RuleText::of).collect(),
+        shared: list(&words::SHARED),
+        joinings: health::joinings().iter().map(JoiningText::of).collect(),
     };
     ([(header::CACHE_CONTROL, "private, max-age=300")], Json(vocabulary))
 }

@@ -200,13 +200,13 @@ impl App {
 }
 
 /// Some of its cameras are in the caller's scope.
-fn touches(caller: &Caller, registry: &Registry, scope: &Scope) -> bool {
+pub(crate) fn touches(caller: &Caller, registry: &Registry, scope: &Scope) -> bool {
     caller.scope.is_everything()
         || registry.cameras().any(|c| scope.covers(c, registry) && caller.scope.sees_site(registry, c.site))
 }
 
 /// All of its cameras are in the caller's scope: nobody pauses what is not his.
-fn is_all_his(caller: &Caller, registry: &Registry, scope: &Scope) -> bool {
+pub(crate) fn is_all_his(caller: &Caller, registry: &Registry, scope: &Scope) -> bool {
     caller.scope.is_everything()
         || registry.cameras().filter(|c| scope.covers(c, registry)).all(|c| caller.scope.sees_site(registry, c.site))
             && touches(caller, registry, scope)

@@ -2,9 +2,10 @@
 
 use crate::{
     incidents::outage,
+    snapshots::store_showing,
     support::{Browser, County, code, until},
 };
-use fleet::{CameraId, SiteId, Wall};
+use fleet::{CameraId, Cause, SiteId, Wall};
 use health::{Event, Incident, Scope, desk::OrderId};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -77,6 +78,52 @@ async fn nobody_plans_for_cameras_that_are_not_his() {
     assert_eq!(east.json("/api/v1/windows").await["items"].as_array().unwrap().len(), 1);
     let end = format!("/api/v1/windows/{}/end", west["id"]);
     assert_eq!(east.post(&end, &json!({ "reason": "x" })).await.status(), 404);
+}
+
+#[tokio::test]
+async fn an_excuse_asked_for_afterwards_is_granted_by_another_person() {
+    let county = County::start().await;
+    let operator = county.signed_in(Role::Operator).await;
+    let admin = county.signed_in(Role::Administrator).await;
+    let now = Wall::read().0;
+    let ask = |kind: &str, scope: Value, from: i64, until: i64| json!({ "scope": scope, "from": now + from, "until": now + until, "kind": kind, "reason": "台区停电" });
+    let site = json!({ "kind": "site", "id": 1 });
+    for wrong in [
+        ask("third_party", site.clone(), -HOUR, HOUR),
+        ask("third_party", site.clone(), -HOUR, -2 * HOUR),
+        ask("third_party", site.clone(), -70 * 24 * HOUR, -HOUR),
+        ask("third_party", json!({ "kind": "site", "id": 99 }), -2 * HOUR, -HOUR),
+        ask("third_party", json!({ "kind": "own" }), -2 * HOUR, -HOUR),
+        ask("counted", site.clone(), -2 * HOUR, -HOUR),
+        ask("", site.clone(), -2 * HOUR, -HOUR),
+    ] {
+        assert_eq!(code(operator.post("/api/v1/excuses", &wrong).await).await, (400, "invalid".into()), "{wrong}");
+    }
+    let asked = operator.post("/api/v1/excuses", &ask("third_party", site, -2 * HOUR, -HOUR)).await;
+    assert_eq!(asked.status(), 200);
+    let asked: Value = asked.json().await.unwrap();
+    assert_eq!((&asked["cameras"], &asked["by"], &asked["decision"]), (&json!(2), &json!("operator1"), &Value::Null));
+    let during = Wall(now - 2 * HOUR)..Wall(now - HOUR);
+    assert!(county.services.store.excuses(during.clone()).await.unwrap().is_empty(), "asked for is not granted");
+
+    let decide = format!("/api/v1/excuses/{}/decide", asked["id"]);
+    let grant = json!({ "granted": true, "reason": "供电所证明" });
+    assert_eq!(code(operator.post(&decide, &grant).await).await, (403, "own_request".into()));
+    assert_eq!(operator.json("/api/v1/excuses").await["items"][0]["may_decide"], false);
+    assert_eq!(admin.json("/api/v1/excuses").await["items"][0]["may_decide"], true);
+    assert_eq!(admin.post(&decide, &json!({ "granted": true, "reason": "" })).await.status(), 400);
+    let granted: Value = admin.post(&decide, &grant).await.json().await.unwrap();
+    assert_eq!((&granted["decision"]["granted"], &granted["decision"]["by"]), (&json!(true), &json!("administrator1")));
+    assert_eq!(admin.post(&decide, &grant).await.status(), 400, "only once");
+    let lines = county.services.store.excuses(during).await.unwrap();
+    assert_eq!(lines.iter().map(|e| e.camera.0).collect::<Vec<_>>(), [1, 2]);
+    county.user("west", Role::Operator, &[2], &[]).await;
+    let west = county.browser("west").await;
+    assert_eq!(west.json("/api/v1/excuses").await["items"], json!([]), "not his town");
+    assert_eq!(west.post(&decide, &grant).await.status(), 404);
+    let audited = county.audited().await;
+    assert!(audited.contains(&("excuse_asked".into(), "operator1".into(), true)));
+    assert!(audited.contains(&("excuse_decided".into(), "administrator1".into(), true)));
 }
 
 /// Does something to an order as it now is.
@@ -251,6 +298,46 @@ async fn photographs_are_taken_in_checked_and_shown_only_to_those_with_the_order
     assert_eq!(wrong.status(), 400, "a camera of another order");
     let verify = technician.post(&format!("/api/v1/orders/{id}/verify"), &json!({ "camera": 4 })).await;
     assert_eq!(verify.status(), 400);
+}
+
+#[tokio::test]
+async fn the_picture_from_before_the_repair_is_never_one_from_after_it() {
+    let county = County::start().await;
+    let operator = county.signed_in(Role::Operator).await;
+    let now = Wall::read().0 / 1000 * 1000;
+    let (began, over) = (now - 2 * HOUR, now - HOUR);
+    let seconds = |s: i64| s * 1000;
+    // One camera lost its video, the other showed a covered picture; both were repaired before anybody opened an order.
+    for (camera, slot, cause) in [
+        (1, began - seconds(900), None),
+        (1, began - seconds(600), None),
+        (1, over + seconds(60), None),
+        (2, began - seconds(600), None),
+        (2, began + seconds(300), Some(Cause::PictureCovered)),
+        (2, began + seconds(600), Some(Cause::PictureCovered)),
+        (2, over - seconds(30), None),
+        (2, over + seconds(60), None),
+    ] {
+        store_showing(&county, camera, slot, cause).await;
+    }
+    county.services.gallery.put(CameraId(1), vec![0xff, 0xd8, 0xff].into(), Wall(now));
+    let mut expected = Vec::new();
+    for (id, camera, cause, at) in
+        [(5, 1, Cause::NoAnswer, began - seconds(600)), (6, 2, Cause::PictureCovered, began + seconds(600))]
+    {
+        let mut incident = Incident::clone(&outage(id, &[camera]));
+        (incident.opened, incident.resolved, incident.cause) = (Wall(began), Some(Wall(over)), cause);
+        incident.members[0].cause = cause;
+        county.services.store.record(&[Fact::Incident(incident)]).await.unwrap();
+        let made = operator.post("/api/v1/orders", &json!({ "incident": id })).await;
+        assert_eq!(made.status(), 200);
+        let order = made.json::<Value>().await.unwrap()["id"].as_u64().unwrap();
+        let page = operator.json(&format!("/api/v1/orders/{order}")).await;
+        expected.push((page["pictures"][0]["kind"].clone(), page["pictures"][0]["at"].as_i64(), at + 400));
+    }
+    for (kind, told, at) in expected {
+        assert_eq!((kind, told), (json!("before"), Some(at)));
+    }
 }
 
 #[tokio::test]

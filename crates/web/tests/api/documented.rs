@@ -125,6 +125,7 @@ async fn answers_are_what_the_document_says() {
         ("/api/v1/channels", "/api/v1/channels"),
         ("/api/v1/channels/deliveries", "/api/v1/channels/deliveries"),
         ("/api/v1/windows", "/api/v1/windows"),
+        ("/api/v1/excuses", "/api/v1/excuses"),
         ("/api/v1/orders", "/api/v1/orders"),
         ("/api/v1/orders/1", "/api/v1/orders/{id}"),
         ("/api/v1/orders/figures", "/api/v1/orders/figures"),

@@ -21,7 +21,10 @@ pub(crate) fn outage(id: u64, cameras: &[u32]) -> Arc<Incident> {
         likely: LikelyCause::PowerOrFibre,
         confidence: 80,
         evidence: vec![Evidence {
-            rule: "silent_at_once".into(), zh: "同时中断".into(), en: "silent at once".into()
+            rule: "silent_at_once".into(),
+            weight: 80,
+            zh: "同时中断".into(),
+            en: "silent at once".into(),
         }],
         members: cameras
             .iter()
@@ -29,6 +32,7 @@ pub(crate) fn outage(id: u64, cameras: &[u32]) -> Arc<Incident> {
             .collect(),
         acknowledged: None,
         folded_into: None,
+        reopened: Vec::new(),
     })
 }
 

@@ -147,6 +147,9 @@ async fn day(county: &County, technician: u32) {
         let (scope, until) = (json!({ "kind": "town", "id": town }), now + 3_600_000);
         let plan = json!({ "scope": scope, "from": now, "until": until, "reason": "换杆", "excused": true });
         did("/api/v1/windows", plan).await;
+        let excuse = json!({ "scope": { "kind": "town", "id": town }, "from": now - 7_200_000, "until": now - 3_600_000,
+            "kind": "third_party", "reason": "停电" });
+        did("/api/v1/excuses", excuse).await;
         let asked =
             json!({ "camera": camera, "from": now - 86_400_000, "until": now, "reason": "核查", "document": "1" });
         did("/api/v1/exports", asked.clone()).await;

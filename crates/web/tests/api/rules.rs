@@ -231,6 +231,8 @@ async fn pages_together_are_the_whole_list() {
         assert_eq!(admin.post("/api/v1/holds", &hold).await.status(), 201);
         let window = json!({ "scope": { "kind": "camera", "id": n }, "from": now, "until": now + 60_000, "reason": "r", "excused": true });
         assert_eq!(admin.post("/api/v1/windows", &window).await.status(), 200);
+        let excuse = json!({ "scope": { "kind": "camera", "id": n }, "from": now - 60_000, "until": now - 1, "kind": "planned", "reason": "r" });
+        assert_eq!(admin.post("/api/v1/excuses", &excuse).await.status(), 200);
         assert_eq!(admin.post("/api/v1/orders", &json!({ "incident": n })).await.status(), 200);
     }
     for (path, rows) in [
@@ -238,6 +240,7 @@ async fn pages_together_are_the_whole_list() {
         ("/api/v1/tokens", 5),
         ("/api/v1/holds", 5),
         ("/api/v1/windows", 5),
+        ("/api/v1/excuses", 5),
         ("/api/v1/orders?open=true", 5),
         ("/api/v1/incidents?open=true", 5),
     ] {

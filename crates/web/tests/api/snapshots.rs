@@ -20,6 +20,11 @@ fn jpeg() -> Bytes {
 }
 
 pub(crate) async fn store_one(county: &County, camera: u32, slot: i64) -> SnapshotRef {
+    store_showing(county, camera, slot, None).await
+}
+
+/// A picture of a camera that had this fault when it was taken.
+pub(crate) async fn store_showing(county: &County, camera: u32, slot: i64, cause: Option<Cause>) -> SnapshotRef {
     let snapshot = NewSnapshot {
         camera: CameraId(camera),
         stream: StreamChoice::Main,
@@ -31,8 +36,8 @@ pub(crate) async fn store_one(county: &County, camera: u32, slot: i64) -> Snapsh
         converted_from: None,
         width: 64,
         height: 48,
-        status: Status::Online,
-        cause: None,
+        status: cause.map_or(Status::Online, Cause::status),
+        cause,
         data: jpeg(),
     };
     county.services.archive.append(snapshot).await.unwrap()

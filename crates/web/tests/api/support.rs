@@ -136,6 +136,7 @@ impl County {
                     since: now.wall,
                     layer: cause.map(Cause::layer),
                     cause,
+                    besides: Vec::new(),
                     detail: cause.map_or("", Cause::code).into(),
                     confirming: false,
                     flapping: false,

@@ -3,7 +3,7 @@ import { computed, shallowRef } from 'vue'
 import * as api from '@/api/client'
 import { orders } from '@/api/desk'
 import { Problem, whenSignedOut } from '@/api/http'
-import type { CauseWord, Incident, RoleCode, RuleWord, Scope, Session, Vocabulary, Word } from '@/api/types'
+import type { CauseWord, Incident, RoleCode, JoiningWord, RuleWord, Scope, Session, Vocabulary, Word } from '@/api/types'
 import { language, t } from '@/i18n'
 import { Board } from '@/live/board'
 import { connect } from '@/live/link'
@@ -101,7 +101,7 @@ function pick(word: Word | undefined, code: string): string {
   return language.value === 'en' ? word.en.charAt(0).toUpperCase() + word.en.slice(1) : word.zh
 }
 
-type List = 'statuses' | 'parts' | 'layers' | 'likely' | 'severities' | 'classes' | 'roles' | 'order_states' | 'order_outcomes' | 'hold_reasons'
+type List = 'statuses' | 'parts' | 'layers' | 'likely' | 'severities' | 'classes' | 'roles' | 'order_states' | 'order_outcomes' | 'hold_reasons' | 'rule_scopes' | 'situations' | 'shared'
 /** The word for a code of a closed list; the code itself if the list does not know it. */
 export function word(list: List, code: string | null | undefined): string {
   if (!code) return ''
@@ -113,6 +113,8 @@ export function word(list: List, code: string | null | undefined): string {
 
 /** The rules that infer causes, with their sentences. */
 export const rules = computed<readonly RuleWord[]>(() => vocabulary.value?.rules ?? [])
+/** The rules that make one incident of many cameras. */
+export const joinings = computed<readonly JoiningWord[]>(() => vocabulary.value?.joinings ?? [])
 /** Everything that may lie behind an incident. */
 export const likelyWords = computed<readonly Word[]>(() => vocabulary.value?.likely ?? [])
 const causesByCode = computed(() => new Map((vocabulary.value?.causes ?? []).map((cause) => [cause.code, cause])))

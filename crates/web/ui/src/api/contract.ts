@@ -75,6 +75,7 @@ type Contract = {
   report: Fits<Theirs['Report'], Ours.Report>
   import: Fits<Theirs['ImportReport'], Omit<Ours.ImportReport, 'rows'> & { rows: ImportRow[] }>
   windows: Fits<Theirs['WindowView'], Placed<Desk.Window>>
+  excuses: Fits<Theirs['ExcuseView'], Placed<Desk.Excuse>>
   orders: Fits<Theirs['OrderView'], Desk.Order>
   order: Fits<Theirs['OrderPage'], Omit<Desk.OrderPage, 'incident'> & { incident: Incident | null }>
   orderFigures: Fits<Theirs['OrderFiguresView'], Desk.OrderFigures>

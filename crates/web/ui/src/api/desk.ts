@@ -21,6 +21,26 @@ export const planWindow = (plan: { scope: Scope; from: Millis; until: Millis; re
 export const endWindow = (id: number, reason: string) =>
   request<Window>('POST', `/windows/${id}/end`, { json: { reason } })
 
+/** A request that a time that is past be left out of the figures. */
+export interface Excuse {
+  id: number
+  scope: Scope
+  cameras: number
+  from: Millis
+  until: Millis
+  kind: string
+  reason: string
+  by: string
+  at: Millis
+  decision: { granted: boolean; by: string; at: Millis; note: string } | null
+  may_decide: boolean
+}
+export const excuses = (from?: Millis) => whole<Excuse>('/excuses', { from })
+export const askExcuse = (ask: { scope: Scope; from: Millis; until: Millis; kind: string; reason: string }) =>
+  request<Excuse>('POST', '/excuses', { json: ask })
+export const decideExcuse = (id: number, granted: boolean, reason: string) =>
+  request<Excuse>('POST', `/excuses/${id}/decide`, { json: { granted, reason } })
+
 export type OrderState =
   | 'reported'
   | 'confirmed'

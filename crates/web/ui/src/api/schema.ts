@@ -239,6 +239,8 @@ export interface components {
         };
         /** @description One camera now. */
         CameraState: {
+            /** @description Other faults that were confirmed too, while its video arrives. */
+            besides: components["schemas"]["CauseWord"][];
             cause?: null | components["schemas"]["CauseWord"];
             /** @description A change is suspected and being confirmed. */
             confirming: boolean;
@@ -584,7 +586,14 @@ export interface components {
         /** @description One reason of the rules. */
         EvidenceView: {
             en: string;
+            /** @description One of the vocabulary's `rules` or `joinings`. */
             rule: string;
+            /**
+             * Format: int32
+             * @description What it weighs, in percent: how sure a rule of causes is; of one that joins, the share of cameras that fell silent
+             *     among those that can testify.
+             */
+            weight: number;
             zh: string;
         };
         /** @description What proves a snapshot, looked at just now. */
@@ -1117,6 +1126,8 @@ export interface components {
             members: components["schemas"]["MemberView"][];
             /** Format: int64 */
             opened: number;
+            /** @description When the fault returned so soon after it was over that this incident was opened again; the last 50 times. */
+            reopened: number[];
             /** Format: int64 */
             resolved?: number | null;
             scope: components["schemas"]["ScopeView"];
@@ -1843,6 +1854,8 @@ export interface components {
                 members: components["schemas"]["MemberView"][];
                 /** Format: int64 */
                 opened: number;
+                /** @description When the fault returned so soon after it was over that this incident was opened again; the last 50 times. */
+                reopened: number[];
                 /** Format: int64 */
                 resolved?: number | null;
                 scope: components["schemas"]["ScopeView"];
@@ -2374,11 +2387,17 @@ export interface components {
         };
         /** @description A rule that infers a cause: its sentence, with names in braces where figures are filled in. */
         RuleText: {
+            cause?: null | components["schemas"]["CauseWord"];
             code: string;
             /** Format: int32 */
             confidence: number;
             en: string;
+            layer?: null | components["schemas"]["LayerWord"];
             likely: components["schemas"]["LikelyWord"];
+            /** @description Which incidents it is about: one of `rule_scopes`. */
+            scope: string;
+            /** @description In which situation it speaks: one of `situations`. */
+            situation: string;
             zh: string;
         };
         /** @description One rung. */
@@ -2924,14 +2943,18 @@ export interface components {
             causes: components["schemas"]["CauseText"][];
             classes: components["schemas"]["Word"][];
             hold_reasons: components["schemas"]["Word"][];
+            joinings: components["schemas"]["JoiningText"][];
             layers: components["schemas"]["Word"][];
             likely: components["schemas"]["Word"][];
             order_outcomes: components["schemas"]["Word"][];
             order_states: components["schemas"]["Word"][];
             parts: components["schemas"]["Word"][];
             roles: components["schemas"]["Word"][];
+            rule_scopes: components["schemas"]["Word"][];
             rules: components["schemas"]["RuleText"][];
             severities: components["schemas"]["Word"][];
+            shared: components["schemas"]["Word"][];
+            situations: components["schemas"]["Word"][];
             statuses: components["schemas"]["Word"][];
         };
         /** @description Maintenance in short. */
@@ -2974,6 +2997,52 @@ export interface components {
              * @description As planned.
              */
             until: number;
+        };
+        /** @description What another person decided. */
+        DecisionView: {
+            /** Format: int64 */
+            at: number;
+            by: string;
+            /** @description The time is out of the figures. */
+            granted: boolean;
+            note: string;
+        };
+        /** @description A request for an excuse, and what was decided. */
+        ExcuseView: {
+            /** Format: int64 */
+            at: number;
+            by: string;
+            /**
+             * Format: int32
+             * @description How many cameras it covers now.
+             */
+            cameras: number;
+            decision?: null | components["schemas"]["DecisionView"];
+            /** Format: int64 */
+            from: number;
+            /** Format: int64 */
+            id: number;
+            /** @description planned (work that was not announced in time) or third_party. */
+            kind: string;
+            /** @description The caller may decide it: he is not who asked, and all of its cameras are his. */
+            may_decide: boolean;
+            reason: string;
+            scope: components["schemas"]["ScopeView"];
+            /** Format: int64 */
+            until: number;
+        };
+        /** @description A rule that makes one incident of many cameras: when it does, and its sentence. */
+        JoiningText: {
+            code: string;
+            en: string;
+            /** Format: int32 */
+            parts: number;
+            /** Format: int32 */
+            share: number;
+            shared: string;
+            /** Format: int32 */
+            within_s?: number | null;
+            zh: string;
         };
         /** @description A code word and what it is called. */
         Word: {

@@ -112,8 +112,19 @@ export interface CauseWord extends Word {
 }
 
 export interface RuleWord extends Word {
+  scope: string
+  situation: string
+  layer: LayerCode | null
+  cause: CauseCode | null
   likely: string
   confidence: number
+}
+/** A rule that makes one incident of many cameras. */
+export interface JoiningWord extends Word {
+  shared: string
+  parts: number
+  share: number
+  within_s: number | null
 }
 
 export interface Vocabulary {
@@ -128,7 +139,11 @@ export interface Vocabulary {
   order_states: Word[]
   order_outcomes: Word[]
   hold_reasons: Word[]
+  rule_scopes: Word[]
+  situations: Word[]
   rules: RuleWord[]
+  shared: Word[]
+  joinings: JoiningWord[]
 }
 
 export interface Town {
@@ -169,6 +184,8 @@ export interface CameraState {
   since: Millis
   layer: LayerCode | null
   cause: CauseCode | null
+  /** Other faults that were confirmed too, while its video arrives. */
+  besides: CauseCode[]
   detail: string
   confirming: boolean
   flapping: boolean
@@ -423,10 +440,11 @@ export interface Incident {
   cause: CauseCode
   likely: string
   confidence: number
-  evidence: { rule: string; zh: string; en: string }[]
+  evidence: { rule: string; weight: number; zh: string; en: string }[]
   members: { camera: number; joined: Millis; left: Millis | null; cause: CauseCode }[]
   acknowledged: { by: string; at: Millis; reason: string; until: Millis | null } | null
   folded_into: number | null
+  reopened: Millis[]
 }
 
 export interface SnapshotPicture {

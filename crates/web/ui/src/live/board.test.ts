@@ -10,6 +10,7 @@ function state(id: number, status: StatusCode, more: Partial<CameraState> = {}):
     since: 0,
     layer: null,
     cause: null,
+    besides: [],
     detail: '',
     confirming: false,
     flapping: false,

@@ -35,6 +35,7 @@ function sameVerdict(a: CameraState, b: CameraState): boolean {
   return (
     a.status === b.status &&
     a.cause === b.cause &&
+    a.besides.join() === b.besides.join() &&
     a.layer === b.layer &&
     a.confirming === b.confirming &&
     a.flapping === b.flapping
