@@ -8,12 +8,13 @@
 //! | decoder | that the picture is good, or is not | `unknown` once the last judged picture is too old |
 //! | clock | that a camera's clock is wrong | such faults are neither found nor cleared |
 //! | disk | the pictures | each due one is a gap of ours; the stream is judged as ever |
+//! | archive | nothing new: what was archived is not as it was written | it is told, until all is read again and is well |
 //! | database | the record | kept here, and written later with its true times; what is lost is `unknown` there |
 //!
 //! When the fault is over everything `unknown` because of it is checked again.
 
 use crate::{
-    Fleet, IncidentId, OwnPart, Scope, Severity,
+    Evidence, Fleet, IncidentId, OwnPart, Scope, Severity,
     book::Draft,
     camera::{is_late, is_silence},
     doubt::{Doubt, Losses, is_doubted},
@@ -104,6 +105,7 @@ pub(crate) fn cause_of(part: OwnPart) -> Cause {
     match part {
         OwnPart::Network => Cause::OwnNetwork,
         OwnPart::Disk => Cause::OwnDisk,
+        OwnPart::Archive => Cause::ArchiveDamaged,
         OwnPart::Database => Cause::OwnDatabase,
         OwnPart::Decoder => Cause::OwnDecoder,
         OwnPart::Clock => Cause::OwnClock,
@@ -115,7 +117,15 @@ impl Fleet {
     pub(crate) fn own_part(&mut self, part: OwnPart, fault: Option<String>) {
         match fault {
             Some(detail) => {
-                if self.own.faults.insert(part, detail).is_some() {
+                let former = self.own.faults.insert(part, detail.clone());
+                if part == OwnPart::Archive {
+                    // What is damaged is told by the incident, also if that is more by now.
+                    if former.as_ref() != Some(&detail) {
+                        self.start_archive_damaged(detail);
+                    }
+                    return;
+                }
+                if former.is_some() {
                     return;
                 }
                 let id = self.start_own(cause_of(part), 0, Duration::ZERO);
@@ -130,14 +140,26 @@ impl Fleet {
                 if let Some(id) = self.book.find(&Scope::Own, cause_of(part)) {
                     self.book.resolve(id, None, self.now);
                 }
-                if part == OwnPart::Decoder || self.own.distrust().is_none() {
+                if part != OwnPart::Archive && (part == OwnPart::Decoder || self.own.distrust().is_none()) {
                     self.check_again();
                 }
             }
         }
     }
 
+    /// The incident names the damage: the same sentence in both languages, which pages know by its template.
+    fn start_archive_damaged(&mut self, detail: String) {
+        let mut draft = self.draft_own(Cause::ArchiveDamaged, 0, Duration::ZERO);
+        draft.conclusion.evidence.push(Evidence { rule: "damage".to_owned(), zh: detail.clone(), en: detail });
+        self.book.start(draft, self.now);
+    }
+
     pub(crate) fn start_own(&mut self, cause: Cause, n: u32, spread: Duration) -> IncidentId {
+        let draft = self.draft_own(cause, n, spread);
+        self.book.start(draft, self.now)
+    }
+
+    fn draft_own(&self, cause: Cause, n: u32, spread: Duration) -> Draft {
         let facts = Facts {
             scope: RuleScope::Own,
             cause,
@@ -152,9 +174,7 @@ impl Fleet {
             delivered: false,
         };
         let opened = self.wall_at(Mono(self.now.mono.0.saturating_sub(u64::try_from(spread.as_nanos()).unwrap_or(0))));
-        let draft =
-            Draft { scope: Scope::Own, opened, severity: Severity::Critical, cause, conclusion: conclude(&facts) };
-        self.book.start(draft, self.now)
+        Draft { scope: Scope::Own, opened, severity: Severity::Critical, cause, conclusion: conclude(&facts) }
     }
 
     /// A camera that was `unknown` because nobody judged its pictures is not any more; with the last the fault is over.
