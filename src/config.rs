@@ -510,7 +510,7 @@ mod tests {
         assert_eq!(tell("[helth]\n"), "my.toml, line 1: unknown key \"helth\"; did you mean \"health\"?");
         assert_eq!(
             tell("[web]\nqqqqqqqqqqqqqq = 1\n"),
-            "my.toml, line 2: unknown key \"qqqqqqqqqqqqqq\"; known here: listen, tls_certificate, tls_key, tls_made_for, tls_in_front, trusted_proxies, redirect_listen, metrics_token, metrics_listen, snapshots_need_reason, watermark, exports_need_approval, export_snapshots, export_mib, exports_kept_days, session_idle, session_longest, failures_per_account, failures_per_address, first_wait, separate_duties, second_factor_roles, breached_passwords, map_tiles, map_attribution, map_gcj02"
+            "my.toml, line 2: unknown key \"qqqqqqqqqqqqqq\"; known here: listen, tls_certificate, tls_key, tls_made_for, tls_in_front, trusted_proxies, redirect_listen, metrics_token, metrics_listen, snapshots_need_reason, reason_holds, watermark, exports_need_approval, export_snapshots, export_mib, exports_kept_days, session_idle, session_longest, failures_per_account, failures_per_address, first_wait, separate_duties, second_factor_roles, breached_passwords, map_tiles, map_attribution, map_gcj02"
         );
         assert!(tell("[web]\nlisten = \"nowhere\"\n").starts_with("my.toml, line 2: "));
         assert!(tell("[web\n").starts_with("my.toml, line 1: "));

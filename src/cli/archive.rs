@@ -29,7 +29,7 @@ pub(crate) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Action {
-    /// Read and verify every record. Exit status 1 if one is damaged, or could not be read.
+    /// Read and verify every record. Works while the service runs. Exit status 1 if one is damaged, or could not be read.
     Check,
     /// Sign with a new key from now on; the old one vouches for it in the manifests. While the service is stopped.
     ChangeKey {
@@ -64,9 +64,22 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
     let named = |e: archive::ArchiveError| Failure::setup(format!("archive {}: {e}", folder.display()));
     match args.action {
         Action::Check => {
-            let archive = archive::Archive::open(&folder, node::archive_config(&config)?).await.map_err(named)?;
-            let report = archive.check(progress()).await.map_err(named)?;
-            archive.close().await;
+            let settings = node::archive_config(&config)?;
+            let (report, beside) = match archive::Archive::open(&folder, settings.clone()).await {
+                Ok(archive) => {
+                    let report = archive.check(progress()).await.map_err(named)?;
+                    archive.close().await;
+                    (report, false)
+                }
+                // The service runs: nothing is changed, and what it writes meanwhile is none of the check's business.
+                Err(archive::ArchiveError::Locked { .. }) => {
+                    (archive::Archive::check_beside(&folder, settings, progress()).await.map_err(named)?, true)
+                }
+                Err(other) => return Err(named(other)),
+            };
+            if beside && !args.json {
+                output::line("the service runs: checked beside it, as far as it had written then");
+            }
             if args.json {
                 output::json(&report);
             } else {

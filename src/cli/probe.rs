@@ -182,10 +182,9 @@ async fn look(climb: &mut ingest::Climb, config: picture::Config, json: bool) ->
         }
         None => Ok("the camera sent no sender report: its clock is not known".to_owned()),
         Some(clock) => {
-            let offset = clock.millis_since(keyframe.received.wall);
+            let offset = clock.at.millis_since(keyframe.received.wall);
             let seconds = offset as f64 / 1000.0;
-            let within = figures.as_ref().and_then(|f| f.clock_uncertainty_ms);
-            let within = within.map_or_else(String::new, |ms| format!(" ± {:.2}", f64::from(ms) / 1000.0));
+            let within = format!(" ± {:.2}", f64::from(clock.uncertainty_ms) / 1000.0);
             if offset.abs() <= health::Config::default().clock_tolerance_ms {
                 Ok(format!("off by {seconds:+.1}{within} s"))
             } else {

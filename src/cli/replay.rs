@@ -96,7 +96,7 @@ fn play(path: &Path, tell: bool) -> Result<Outcome, Failure> {
                     }
                 }
                 Effect::Open { .. } | Effect::Close { .. } | Effect::Assess { .. } => {}
-                Effect::Snapshot { .. } | Effect::Gap { .. } | Effect::Format(_) => {}
+                Effect::Snapshot { .. } | Effect::Gap { .. } | Effect::Gaps { .. } | Effect::Format(_) => {}
                 Effect::Unobserved(gap) if tell => {
                     let from = jiff::Timestamp::from_millisecond(gap.from.0).unwrap_or_default();
                     output::line(format_args!("{at} nobody looked since {from}: {}", gap.detail));

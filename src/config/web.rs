@@ -23,6 +23,7 @@ pub(crate) struct Web {
     pub(crate) metrics_token: Option<String>,
     pub(crate) metrics_listen: Option<SocketAddr>,
     pub(crate) snapshots_need_reason: bool,
+    pub(crate) reason_holds: Span,
     pub(crate) watermark: bool,
     pub(crate) exports_need_approval: bool,
     pub(crate) export_snapshots: u32,
@@ -55,6 +56,7 @@ impl Default for Web {
             metrics_token: None,
             metrics_listen: None,
             snapshots_need_reason: true,
+            reason_holds: Span(web.reason_holds),
             watermark: false,
             exports_need_approval: false,
             export_snapshots: 5000,
@@ -81,7 +83,7 @@ impl Web {
         const DAY_MS: u64 = 86_400_000;
         let own = self.tls_certificate.is_some() || self.tls_key.is_some();
         let made = !self.tls_made_for.is_empty();
-        let rules: [(bool, &'static str, &'static str); 13] = [
+        let rules: [(bool, &'static str, &'static str); 14] = [
             (self.map_attribution.chars().count() <= 200, "web.map_attribution", "at most 200 characters"),
             (
                 self.tls_certificate.is_some() || self.tls_key.is_none(),
@@ -110,6 +112,7 @@ impl Web {
             (self.session_longest.within(60_000, 31 * DAY_MS), "web.session_longest", "1m to 744h"),
             ((1..=100).contains(&self.failures_per_account), "web.failures_per_account", "1 to 100"),
             ((1..=10_000).contains(&self.failures_per_address), "web.failures_per_address", "1 to 10000"),
+            (self.reason_holds.within(60_000, DAY_MS), "web.reason_holds", "1m to 24h"),
             (self.first_wait.within(1000, 15 * 60_000), "web.first_wait", "1s to 15m"),
         ];
         rules.into_iter().find(|(good, ..)| !good).map_or(Ok(()), |(_, key, expected)| Err((key, expected)))
@@ -147,6 +150,7 @@ impl Web {
             trusted_proxies: self.trusted_proxies.clone(),
             exports_folder: exports.to_owned(),
             snapshots_need_reason: self.snapshots_need_reason,
+            reason_holds: self.reason_holds.0,
             watermark: self.watermark,
             exports_need_approval: self.exports_need_approval,
             export_snapshots: self.export_snapshots as usize,

@@ -2,12 +2,13 @@
 //!
 //! All it knows between two rounds is in the store, so it may be stopped or killed at any moment.
 
+use super::gaps::Gaps;
 use archive::{Archive, Entry, SnapshotQuery};
 use fleet::{CameraId, Mono, Now, Wall};
 use health::ledger::{Calendar, HOUR_MS, Rules};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use store::{RollUp, RolledUp, SnapshotCount, Store, StoreError};
-use tokio::sync::watch;
+use tokio::{sync::watch, task::JoinHandle};
 
 const EVERY: Duration = Duration::from_secs(60);
 /// Between two days that are rolled up one after the other, so that others can write too.
@@ -21,16 +22,27 @@ enum Fault {
     Archive(#[from] archive::ArchiveError),
 }
 
-/// Runs until stopped.
-pub(super) async fn run(store: Arc<dyn Store>, archive: Archive, rules: Rules, mut stop: watch::Receiver<bool>) {
+/// Runs until stopped; begins when `absent` is done, so that no hour is counted before its gaps are on record.
+pub(super) async fn run(
+    store: Arc<dyn Store>,
+    archive: Archive,
+    (gaps, absent): (Gaps, JoinHandle<()>),
+    rules: Rules,
+    mut stop: watch::Receiver<bool>,
+) {
     let keep = async {
+        let _ = absent.await;
         let mut steady = Steady::since(Now::read());
         let mut rounds = tokio::time::interval(EVERY);
         rounds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             rounds.tick().await;
             let for_good = steady.look(Now::read());
-            if let Err(error) = round(store.as_ref(), &archive, rules, for_good).await {
+            let late = gaps.late();
+            if let Err(error) = round(store.as_ref(), &archive, late, rules, for_good).await {
+                if let Some(slot) = late {
+                    gaps.count_again(slot);
+                }
                 tracing::warn!(%error, "the availability ledger waits; it goes on in a minute");
             }
         }
@@ -68,7 +80,14 @@ impl Steady {
     }
 }
 
-async fn round(store: &dyn Store, archive: &Archive, rules: Rules, for_good: bool) -> Result<(), Fault> {
+/// `late`: gaps were put on record from that slot on, be it long ago.
+async fn round(
+    store: &dyn Store,
+    archive: &Archive,
+    late: Option<Wall>,
+    rules: Rules,
+    for_good: bool,
+) -> Result<(), Fault> {
     let now = Wall::read();
     let done = catch_up(store, now, rules, for_good).await?;
     if done.upto.is_none() {
@@ -77,7 +96,7 @@ async fn round(store: &dyn Store, archive: &Archive, rules: Rules, for_good: boo
     // The hour counted last was not over then; snapshots of the one before may have come late.
     let last = done.snapshots_upto.map(|hour| Wall(hour.0 - HOUR_MS));
     let Some(first) = last.or_else(|| archive.stats().oldest) else { return Ok(()) };
-    let mut hour = Calendar::hour(first);
+    let mut hour = Calendar::hour(late.map_or(first, |late| late.min(first)));
     while hour < now {
         let snapshots = count(archive, hour).await?;
         if !snapshots.is_empty() {
@@ -116,7 +135,7 @@ async fn count(archive: &Archive, hour: Wall) -> Result<Vec<SnapshotCount>, arch
             match entry {
                 Entry::Snapshot(_) => *stored += 1,
                 Entry::Gap(gap) if gap.cause.status() == fleet::Status::Paused => {}
-                Entry::Gap(_) => *gaps += 1,
+                Entry::Gap(gap) => *gaps += gap.slots_in(hour, Wall(hour.0 + HOUR_MS)),
             }
         }
         match page.next {

@@ -4,6 +4,7 @@
 //! store through the [`recorder`], what cameras usually show ([`judge`]) through the [`shelf`]; pictures and snapshots
 //! are taken by short tasks ([`takes`]), our own machine is watched by [`own`]. Everybody else reads the published board.
 
+mod absent;
 mod backlog;
 mod certificates;
 mod field_log;
@@ -136,6 +137,9 @@ impl Node {
         let resumed = store.resume(now.wall).await.map_err(Failure::setup)?;
         let seed = rand::random();
         let field_log = begin_field_log(&config, seed, &resumed, now)?;
+        // Whoever was watched ended with the last sign of life.
+        let alive = resumed.statuses.iter().map(|status| status.at).max();
+        let every = config.health.core().snapshot_every;
         let core = health::Fleet::new(config.health.core(), seed, resumed, now);
 
         let (stream_events_tx, stream_events) = tokio::sync::mpsc::channel(8192);
@@ -175,7 +179,12 @@ impl Node {
         )
         .await
         .map_err(Failure::setup)?;
-        let takes = takes::Takes::new(ingest.clone(), pool.clone(), archive.clone(), config.archive.form);
+        let gaps = gaps::Gaps::start(archive.clone());
+        let absence = absent::Absence { every, alive, until: now.wall, kept_days: config.archive.keep_days };
+        let absent = absence.record(archive.clone(), Arc::clone(&store), Arc::clone(&registry), gaps.clone());
+        let absent = tokio::spawn(absent);
+        let form = config.archive.form;
+        let takes = takes::Takes::new(ingest.clone(), pool.clone(), archive.clone(), gaps.clone(), form);
         if config.archive.verify_every_days > 0 {
             let every = Duration::from_secs(u64::from(config.archive.verify_every_days) * 86_400);
             tokio::spawn(reverify::run(archive.clone(), every));
@@ -192,8 +201,9 @@ impl Node {
             clock_is_kept,
         );
 
-        let ledger =
-            tokio::spawn(ledger::run(Arc::clone(&store), archive.clone(), config.reports.rules(), stop.clone()));
+        let on_record = (gaps, absent);
+        let rules = config.reports.rules();
+        let ledger = tokio::spawn(ledger::run(Arc::clone(&store), archive.clone(), on_record, rules, stop.clone()));
 
         let services = web::Services {
             store: Arc::clone(&store),

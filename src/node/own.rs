@@ -49,7 +49,9 @@ pub(super) fn watch(
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            let disk = match archive.stats().state {
+            let stats = archive.stats();
+            let damage = damage(&stats);
+            let disk = match stats.state {
                 archive::State::Ok => None,
                 archive::State::Full => Some("the archive's disk is full".to_owned()),
                 archive::State::Failed(reason) => Some(reason),
@@ -61,6 +63,7 @@ pub(super) fn watch(
                 (OwnPart::Network, network),
                 (OwnPart::Machine, strain.look(ingest.late())),
                 (OwnPart::Disk, disk),
+                (OwnPart::Archive, damage),
                 (OwnPart::Database, database.borrow().clone()),
                 (OwnPart::Decoder, decoders),
                 (OwnPart::Clock, clock.look()),
@@ -75,4 +78,58 @@ pub(super) fn watch(
         }
     });
     changes
+}
+
+/// What the last reading of everything found that is not as it was written.
+fn damage(stats: &archive::Stats) -> Option<String> {
+    let check = stats.last_check.as_ref().filter(|check| check.damaged > 0)?;
+    let first = check.first.as_deref().unwrap_or_default();
+    Some(format!("{} things in the archive are not as they were written; the first: {first}", check.damaged))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use archive::{Archive, Gap};
+    use fleet::{CameraId, Cause, Wall};
+    use std::{fs, os::unix::fs::PermissionsExt as _, path::PathBuf};
+
+    /// The only segment of an archive.
+    fn segment(folder: &std::path::Path) -> PathBuf {
+        let mut path = folder.join("segments");
+        while path.is_dir() {
+            path = fs::read_dir(&path).unwrap().next().unwrap().unwrap().path();
+        }
+        path
+    }
+
+    #[tokio::test]
+    async fn damage_is_told_from_the_check_that_found_it_until_one_is_clean_over_restarts_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = archive::Config { segment_bytes: 1 << 20, reserve_bytes: 0, ..archive::Config::default() };
+        let archive = Archive::open(folder.path(), settings.clone()).await.unwrap();
+        archive.record_gap(Gap::one(CameraId(7), Wall(1_795_478_400_000), Cause::NoAnswer, "无应答")).await.unwrap();
+        archive.check_slowly(u64::MAX).await.unwrap();
+        assert_eq!(damage(&archive.stats()), None);
+        let path = segment(folder.path());
+        let whole = fs::read(&path).unwrap();
+        let at = whole.windows(9).position(|part| part == "无应答".as_bytes()).unwrap();
+        let write = |bytes: &[u8]| {
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+            fs::write(&path, bytes).unwrap();
+        };
+        let mut altered = whole.clone();
+        altered[at] ^= 1;
+        write(&altered);
+        archive.check_slowly(u64::MAX).await.unwrap();
+        let told = damage(&archive.stats()).unwrap();
+        assert!(told.starts_with("1 things") && told.contains("C00007") && told.contains(".seg"), "{told}");
+        archive.close().await;
+        let archive = Archive::open(folder.path(), settings).await.unwrap();
+        assert_eq!(damage(&archive.stats()), Some(told));
+        write(&whole);
+        archive.check(|_| ()).await.unwrap();
+        assert_eq!(damage(&archive.stats()), None);
+        archive.close().await;
+    }
 }

@@ -159,7 +159,14 @@ impl Desk {
                 let (status, cause) = owner.core.row(camera).map_or((Status::Unknown, None), |r| (r.status, r.cause));
                 owner.takes.snapshot(takes::Wanted { camera, stream, slot, class, status, cause }, self.taken.clone());
             }
-            Effect::Gap { camera, slot, failure } => owner.takes.gap(camera, slot, failure),
+            Effect::Gap { camera, slot, failure } => {
+                owner.takes.gap(archive::Gap::one(camera, slot, failure.cause, failure.detail));
+            }
+            Effect::Gaps { camera, slot, slots, every, failure } => {
+                let every_ms = if slots > 1 { u32::try_from(every.as_millis()).unwrap_or(u32::MAX) } else { 0 };
+                let one = archive::Gap::one(camera, slot, failure.cause, failure.detail);
+                owner.takes.gap(archive::Gap { slots, every_ms, ..one });
+            }
             Effect::Format(change) => owner.recorder.record(Fact::Format(change)),
             Effect::Unobserved(gap) => {
                 tracing::warn!(from = gap.from.0, until = gap.until.0, why = %gap.detail, "no camera was looked at");

@@ -39,8 +39,13 @@ pub(super) struct Wanted {
 }
 
 impl Takes {
-    pub(super) fn new(ingest: ingest::Ingest, pool: picture::Pool, archive: archive::Archive, form: Form) -> Takes {
-        let gaps = Gaps::start(archive.clone());
+    pub(super) fn new(
+        ingest: ingest::Ingest,
+        pool: picture::Pool,
+        archive: archive::Archive,
+        gaps: Gaps,
+        form: Form,
+    ) -> Takes {
         Takes { ingest, pool, archive, gaps, form, decoding: Arc::new(Semaphore::new(DECODING_AT_ONCE)) }
     }
 
@@ -82,9 +87,9 @@ impl Takes {
         });
     }
 
-    /// Records that a snapshot could not be taken.
-    pub(super) fn gap(&self, camera: CameraId, slot: Wall, failure: Failure) {
-        self.gaps.record(archive::Gap { camera, slot, cause: failure.cause, detail: failure.detail });
+    /// Records that snapshots could not be taken.
+    pub(super) fn gap(&self, gap: archive::Gap) {
+        self.gaps.record(gap);
     }
 }
 

@@ -1,16 +1,16 @@
 //! The handle that everyone else holds.
 
 use crate::{
-    ArchiveError, CheckReport, Config, Damage, Gap, Hold, LastCheck, NewHold, NewSnapshot, Page, Progress, Purge,
-    RebuildReport, Retained, Snapshot, SnapshotId, SnapshotQuery, SnapshotRef, Stats,
-    check::{self, Checked, SegmentRead},
+    ArchiveError, CheckReport, Config, Gap, Hold, LastCheck, NewHold, NewSnapshot, Page, Progress, Purge,
+    RebuildReport, Retained, Snapshot, SnapshotId, SnapshotQuery, SnapshotRef, Stats, check,
     command::{Command, Index, Shared, Store},
     custody::AuditHead,
-    folder::{Day, Folder},
+    folder::Folder,
     holds,
     keys::Missing,
     proof::{self, Proof},
-    record::{self, About, PAYLOAD_MAX, SLOT_MAX, Taken},
+    reader::Reader,
+    record::{self, About, Missed, PAYLOAD_MAX, SLOT_MAX, Taken},
     remote, retained,
     row::Row,
     stamp,
@@ -18,7 +18,7 @@ use crate::{
 };
 use bytes::Bytes;
 use fleet::{CameraId, Wall};
-use std::{collections::BTreeSet, fmt, path::Path, sync::Arc, time::Duration};
+use std::{fmt, path::Path, sync::Arc, time::Duration};
 use tokio::{
     sync::{Semaphore, mpsc, oneshot},
     time::timeout,
@@ -32,6 +32,8 @@ const SEAL_WITHIN: Duration = Duration::from_secs(60);
 const QUEUE: usize = 4096;
 /// Memory that waiting records may take, in KiB: two of the largest, or a thousand usual ones.
 const QUEUE_KIB: usize = 64 << 10;
+/// Records of one gap that are handed over at once.
+const GAPS_AT_ONCE: usize = 256;
 
 /// One open archive folder. Cheap to clone. [`close`](Archive::close) it, or it closes in the background when the last
 /// clone is dropped.
@@ -141,15 +143,30 @@ impl Archive {
         }
     }
 
-    /// Records that a scheduled snapshot was not taken. Changes nothing if the slot has a snapshot or a gap already.
+    /// Records that a scheduled snapshot was not taken, or several in a row: those take a record for each hour. Changes
+    /// nothing where the (first) slot has a snapshot or a gap already.
     ///
     /// # Errors
-    /// As [`append`](Archive::append).
-    pub async fn record_gap(&self, gap: Gap) -> Result<(), ArchiveError> {
-        let mut detail = gap.detail;
-        detail.truncate(detail.floor_char_boundary(Gap::DETAIL_BYTES));
-        let payload = Bytes::from(detail.clone());
-        self.store(gap.camera, gap.slot, About::Gap(gap.cause), payload, detail).await.map(drop)
+    /// As [`append`](Archive::append); [`ArchiveError::Invalid`] for no slot at all, or several at the same time.
+    pub async fn record_gap(&self, mut gap: Gap) -> Result<(), ArchiveError> {
+        if gap.slots == 0 || (gap.slots > 1) != (gap.every_ms > 0) {
+            return Err(ArchiveError::Invalid("a gap is one slot, or several one after the other"));
+        }
+        gap.detail.truncate(gap.detail.floor_char_boundary(Gap::DETAIL_BYTES));
+        let parts = gap.by_hours();
+        // Together, so that they share a flush.
+        for some in parts.chunks(GAPS_AT_ONCE) {
+            let mut answers = Vec::with_capacity(some.len());
+            for part in some.iter().cloned() {
+                let missed = Missed { cause: part.cause, slots: part.slots, every_ms: part.every_ms };
+                let payload = Bytes::from(part.detail.clone());
+                answers.push(self.submit(part.camera, part.slot, About::Gap(missed), payload, part.detail).await?);
+            }
+            for answer in answers {
+                answered(answer).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Finds snapshots and gaps, newest slot first, page by page.
@@ -282,23 +299,36 @@ impl Archive {
         self.check_at(u64::MAX, progress).await
     }
 
+    /// The same beside a service that has the archive open, only reading: what is not sealed yet is read up to where it
+    /// stands now.
+    ///
+    /// # Errors
+    /// [`ArchiveError::Io`] if the folder or the key cannot be read.
+    pub async fn check_beside(
+        folder: &Path,
+        config: Config,
+        mut progress: impl FnMut(Progress),
+    ) -> Result<CheckReport, ArchiveError> {
+        let folder = Folder::new(folder);
+        let key = crate::keys::public(&folder, config.ring.as_ref())?;
+        let far = config.remote.as_ref().map(|remote| remote::Far::open(&folder, remote, &config.node)).transpose()?;
+        let reader = Reader::beside(folder.clone(), far.map(Arc::new))?;
+        let report = check::through(&reader, &folder, key, |done| {
+            progress(done);
+            std::future::ready(())
+        });
+        let report = report.await;
+        reader.close().await;
+        report
+    }
+
     /// As [`check`](Archive::check), reading at most so many bytes a second on average: beside everything else, from
     /// time to time. What it found is kept ([`Stats::last_check`]).
     ///
     /// # Errors
     /// As [`check`](Archive::check).
     pub async fn check_slowly(&self, bytes_per_second: u64) -> Result<CheckReport, ArchiveError> {
-        let report = self.check_at(bytes_per_second, |_| ()).await?;
-        let found = LastCheck {
-            at: Wall::read(),
-            records: report.records,
-            damaged: report.damaged.len() as u64,
-            unread: report.unread,
-            first: report.damaged.first().map(ToString::to_string),
-        };
-        found.keep(&self.shared.folder)?;
-        self.shared.stats().last_check = Some(found);
-        Ok(report)
+        self.check_at(bytes_per_second, |_| ()).await
     }
 
     async fn check_at(
@@ -313,84 +343,23 @@ impl Archive {
             Err(error) => tracing::warn!(%error, "not everything is sealed before the check"),
             Ok(()) => {}
         }
-        // Days of an older version lack the way in by segment, and the check asks for each segment.
-        for day in self.shared.reader.days(Day(0), Day(i32::MAX)) {
-            let path = self.shared.folder.day_index(day);
-            if path.exists()
-                && let Err(error) = crate::index::bring_up_to_date(&path).await
-            {
-                tracing::warn!(%error, "an index of an older version stays as it is");
-            }
-        }
-        let (folder, far, key) = (self.shared.folder.clone(), self.shared.reader.far(), self.shared.key.clone());
-        let mut run = blocking(move || check::Run::begin(&folder, far, &key)).await??;
-        let mut last = None;
-        loop {
-            progress(run.progress());
-            let due = began + Duration::from_secs_f64(run.progress().bytes as f64 / bytes_per_second.max(1) as f64);
-            tokio::time::sleep_until(due).await;
-            let reading = blocking(move || {
-                let more = run.next();
-                (run, more)
-            });
-            // The index is asked about one segment while the next is read.
-            let (next, damages) = tokio::join!(reading, self.compare_with_index(last.take()));
-            let (back, more) = next?;
-            run = back;
-            run.add(damages);
-            match more {
-                Checked::Segment(read) => last = Some(read),
-                Checked::End => break,
-            }
-        }
-        let damages = self.rows_without_segment(run.began_with()).await;
-        run.add(damages);
-        Ok(run.report())
-    }
-
-    async fn compare_with_index(&self, read: Option<SegmentRead>) -> Vec<Damage> {
-        let Some(read) = read else { return Vec::new() };
-        let reader = &self.shared.reader;
-        let rows = match reader.rows_of(read.number, &read.days).await {
-            Ok(rows) => rows,
-            Err(error) => return vec![check::index_fails(&error)],
+        let key = self.shared.key.verifying_key().to_bytes();
+        let until = |bytes: u64| began + Duration::from_secs_f64(bytes as f64 / bytes_per_second.max(1) as f64);
+        let report = check::through(&self.shared.reader, &self.shared.folder, key, |done| {
+            progress(done);
+            tokio::time::sleep_until(until(done.bytes))
+        });
+        let report = report.await?;
+        let found = LastCheck {
+            at: Wall::read(),
+            records: report.records,
+            damaged: report.damaged.len() as u64,
+            unread: report.unread,
+            first: report.damaged.first().map(ToString::to_string),
         };
-        // Retention may have dropped the segment while it was read.
-        if reader.segment(read.number).is_none() {
-            return Vec::new();
-        }
-        let (mut damages, lacking) = read.compare(rows);
-        for header in lacking {
-            // Another record has the slot: a snapshot in place of this gap, or the same one written again elsewhere.
-            match reader.row(header.camera, header.slot).await {
-                Ok(Some(_)) => {}
-                Ok(None) => damages.push(read.lacks(header)),
-                Err(error) => {
-                    damages.push(check::index_fails(&error));
-                    break;
-                }
-            }
-        }
-        damages
-    }
-
-    /// Rows of the index that speak of segments which were not there when the check began, nor came since.
-    async fn rows_without_segment(&self, there: &BTreeSet<u64>) -> Vec<Damage> {
-        let reader = &self.shared.reader;
-        let mut damages = Vec::new();
-        for day in reader.days(Day(0), Day(i32::MAX)) {
-            let counted = match reader.rows_by_segment(day).await {
-                Ok(counted) => counted,
-                Err(error) => {
-                    damages.push(check::index_fails(&error));
-                    continue;
-                }
-            };
-            let strange = counted.into_iter().filter(|(s, _)| !there.contains(s) && reader.segment(*s).is_none());
-            let file = self.shared.folder.relative(&self.shared.folder.day_index(day));
-            damages.extend(strange.map(|(segment, rows)| check::without_segment(file.clone(), segment, rows)));
-        }
-        damages
+        found.keep(&self.shared.folder)?;
+        self.shared.stats().last_check = Some(found);
+        Ok(report)
     }
 
     pub(crate) fn folder(&self) -> Folder {
@@ -429,6 +398,17 @@ impl Archive {
         payload: Bytes,
         detail: String,
     ) -> Result<Row, ArchiveError> {
+        answered(self.submit(camera, slot, about, payload, detail).await?).await
+    }
+
+    async fn submit(
+        &self,
+        camera: CameraId,
+        slot: Wall,
+        about: About,
+        payload: Bytes,
+        detail: String,
+    ) -> Result<Answer, ArchiveError> {
         if payload.len() > PAYLOAD_MAX {
             return Err(ArchiveError::Invalid("the picture is larger than 32 MiB"));
         }
@@ -449,10 +429,16 @@ impl Archive {
             self.commands.send(Command::Store(store)).await.map_err(|_| ArchiveError::Closed)?;
             Ok::<_, ArchiveError>(answer)
         };
-        let answer = timeout(ANSWER_WITHIN, asked).await.map_err(|_| ArchiveError::Busy)??;
-        let answer = timeout(ANSWER_WITHIN, answer).await;
-        answer.map_err(|_| ArchiveError::Slow(ANSWER_WITHIN.as_secs()))?.map_err(|_| ArchiveError::Closed)?
+        timeout(ANSWER_WITHIN, asked).await.map_err(|_| ArchiveError::Busy)?
     }
+}
+
+/// What the writer makes of a record.
+type Answer = oneshot::Receiver<Result<Row, ArchiveError>>;
+
+async fn answered(answer: Answer) -> Result<Row, ArchiveError> {
+    let answer = timeout(ANSWER_WITHIN, answer).await;
+    answer.map_err(|_| ArchiveError::Slow(ANSWER_WITHIN.as_secs()))?.map_err(|_| ArchiveError::Closed)?
 }
 
 /// Starts the writer's thread and waits until it stands ready.
@@ -501,6 +487,6 @@ async fn start(
     Ok((Archive { commands, memory: Arc::new(Semaphore::new(QUEUE_KIB)), shared }, damaged))
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, ArchiveError> {
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, ArchiveError> {
     tokio::task::spawn_blocking(work).await.map_err(|_| ArchiveError::Closed)
 }

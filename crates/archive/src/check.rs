@@ -4,23 +4,24 @@
 
 use crate::{
     ArchiveError, CheckReport, Damage, Progress,
+    archive::blocking,
     custody::{Manifest, Sealed, manifest_hash},
     folder::{Day, Folder},
     keys::lengthen,
     mark::{MARK, Mark},
     merkle::{self, Hash},
+    reader::Reader,
     record::{Fault, Header},
     recover::damage,
-    remote::{Away, Far, is_far, name_of},
+    remote::{Away, Far, far_path, is_far, name_of},
     row::Row,
-    seal::{Footer, Seal},
+    seal::{Footer, OPENING, Seal},
     segment::{self, Found},
 };
-use ed25519_dalek::SigningKey;
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     fs::{self, File},
-    io,
+    io::{self, Read as _},
     num::NonZeroU64,
     ops::Range,
     path::{Path, PathBuf},
@@ -28,6 +29,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 use tokio::runtime::Handle;
 
@@ -44,11 +46,15 @@ const FAR_GROUP: u64 = 4 << 20;
 const AWAY_MOST: u32 = 3;
 /// More than that between two records is no marks.
 const MARKS_MOST: u64 = 4096;
+/// A segment has its opening so long after its file at the latest.
+const BEING_MADE: Duration = Duration::from_millis(300);
+/// A manifest names a segment so long after it was sealed at the latest.
+const BEING_NAMED: Duration = Duration::from_secs(5);
 /// Threads that verify at most.
 const VERIFIERS: usize = 4;
 
 /// A check on its way.
-pub(crate) struct Run {
+struct Run {
     folder: Folder,
     far: Option<Arc<Far>>,
     segments: std::vec::IntoIter<(u64, PathBuf)>,
@@ -61,10 +67,12 @@ pub(crate) struct Run {
     on_record: BTreeMap<u64, Sealed>,
     /// Segments one after another that the object store did not give.
     away: u32,
+    /// The segment that was just read, if it is not sealed.
+    open: Option<PathBuf>,
 }
 
 /// What one step did.
-pub(crate) enum Checked {
+enum Checked {
     Segment(SegmentRead),
     End,
 }
@@ -105,17 +113,19 @@ impl Source {
 }
 
 /// A segment's records as they are, to be compared with the index.
-pub(crate) struct SegmentRead {
-    pub(crate) number: u64,
-    pub(crate) days: BTreeSet<Day>,
+struct SegmentRead {
+    number: u64,
+    days: BTreeSet<Day>,
     file: String,
     headers: Vec<Header>,
+    /// It is not sealed: more may have come since it was read.
+    open: Option<PathBuf>,
 }
 
 impl SegmentRead {
     /// Compares what the segment holds with what the index says of it: what does not fit, and the records that the index
     /// has no row for.
-    pub(crate) fn compare(&self, rows: Vec<Row>) -> (Vec<Damage>, Vec<&Header>) {
+    fn compare(&self, rows: Vec<Row>) -> (Vec<Damage>, Vec<&Header>) {
         let mut rows: HashMap<u64, Row> = rows.into_iter().map(|r| (r.header.offset, r)).collect();
         let (mut damages, mut lacking) = (Vec::new(), Vec::new());
         for header in &self.headers {
@@ -125,13 +135,25 @@ impl SegmentRead {
                 None => lacking.push(header),
             }
         }
-        let strangers = rows.into_values();
+        if self.open.is_some() {
+            // A record is on the disk before the index knows it.
+            lacking.clear();
+        }
+        let strangers = rows.into_values().filter(|row| !self.came_since(row));
         damages.extend(strangers.map(|r| self.damage(&r.header, "the index has a record here, the segment has none")));
         (damages, lacking)
     }
 
+    /// Whether a row is of a record that was written after the segment was read.
+    fn came_since(&self, row: &Row) -> bool {
+        let Some(file) = self.open.as_ref().and_then(|path| File::open(path).ok()) else { return false };
+        let (number, at) = row.place();
+        let read = segment::read_record(&file, number, at, row.header.payload);
+        matches!(read, Ok(Ok((header, _))) if header == row.header)
+    }
+
     /// Names a record that the index lacks.
-    pub(crate) fn lacks(&self, header: &Header) -> Damage {
+    fn lacks(&self, header: &Header) -> Damage {
         self.damage(header, "the index lacks this record")
     }
 
@@ -140,22 +162,96 @@ impl SegmentRead {
     }
 }
 
+/// Reads everything, and compares it with the index. `told` is awaited before each segment.
+pub(crate) async fn through<W: Future<Output = ()>>(
+    reader: &Reader,
+    folder: &Folder,
+    key: [u8; 32],
+    mut told: impl FnMut(Progress) -> W,
+) -> Result<CheckReport, ArchiveError> {
+    let (named, far) = (folder.clone(), reader.far());
+    let mut run = blocking(move || Run::begin(&named, far, key)).await??;
+    let mut last = None;
+    loop {
+        told(run.progress()).await;
+        let reading = blocking(move || {
+            let more = run.next();
+            (run, more)
+        });
+        // The index is asked about one segment while the next is read.
+        let (next, damages) = tokio::join!(reading, compare_with_index(reader, last.take()));
+        let (back, more) = next?;
+        run = back;
+        run.add(damages);
+        match more {
+            Checked::Segment(read) => last = Some(read),
+            Checked::End => break,
+        }
+    }
+    let damages = rows_without_segment(reader, folder, run.began_with()).await;
+    run.add(damages);
+    Ok(run.report())
+}
+
+async fn compare_with_index(reader: &Reader, read: Option<SegmentRead>) -> Vec<Damage> {
+    let Some(read) = read else { return Vec::new() };
+    let rows = match reader.rows_of(read.number, &read.days).await {
+        Ok(rows) => rows,
+        Err(error) => return vec![index_fails(&error)],
+    };
+    // Retention may have dropped the segment while it was read.
+    if !reader.has_segment(read.number) {
+        return Vec::new();
+    }
+    let (mut damages, lacking) = read.compare(rows);
+    for header in lacking {
+        // Another record has the slot: a snapshot in place of this gap, or the same one written again elsewhere.
+        match reader.row(header.camera, header.slot).await {
+            Ok(Some(_)) => {}
+            Ok(None) => damages.push(read.lacks(header)),
+            Err(error) => {
+                damages.push(index_fails(&error));
+                break;
+            }
+        }
+    }
+    damages
+}
+
+/// Rows of the index that speak of segments which were not there when the check began, nor came since.
+async fn rows_without_segment(reader: &Reader, folder: &Folder, there: &BTreeSet<u64>) -> Vec<Damage> {
+    let mut damages = Vec::new();
+    for day in reader.days(Day(0), Day(i32::MAX)) {
+        let counted = match reader.rows_by_segment(day).await {
+            Ok(counted) => counted,
+            Err(error) => {
+                damages.push(index_fails(&error));
+                continue;
+            }
+        };
+        let strange = counted.into_iter().filter(|(s, _)| !there.contains(s) && !reader.has_segment(*s));
+        let file = folder.relative(&folder.day_index(day));
+        damages.extend(strange.map(|(segment, rows)| without_segment(file.clone(), segment, rows)));
+    }
+    damages
+}
+
 /// Names an index that cannot be read.
-pub(crate) fn index_fails(error: &ArchiveError) -> Damage {
+fn index_fails(error: &ArchiveError) -> Damage {
     damage("index".to_owned(), 0, None, error.to_string())
 }
 
 /// Names rows of a day's index whose segment is not there.
-pub(crate) fn without_segment(file: String, segment: u64, rows: u64) -> Damage {
+fn without_segment(file: String, segment: u64, rows: u64) -> Damage {
     let what = format!("the index has {rows} records of segment {segment}, which is not there");
     damage(file, 0, None, what)
 }
 
 impl Run {
     /// Lists what there is and verifies the manifests.
-    pub(crate) fn begin(folder: &Folder, far: Option<Arc<Far>>, key: &SigningKey) -> Result<Run, ArchiveError> {
+    fn begin(folder: &Folder, far: Option<Arc<Far>>, key: [u8; 32]) -> Result<Run, ArchiveError> {
         let mut run = Run::of(folder, far, folder.segments()?.into_iter().collect());
-        run.manifests(key.verifying_key().to_bytes())?;
+        run.manifests(key)?;
         Ok(run)
     }
 
@@ -172,15 +268,16 @@ impl Run {
             chain: BTreeMap::new(),
             on_record: BTreeMap::new(),
             away: 0,
+            open: None,
         }
     }
 
-    pub(crate) fn progress(&self) -> Progress {
+    fn progress(&self) -> Progress {
         self.progress
     }
 
     /// Reads one segment.
-    pub(crate) fn next(&mut self) -> Checked {
+    fn next(&mut self) -> Checked {
         let Some((number, path)) = self.segments.next() else {
             self.end();
             return Checked::End;
@@ -202,31 +299,38 @@ impl Run {
             Vec::new()
         });
         let days = headers.iter().map(|h| Day::of(h.slot)).collect();
-        Checked::Segment(SegmentRead { number, days, file, headers })
+        let open = self.open.take();
+        Checked::Segment(SegmentRead { number, days, file, headers, open })
     }
 
-    pub(crate) fn report(self) -> CheckReport {
+    fn report(self) -> CheckReport {
         self.report
     }
 
     /// Adds what was found wrong elsewhere.
-    pub(crate) fn add(&mut self, damages: Vec<Damage>) {
+    fn add(&mut self, damages: Vec<Damage>) {
         let room = NAMED_MAX.saturating_sub(self.report.damaged.len());
         self.report.damaged.extend(damages.into_iter().take(room));
     }
 
     /// The segments that were on the disk when the check began, and are not any more or were read.
-    pub(crate) fn began_with(&self) -> &BTreeSet<u64> {
+    fn began_with(&self) -> &BTreeSet<u64> {
         &self.began_with
     }
 
     fn segment(&mut self, number: u64, path: &Path, file: &str) -> io::Result<Vec<Header>> {
-        if !segment::opens_as(path, number)? {
+        let mut opens = segment::opens_as(path, number)?;
+        if !opens && is_blank(path)? {
+            // It is being made.
+            std::thread::sleep(BEING_MADE);
+            opens = segment::opens_as(path, number)?;
+        }
+        if !opens {
             self.name(file, 0, None, "the opening block is damaged".to_owned());
         }
         match segment::look(path, number)? {
             Found::Sealed(seal, footer) => {
-                self.seal(&seal, file);
+                self.seal(&seal, path, file);
                 if merkle::root(&footer.leaves()) != seal.root {
                     self.name(file, seal.footer_at, None, "the Merkle root is not that of the records".to_owned());
                 }
@@ -264,16 +368,25 @@ impl Run {
             Found::Open if self.on_record.contains_key(&number) => {
                 self.name(file, 0, None, "seal or footer damaged".to_owned());
                 self.on_record.remove(&number);
-                self.one_by_one(number, path, file)
+                self.one_by_one(number, path, file, false)
             }
             // Given up after a disk error, or being written: whole records are all that can be asked of it.
-            Found::Open => self.one_by_one(number, path, file),
+            Found::Open => {
+                self.open = Some(path.to_owned());
+                self.one_by_one(number, path, file, true)
+            }
         }
     }
 
-    fn one_by_one(&mut self, number: u64, path: &Path, file: &str) -> io::Result<Vec<Header>> {
+    /// `grows`: what lies behind the last whole record is being written. If it was acknowledged, the index knows it.
+    fn one_by_one(&mut self, number: u64, path: &Path, file: &str, grows: bool) -> io::Result<Vec<Header>> {
         let mut headers = Vec::new();
-        for seen in segment::scan(path, number)?.seen {
+        let mut seen = segment::scan(path, number)?.seen;
+        if grows {
+            let whole = seen.iter().rposition(|seen| seen.whole.is_ok()).map_or(0, |last| last + 1);
+            seen.truncate(whole);
+        }
+        for seen in seen {
             match seen.whole {
                 Ok(()) => self.report.records += 1,
                 Err(fault) => self.name(file, seen.header.offset, Some(&seen.header), fault.to_string()),
@@ -372,9 +485,11 @@ impl Run {
         self.report.unread_because.get_or_insert(why);
     }
 
-    fn seal(&mut self, seal: &Seal, file: &str) {
+    fn seal(&mut self, seal: &Seal, path: &Path, file: &str) {
         let at = seal.file_length();
-        if let Some(sealed) = self.on_record.remove(&seal.number) {
+        let on_record = self.on_record.remove(&seal.number);
+        // Or in the meantime.
+        if let Some(sealed) = on_record.or_else(|| self.sealed_since(seal.number, path)) {
             if sealed.seal != seal.hash() {
                 self.name(file, at, None, "the manifest names another seal for this segment".to_owned());
             }
@@ -445,7 +560,9 @@ impl Run {
         for sealed in std::mem::take(&mut self.on_record).into_values() {
             // Retention may have dropped it while the check ran.
             let path = self.folder.root().join(&sealed.file);
-            if !path.exists() && !self.purged_since(sealed.segment) {
+            // Or its pictures went into the object store.
+            let there = path.exists() || far_path(&path).exists();
+            if !there && !self.purged_since(sealed.segment) {
                 let what = format!("the segment is missing, with {} records", sealed.records);
                 self.name(&sealed.file, 0, None, what);
             }
@@ -461,10 +578,33 @@ impl Run {
     }
 
     fn purged_since(&self, segment: u64) -> bool {
-        let Ok(days) = Folder::days(&self.folder.manifests(), "txt") else { return false };
-        days.into_iter().rev().take(2).any(|day| {
-            let text = fs::read_to_string(self.folder.manifest(day)).unwrap_or_default();
-            Manifest::of_day(&text, day).is_ok_and(|m| m.purged.iter().any(|p| p.segment == segment))
+        self.newest_manifests().any(|m| m.purged.iter().any(|p| p.segment == segment))
+    }
+
+    /// What a manifest says by now of a segment that none named when the check began. One that was sealed this very moment
+    /// is named a moment later.
+    fn sealed_since(&self, segment: u64, path: &Path) -> Option<Sealed> {
+        let named = || self.newest_manifests().flat_map(|m| m.sealed).find(|sealed| sealed.segment == segment);
+        let young = || {
+            let changed = fs::metadata(path).and_then(|file| file.modified()).ok()?;
+            changed.elapsed().ok().filter(|age| *age < BEING_NAMED)
+        };
+        loop {
+            let found = named();
+            if found.is_some() || !self.folder.manifests().is_dir() || young().is_none() {
+                return found;
+            }
+            std::thread::sleep(BEING_MADE);
+        }
+    }
+
+    /// What is on record by now of the last two days.
+    fn newest_manifests(&self) -> impl Iterator<Item = Manifest> {
+        let days = Folder::days(&self.folder.manifests(), "txt").unwrap_or_default();
+        let folder = self.folder.clone();
+        days.into_iter().rev().take(2).filter_map(move |day| {
+            let text = fs::read_to_string(folder.manifest(day)).ok()?;
+            Manifest::of_day(&text, day).ok()
         })
     }
 
@@ -502,6 +642,13 @@ fn unmarked(headers: &[Header], footer: &Footer, range: Range<u64>, bytes: &[u8]
     marks.take(1).collect()
 }
 
+/// Whether a file has nothing yet where its opening belongs.
+fn is_blank(path: &Path) -> io::Result<bool> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(OPENING as u64).read_to_end(&mut bytes)?;
+    Ok(bytes.iter().all(|byte| *byte == 0))
+}
+
 /// Where a record ends.
 fn end(header: &Header) -> u64 {
     header.offset + header.record_length()
@@ -535,4 +682,12 @@ pub(crate) fn read_through(path: &Path, number: u64) -> io::Result<()> {
     let root = path.parent().unwrap_or(Path::new("/"));
     let mut run = Run::of(&Folder::new(root), None, vec![(number, path.to_owned())]);
     run.segment(number, path, "fuzzed").map(drop)
+}
+
+/// A whole folder as the check reads it, without index: for the tests.
+#[cfg(test)]
+pub(crate) fn folder_alone(folder: &Folder, key: [u8; 32]) -> Result<CheckReport, ArchiveError> {
+    let mut run = Run::begin(folder, None, key)?;
+    while let Checked::Segment(_) = run.next() {}
+    Ok(run.report())
 }

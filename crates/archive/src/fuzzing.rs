@@ -121,7 +121,7 @@ mod tests {
                 slot: Wall(60_000),
                 payload: payload.len() as u32,
                 sha256: record::sha256(&payload),
-                about: About::Gap(Cause::NoAnswer),
+                about: About::Gap(record::Missed::one(Cause::NoAnswer)),
             };
             let mut bytes = Vec::new();
             let offset = header.offset;
@@ -169,6 +169,80 @@ mod tests {
             fs::write(&path, &altered).unwrap();
             assert!(matches!(segment::look(&path, NUMBER).unwrap(), Found::Open));
             check::read_through(&path, NUMBER).unwrap();
+        }
+    }
+
+    /// An archive of one sealed segment, that file, its bytes, and the key.
+    struct Sealed {
+        folder: tempfile::TempDir,
+        file: std::path::PathBuf,
+        bytes: Vec<u8>,
+        footer: usize,
+        key: [u8; 32],
+    }
+
+    static SEALED: LazyLock<Sealed> = LazyLock::new(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(async {
+            let settings = crate::Config {
+                commit_every: std::time::Duration::from_millis(1),
+                segment_bytes: 1 << 20,
+                reserve_bytes: 0,
+                ..crate::Config::default()
+            };
+            let archive = crate::Archive::open(folder.path(), settings).await.unwrap();
+            for n in 0..6 {
+                let gap = crate::Gap::one(CameraId(n), Wall(60_000 + i64::from(n)), Cause::NoAnswer, "无应答");
+                archive.record_gap(gap).await.unwrap();
+            }
+            archive.close().await;
+        });
+        let named = crate::folder::Folder::new(folder.path());
+        let file = named.segments().unwrap().into_values().next().unwrap();
+        let bytes = fs::read(&file).unwrap();
+        let seal = Seal::decode(bytes[bytes.len() - SEAL..].try_into().unwrap()).unwrap();
+        let footer = usize::try_from(seal.footer_at).unwrap();
+        let key = crate::keys::public(&named, None).unwrap();
+        assert_eq!(check::folder_alone(&named, key).unwrap().damaged, []);
+        Sealed { folder, file, bytes, footer, key }
+    });
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(1500))]
+        #[test]
+        fn a_check_never_calls_a_mutated_footer_well(
+            edits in proptest::collection::vec((any::<proptest::sample::Index>(), 0..5_u8, any::<u8>()), 1..6),
+            mended: bool,
+        ) {
+            let sealed = &*SEALED;
+            let mut data = sealed.bytes.clone();
+            for (at, kind, value) in edits {
+                let length = data.len() - sealed.footer.min(data.len() - 1);
+                let at = (sealed.footer + at.index(length)).min(data.len() - 1);
+                let end = (at + usize::from(value) / 4 * 8).min(data.len());
+                match kind {
+                    0 => data[at] ^= 1 << (value % 8),
+                    1 => data[at] = value,
+                    2 => data.drain(at..end).for_each(drop),
+                    3 => {
+                        let piece = data[at..end].to_vec();
+                        data.splice(at - at % 8..at - at % 8, piece).for_each(drop);
+                    }
+                    _ => data.truncate(at.max(1)),
+                }
+            }
+            if mended {
+                mend(&mut data);
+            }
+            prop_assume!(data != sealed.bytes);
+            // One at a time: they share the folder.
+            static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
+            let _turn = TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            fs::remove_file(&sealed.file).unwrap();
+            fs::write(&sealed.file, &data).unwrap();
+            let report = check::folder_alone(&crate::folder::Folder::new(sealed.folder.path()), sealed.key).unwrap();
+            prop_assert!(!report.damaged.is_empty(), "{} records, and nothing is damaged", report.records);
         }
     }
 

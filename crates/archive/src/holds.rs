@@ -132,6 +132,12 @@ pub(crate) fn forbid(holds: &[Hold], segment: &Catalogued, now: Wall) -> bool {
     holds.iter().any(|hold| hold.holds(now) && hold.touches(segment))
 }
 
+/// Until when holds that are in force keep a segment: `None` if none does, `Some(None)` if one does without an end.
+pub(crate) fn kept_until(holds: &[Hold], segment: &Catalogued, now: Wall) -> Option<Option<Wall>> {
+    let keeping = holds.iter().filter(|hold| hold.holds(now) && hold.touches(segment));
+    keeping.map(|hold| hold.what.expires).reduce(|a, b| a.zip(b).map(|(a, b)| a.max(b)))
+}
+
 /// Whether the settings allow a new hold: how long one may be placed for, and how much all in force may keep together.
 pub(crate) fn allow<'a>(
     limit: Limit,

@@ -31,8 +31,8 @@ use std::{
     time::Duration,
 };
 
-/// Version of the tables. A file of the version before lacks only ways in, and gets them when it is opened for writing.
-const VERSION: i64 = 4;
+/// Version of the tables. An index of another one is made anew from the segments.
+const VERSION: i64 = 5;
 /// Rows of one statement: few enough for SQLite's limit of 32,766 values.
 const ROWS_AT_ONCE: usize = 32_766 / WIDTH / 4;
 /// Day files that the writer keeps open: today's, and those around midnight and of late records.
@@ -40,15 +40,14 @@ const OPEN_DAYS: usize = 4;
 
 const DAY_TABLES: &str = "CREATE TABLE IF NOT EXISTS entry (
     slot INTEGER NOT NULL, camera INTEGER NOT NULL, kind INTEGER NOT NULL, class INTEGER, status INTEGER, cause TEXT,
-    stream INTEGER, captured INTEGER, captured_mono INTEGER, camera_clock INTEGER, codec INTEGER, width INTEGER,
-    height INTEGER, bytes INTEGER NOT NULL, sha256 BLOB NOT NULL, segment INTEGER NOT NULL, at INTEGER NOT NULL,
-    detail TEXT,
+    stream INTEGER, captured INTEGER, captured_mono INTEGER, camera_clock INTEGER, clock_within INTEGER, codec INTEGER,
+    width INTEGER, height INTEGER, bytes INTEGER NOT NULL, sha256 BLOB NOT NULL, segment INTEGER NOT NULL, at INTEGER NOT NULL,
+    detail TEXT, slots INTEGER, every INTEGER, last INTEGER,
     PRIMARY KEY (slot, camera)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS durable (segment INTEGER PRIMARY KEY) STRICT;
 -- Ways in other than by time: one camera, and what is rare. What is common needs none: by time a page soon is full.
 CREATE INDEX IF NOT EXISTS entry_camera_kind ON entry (camera, kind, slot);
-DROP INDEX IF EXISTS entry_camera;
 CREATE INDEX IF NOT EXISTS entry_segment ON entry (segment);
 CREATE INDEX IF NOT EXISTS entry_gap ON entry (slot) WHERE kind = 2;
 CREATE INDEX IF NOT EXISTS entry_class ON entry (class, slot) WHERE class > 1;
@@ -92,9 +91,14 @@ impl Catalogued {
     /// Describes a sealed segment by its rows.
     pub(crate) fn new(file: String, seal: &Seal, rows: &[Row], shelf: Shelf) -> Catalogued {
         let slots = || rows.iter().map(|r| r.header.slot);
-        let captured = rows.iter().filter_map(|r| match &r.header.about {
-            crate::record::About::Snapshot(taken) => Some(taken.captured),
-            crate::record::About::Gap(_) => None,
+        // When it arrived; of several missed slots the last.
+        let captured = rows.iter().map(|r| match &r.header.about {
+            crate::record::About::Snapshot(taken) => taken.captured,
+            crate::record::About::Gap(missed) => missed.last(r.header.slot),
+        });
+        let last = rows.iter().filter_map(|r| match &r.header.about {
+            crate::record::About::Snapshot(_) => None,
+            crate::record::About::Gap(missed) => Some(missed.last(r.header.slot)),
         });
         Catalogued {
             number: seal.number,
@@ -102,7 +106,7 @@ impl Catalogued {
             bytes: seal.file_length(),
             records: rows.len() as u64,
             oldest: slots().min().unwrap_or(seal.sealed),
-            newest: slots().max().unwrap_or(seal.sealed),
+            newest: slots().chain(last).max().unwrap_or(seal.sealed),
             kept_from: slots().chain(captured).max().unwrap_or(seal.sealed),
             days: slots().map(Day::of).collect(),
             position: seal.position,
@@ -125,13 +129,14 @@ pub(crate) struct Index {
 }
 
 impl Index {
-    /// Opens the catalog. One that is damaged or of another version is thrown away: everything is read again then.
+    /// Opens the catalog. One that is damaged or of another version is thrown away with all days: everything is read again
+    /// then.
     pub(crate) async fn open(folder: &Folder) -> Result<Index, ArchiveError> {
         let path = folder.catalog();
         let catalog = match open_database(&path, CATALOG_TABLES).await {
             Err(error) if is_damage(&error) => {
                 tracing::warn!(%error, "the archive's catalog is unusable and is made anew");
-                remove_database(&path)?;
+                remove_all(folder)?;
                 open_database(&path, CATALOG_TABLES).await
             }
             opened => opened,
@@ -389,29 +394,14 @@ async fn open_database(path: &Path, tables: &'static str) -> Result<SqliteConnec
         .disable_statement_logging();
     let mut connection = options.connect().await?;
     let version: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut connection).await?;
-    if (0..VERSION).contains(&version) {
+    if version == 0 {
         sqlx::raw_sql(tables).execute(&mut connection).await?;
-        sqlx::raw_sql("PRAGMA user_version = 4").execute(&mut connection).await?;
+        sqlx::raw_sql("PRAGMA user_version = 5").execute(&mut connection).await?;
     } else if version != VERSION {
         let _ = connection.close().await;
         return Err(sqlx::Error::Protocol(format!("tables of version {version}")));
     }
     Ok(connection)
-}
-
-/// Gives a day's file of an older version the ways in that it lacks. One that is not there is not made.
-pub(crate) async fn bring_up_to_date(path: &Path) -> Result<(), ArchiveError> {
-    let options = SqliteConnectOptions::new().filename(path).busy_timeout(Duration::from_secs(5));
-    let done = async {
-        let mut connection = options.disable_statement_logging().connect().await?;
-        let version: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut connection).await?;
-        if (1..VERSION).contains(&version) {
-            sqlx::raw_sql(DAY_TABLES).execute(&mut connection).await?;
-            sqlx::raw_sql("PRAGMA user_version = 4").execute(&mut connection).await?;
-        }
-        connection.close().await
-    };
-    done.await.map_err(|e| index_error(path, &e))
 }
 
 /// Whether the file's content is at fault, so that making it anew helps.

@@ -11,7 +11,10 @@ use crate::{
 };
 use ed25519_dalek::{
     Signer as _, SigningKey, VerifyingKey,
-    pkcs8::{DecodePrivateKey as _, EncodePrivateKey as _, EncodePublicKey as _, spki::der::pem::LineEnding},
+    pkcs8::{
+        DecodePrivateKey as _, DecodePublicKey as _, EncodePrivateKey as _, EncodePublicKey as _,
+        spki::der::pem::LineEnding,
+    },
 };
 use fleet::Wall;
 use rand::TryRngCore as _;
@@ -106,6 +109,18 @@ pub(crate) fn read_or_make(
             Ok(key)
         }
     }
+}
+
+/// The public key, without making or sealing anything: that of the key that signs, or, where that cannot be read, the one
+/// that is written down beside it.
+pub(crate) fn public(folder: &Folder, ring: Option<&Keyring>) -> Result<[u8; 32], ArchiveError> {
+    if let Ok(Some((key, _))) = read(&folder.key(), ring) {
+        return Ok(key.verifying_key().to_bytes());
+    }
+    let path = folder.public_key();
+    let pem = fs::read_to_string(&path).map_err(ArchiveError::io("read", &path))?;
+    let key = VerifyingKey::from_public_key_pem(&pem).map_err(|_| unusable(&path, "not an Ed25519 key in PEM"))?;
+    Ok(key.to_bytes())
 }
 
 /// Makes the key that is to follow, durable beside the present one.

@@ -1,7 +1,8 @@
 //! What is stored and what is handed back.
 
+use crate::record::{HOUR_MS, Missed};
 use bytes::Bytes;
-use fleet::{CameraId, Cause, Codec, Now, Status, StreamChoice, Wall};
+use fleet::{CameraClock, CameraId, Cause, Codec, Now, Status, StreamChoice, Wall};
 use health::SnapshotClass;
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
@@ -19,8 +20,8 @@ pub struct NewSnapshot {
     pub class: SnapshotClass,
     /// When it arrived, by this machine's clocks.
     pub captured: Now,
-    /// When the camera says it was taken, if the camera says so.
-    pub camera_clock: Option<Wall>,
+    /// When the camera says it was taken, if the camera says so, and how sure that is.
+    pub camera_clock: Option<CameraClock>,
     /// How `data` is coded.
     pub codec: Codec,
     /// What the camera had sent, if `data` was coded anew from it before it came here: then the hash and every proof are of
@@ -53,8 +54,8 @@ pub struct SnapshotRef {
     pub class: SnapshotClass,
     /// When it arrived.
     pub captured: Wall,
-    /// When the camera says it was taken.
-    pub camera_clock: Option<Wall>,
+    /// When the camera says it was taken, and how sure that is.
+    pub camera_clock: Option<CameraClock>,
     /// How it is coded.
     pub codec: Codec,
     /// What the camera had sent, if it was coded anew here before it was stored.
@@ -82,13 +83,17 @@ pub struct Snapshot {
     pub data: Bytes,
 }
 
-/// A scheduled snapshot that was not taken, and why.
+/// A scheduled snapshot that was not taken, and why; or several in a row.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Gap {
     /// Whose.
     pub camera: CameraId,
-    /// The instant it was wanted for.
+    /// The instant it was wanted for; of several the first.
     pub slot: Wall,
+    /// How many were wanted from then on, this one included.
+    pub slots: u32,
+    /// One each so many milliseconds; 0 for a single one.
+    pub every_ms: u32,
     /// Why it was not taken.
     pub cause: Cause,
     /// What was seen; cut to [`Gap::DETAIL_BYTES`].
@@ -98,6 +103,44 @@ pub struct Gap {
 impl Gap {
     /// Most bytes of [`Gap::detail`] that are kept.
     pub const DETAIL_BYTES: usize = 1024;
+
+    /// One slot.
+    #[must_use]
+    pub fn one(camera: CameraId, slot: Wall, cause: Cause, detail: impl Into<String>) -> Gap {
+        Gap { camera, slot, slots: 1, every_ms: 0, cause, detail: detail.into() }
+    }
+
+    /// The last of its slots.
+    #[must_use]
+    pub fn last(&self) -> Wall {
+        Missed { cause: self.cause, slots: self.slots, every_ms: self.every_ms }.last(self.slot)
+    }
+
+    /// How many of its slots are at or after `from` and before `until`.
+    #[must_use]
+    pub fn slots_in(&self, from: Wall, until: Wall) -> u32 {
+        // How many are before an instant.
+        let before = |at: Wall| match (at.0.saturating_sub(self.slot.0), i64::from(self.every_ms)) {
+            (since, _) if since <= 0 => 0,
+            (_, 0) => 1,
+            (since, every) => u32::try_from((since - 1) / every + 1).unwrap_or(u32::MAX).min(self.slots),
+        };
+        before(until).saturating_sub(before(from))
+    }
+
+    /// The same cut where hours begin, so that each part lies within one.
+    pub(crate) fn by_hours(mut self) -> Vec<Gap> {
+        let mut parts = Vec::new();
+        while self.slots > 0 {
+            let hour = Wall((self.slot.0.div_euclid(HOUR_MS) + 1).saturating_mul(HOUR_MS));
+            let here = self.slots_in(self.slot, hour).max(1);
+            let every_ms = if here > 1 { self.every_ms } else { 0 };
+            parts.push(Gap { slots: here, every_ms, ..self.clone() });
+            self.slots -= here;
+            self.slot = Wall(self.slot.0.saturating_add(i64::from(here) * i64::from(self.every_ms)));
+        }
+        parts
+    }
 }
 
 /// One line of a search.
@@ -224,6 +267,25 @@ mod tests {
             if let Ok(id) = text.parse::<SnapshotId>() {
                 prop_assert_eq!(id.to_string(), text);
             }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_cut_by_hours_has_the_same_slots(slot in 0..4 * HOUR_MS, slots in 1..200_u32, every_ms in 1..4_000_000_u32, from in 0..900 * HOUR_MS, long in 0..9 * HOUR_MS) {
+            let whole = Gap { slots, every_ms, ..Gap::one(CameraId(1), Wall(slot), Cause::NotRunning, "") };
+            let each: Vec<i64> = (0..i64::from(slots)).map(|n| slot + n * i64::from(every_ms)).collect();
+            let parts = whole.clone().by_hours();
+            let cut = parts.iter().flat_map(|p| (0..i64::from(p.slots)).map(|n| p.slot.0 + n * i64::from(p.every_ms)));
+            prop_assert_eq!(cut.collect::<Vec<_>>(), each.clone());
+            for part in &parts {
+                prop_assert_eq!(part.slot.0 / HOUR_MS, part.last().0 / HOUR_MS);
+                prop_assert_eq!(part.slots > 1, part.every_ms > 0);
+            }
+            let within = each.iter().filter(|at| (from..from + long).contains(at)).count();
+            let told: u32 = parts.iter().map(|p| p.slots_in(Wall(from), Wall(from + long))).sum();
+            prop_assert_eq!(told as usize, within);
+            prop_assert_eq!(whole.slots_in(Wall(from), Wall(from + long)) as usize, within);
         }
     }
 }

@@ -1,8 +1,10 @@
 //! Asking for snapshots and gaps, page by page.
 
 use crate::{ArchiveError, Entry};
+use ed25519_dalek::SigningKey;
 use fleet::{CameraId, Cause, Status, Wall};
 use health::SnapshotClass;
+use ring::hmac;
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 
@@ -59,6 +61,47 @@ pub struct Cursor {
     pub(crate) slot: i64,
     pub(crate) camera: i64,
     pub(crate) search: u32,
+    /// The archive's word that it gave this place out, for a search with these conditions.
+    pub(crate) word: [u8; Cursor::WORD],
+}
+
+impl Cursor {
+    pub(crate) const WORD: usize = 16;
+}
+
+/// Knows the cursors that it gave out: nobody makes one himself to begin a search in its middle.
+pub(crate) struct Cursors(hmac::Key);
+
+impl Cursors {
+    pub(crate) fn new(key: &SigningKey) -> Cursors {
+        let with = hmac::Key::new(hmac::HMAC_SHA256, key.as_bytes());
+        let made = hmac::sign(&with, b"sharpeyes cursors of searches 1");
+        Cursors(hmac::Key::new(hmac::HMAC_SHA256, made.as_ref()))
+    }
+
+    fn said(query: &SnapshotQuery, slot: i64, camera: i64) -> Vec<u8> {
+        let mut said = query.conditions();
+        said.extend_from_slice(&slot.to_le_bytes());
+        said.extend_from_slice(&camera.to_le_bytes());
+        said
+    }
+
+    /// A place in this search.
+    pub(crate) fn give(&self, query: &SnapshotQuery, slot: i64, camera: i64) -> Cursor {
+        let word = hmac::sign(&self.0, &Cursors::said(query, slot, camera));
+        Cursor { slot, camera, search: query.fingerprint(), word: crate::record::array_at(word.as_ref(), 0) }
+    }
+
+    /// Whether a search may go on where its cursor says.
+    pub(crate) fn check(&self, query: &SnapshotQuery) -> Result<(), CursorError> {
+        let Some(cursor) = query.after else { return Ok(()) };
+        if cursor.search != query.fingerprint() {
+            return Err(CursorError::OtherSearch);
+        }
+        let given = self.give(query, cursor.slot, cursor.camera);
+        // Whoever guesses learns nothing from how long this takes: he has one guess in 2^128.
+        if given.word == cursor.word { Ok(()) } else { Err(CursorError::Malformed) }
+    }
 }
 
 /// The cursor cannot be used.
@@ -82,12 +125,19 @@ impl SnapshotQuery {
 
     /// A number that differs between searches with different conditions, so that a cursor is not used for the wrong one.
     pub(crate) fn fingerprint(&self) -> u32 {
+        crc32c::crc32c(&self.conditions())
+    }
+
+    /// The conditions as bytes, the same for the same search.
+    fn conditions(&self) -> Vec<u8> {
         let mut all = Vec::new();
         for camera in self.cameras.iter().flatten() {
             all.extend_from_slice(&camera.0.to_le_bytes());
         }
-        let rest = (self.cameras.is_some(), self.from, self.until, self.kind, self.class, self.status, self.cause);
-        crc32c::crc32c_append(crc32c::crc32c(&all), format!("{rest:?}").as_bytes())
+        let count = self.cameras.as_ref().map(Vec::len);
+        let rest = (count, self.from, self.until, self.kind, self.class, self.status, self.cause);
+        all.extend_from_slice(format!("{rest:?}").as_bytes());
+        all
     }
 
     pub(crate) fn validate(&self) -> Result<(), ArchiveError> {
@@ -99,9 +149,6 @@ impl SnapshotQuery {
         if self.cameras.as_ref().is_some_and(|c| c.len() > SnapshotQuery::CAMERAS_MAX) {
             return Err(ArchiveError::Invalid("too many cameras in one search"));
         }
-        if self.after.is_some_and(|c| c.search != self.fingerprint()) {
-            return Err(CursorError::OtherSearch.into());
-        }
         Ok(())
     }
 
@@ -111,9 +158,12 @@ impl SnapshotQuery {
     }
 }
 
+/// Hexadecimal digits of a cursor.
+const LENGTH: usize = 40 + 2 * Cursor::WORD;
+
 impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:016x}{:016x}{:08x}", self.slot, self.camera, self.search)
+        write!(f, "{:016x}{:016x}{:08x}{}", self.slot, self.camera, self.search, hex::encode(self.word))
     }
 }
 
@@ -122,13 +172,14 @@ impl FromStr for Cursor {
 
     fn from_str(text: &str) -> Result<Cursor, CursorError> {
         let malformed = |_| CursorError::Malformed;
-        if text.len() != 40 || !text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
+        if text.len() != LENGTH || !text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
             return Err(CursorError::Malformed);
         }
         Ok(Cursor {
             slot: u64::from_str_radix(&text[..16], 16).map_err(malformed)?.cast_signed(),
             camera: u64::from_str_radix(&text[16..32], 16).map_err(malformed)?.cast_signed(),
-            search: u32::from_str_radix(&text[32..], 16).map_err(malformed)?,
+            search: u32::from_str_radix(&text[32..40], 16).map_err(malformed)?,
+            word: hex::decode(&text[40..]).ok().and_then(|w| w.try_into().ok()).ok_or(CursorError::Malformed)?,
         })
     }
 }
@@ -138,28 +189,43 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn cursors() -> Cursors {
+        Cursors::new(&SigningKey::from_bytes(&[3; 32]))
+    }
+
     proptest! {
         #[test]
-        fn a_cursor_survives_its_text(slot: i64, camera: i64, search: u32) {
-            let cursor = Cursor { slot, camera, search };
+        fn a_cursor_survives_its_text(slot: i64, camera: i64) {
+            let cursor = cursors().give(&SnapshotQuery::default(), slot, camera);
             prop_assert_eq!(cursor.to_string().parse::<Cursor>(), Ok(cursor));
         }
 
         #[test]
-        fn forged_text_is_no_cursor(text in "\\PC{0,60}") {
-            prop_assert!(text.parse::<Cursor>().is_err() || text.len() == 40);
+        fn forged_text_is_no_cursor(text in "\\PC{0,60}|[0-9a-f]{72}") {
+            let taken = |after| cursors().check(&SnapshotQuery { after: Some(after), ..SnapshotQuery::default() });
+            prop_assert!(text.parse::<Cursor>().and_then(taken).is_err());
+        }
+
+        #[test]
+        fn a_cursor_in_which_anything_was_changed_is_none(slot: i64, camera: i64, at in 0..LENGTH, digit in "[0-9a-f]") {
+            let query = SnapshotQuery::default();
+            let mut text = cursors().give(&query, slot, camera).to_string();
+            prop_assume!(text[at..=at] != digit);
+            text.replace_range(at..=at, &digit);
+            let after = Some(text.parse::<Cursor>().unwrap());
+            prop_assert!(cursors().check(&SnapshotQuery { after, ..query }).is_err());
         }
     }
 
     #[test]
-    fn a_cursor_is_bound_to_its_conditions() {
+    fn a_cursor_is_bound_to_its_conditions_and_to_its_archive() {
         let one = SnapshotQuery { cameras: Some(vec![CameraId(1)]), ..SnapshotQuery::default() };
         let other = SnapshotQuery { cameras: Some(vec![CameraId(2)]), ..SnapshotQuery::default() };
-        let after = Some(Cursor { slot: 5, camera: 1, search: one.fingerprint() });
-        assert!(SnapshotQuery { after, ..one }.validate().is_ok());
-        assert!(matches!(
-            SnapshotQuery { after, ..other }.validate(),
-            Err(ArchiveError::Cursor(CursorError::OtherSearch))
-        ));
+        let after = Some(cursors().give(&one, 5, 1));
+        let one = SnapshotQuery { after, ..one };
+        assert_eq!(cursors().check(&one), Ok(()));
+        assert_eq!(cursors().check(&SnapshotQuery { after, ..other }), Err(CursorError::OtherSearch));
+        let elsewhere = Cursors::new(&SigningKey::from_bytes(&[4; 32]));
+        assert_eq!(elsewhere.check(&one), Err(CursorError::Malformed));
     }
 }

@@ -6,12 +6,13 @@
 //! What the page cache holds is read at once, on the caller's thread; only what must come from the disk goes to another.
 
 use crate::{
-    ArchiveError, Cursor, Entry, Kind, Page, Snapshot, SnapshotId, SnapshotQuery, SnapshotRef,
+    ArchiveError, Entry, Kind, Page, Snapshot, SnapshotId, SnapshotQuery, SnapshotRef,
     folder::{Day, Folder},
     index::index_error,
     merkle::Hash,
-    record::{self, HEADER, PAYLOAD_MAX},
-    remote::{Far, is_far, name_of},
+    query::Cursors,
+    record::{self, HEADER, HOUR_MS, PAYLOAD_MAX},
+    remote::{Far, far_path, is_far, name_of},
     row::{self, Row},
 };
 use bytes::Bytes;
@@ -77,11 +78,45 @@ pub(crate) struct Reader {
     /// Most recently used last.
     files: Mutex<Vec<(u64, Arc<File>)>>,
     far: Option<Arc<Far>>,
+    cursors: Cursors,
+    /// Nobody tells what is new.
+    looks: bool,
 }
 
 impl Reader {
-    pub(crate) fn new(folder: Folder, known: Known, far: Option<Arc<Far>>) -> Reader {
-        Reader { folder, known: RwLock::new(known), pools: Mutex::default(), files: Mutex::default(), far }
+    pub(crate) fn new(folder: Folder, known: Known, far: Option<Arc<Far>>, cursors: Cursors) -> Reader {
+        Reader {
+            folder,
+            known: RwLock::new(known),
+            pools: Mutex::default(),
+            files: Mutex::default(),
+            far,
+            cursors,
+            looks: false,
+        }
+    }
+
+    /// Reads beside a process that has the archive open: what there is, is looked up on the disk.
+    pub(crate) fn beside(folder: Folder, far: Option<Arc<Far>>) -> Result<Reader, ArchiveError> {
+        let days = Folder::days(&folder.index(), "db")?.into_iter().collect();
+        let held = |(number, path)| (number, Held { path, sealed: None });
+        let segments = folder.segments()?.into_iter().map(held).collect();
+        // No cursor is given out or taken.
+        let cursors = Cursors::new(&ed25519_dalek::SigningKey::from_bytes(&[0; 32]));
+        Ok(Reader { looks: true, ..Reader::new(folder, Known { days, segments }, far, cursors) })
+    }
+
+    /// Whether a segment is there, by now.
+    pub(crate) fn has_segment(&self, number: u64) -> bool {
+        let known = self.segment(number);
+        if !self.looks {
+            return known.is_some();
+        }
+        if known.is_some_and(|path| path.exists() || far_path(&path).exists()) {
+            return true;
+        }
+        // It may have come since.
+        self.folder.segments().is_ok_and(|there| there.contains_key(&number))
     }
 
     /// Lets the writer tell what is new.
@@ -194,8 +229,9 @@ impl Reader {
 
     pub(crate) async fn search(&self, query: &SnapshotQuery) -> Result<Page, ArchiveError> {
         query.validate()?;
+        self.cursors.check(query)?;
         let started = Instant::now();
-        let (search, wanted) = (query.fingerprint(), query.page_size());
+        let wanted = query.page_size();
         let cameras = query.cameras.as_ref().map(|list| {
             let ids: Vec<String> = list.iter().map(|c| c.0.to_string()).collect();
             format!("[{}]", ids.join(","))
@@ -212,12 +248,12 @@ impl Reader {
             if page.entries.len() > wanted {
                 page.entries.truncate(wanted);
                 let end = page.entries.last();
-                page.next = end.map(|e| Cursor { slot: e.slot().0, camera: i64::from(e.camera().0), search });
+                page.next = end.map(|e| self.cursors.give(query, e.slot().0, i64::from(e.camera().0)));
                 break;
             }
             if started.elapsed() > PAUSE_AFTER && day > first {
                 // Before every camera of the day's first instant: the next page begins with the day before.
-                page.next = Some(Cursor { slot: day.start().0, camera: -1, search });
+                page.next = Some(self.cursors.give(query, day.start().0, -1));
                 break;
             }
         }
@@ -444,7 +480,15 @@ fn select(query: &SnapshotQuery, cameras: Option<&str>, most: i64) -> QueryBuild
 }
 
 fn conditions(select: &mut QueryBuilder<Sqlite>, query: &SnapshotQuery, cameras: Option<&str>, way: Way) {
-    select.push_bind(query.from.map_or(0, |f| f.0));
+    match query.from {
+        // A gap of several slots may reach into the range; its slots are of one hour.
+        Some(from) if query.kind != Kind::Snapshot => {
+            select.push_bind(from.0.saturating_sub(HOUR_MS));
+            select.push(" AND (slot >= ").push_bind(from.0);
+            select.push(" OR kind = 2 AND last >= ").push_bind(from.0).push(")");
+        }
+        from => drop(select.push_bind(from.map_or(0, |f| f.0))),
+    }
     if let Some(until) = query.until {
         select.push(" AND slot < ").push_bind(until.0);
     }

@@ -11,7 +11,7 @@
 //! trailer: length of the whole record (u32), the header's CRC32C again (u32)
 //! ```
 
-use fleet::{CameraId, Cause, Codec, Status, StreamChoice, Wall};
+use fleet::{CameraClock, CameraId, Cause, Codec, Status, StreamChoice, Wall};
 use health::SnapshotClass;
 use sha2::{Digest, Sha256};
 
@@ -29,7 +29,8 @@ pub(crate) const SLOT_MAX: i64 = 253_402_300_799_999;
 /// Where in a header the length of the payload stands.
 pub(crate) const PAYLOAD_AT: usize = 20;
 
-const VERSION: u16 = 1;
+/// 2 says how sure the camera's clock is, and for how many slots a gap stands.
+const VERSION: u16 = 2;
 const SHA_256: u8 = 1;
 const CRC_AT: usize = HEADER - 4;
 
@@ -56,7 +57,36 @@ pub(crate) struct Header {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum About {
     Snapshot(Taken),
-    Gap(Cause),
+    Gap(Missed),
+}
+
+/// What a gap's header adds: why, and how many slots it stands for, one each so many milliseconds. They are of one hour.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Missed {
+    pub(crate) cause: Cause,
+    pub(crate) slots: u32,
+    pub(crate) every_ms: u32,
+}
+
+/// Slots of one gap lie within one of these, counted from 1970: so they are never of two days or two hours.
+pub(crate) const HOUR_MS: i64 = 3_600_000;
+
+impl Missed {
+    /// One slot.
+    pub(crate) fn one(cause: Cause) -> Missed {
+        Missed { cause, slots: 1, every_ms: 0 }
+    }
+
+    /// The last of its slots, if `slot` is the first.
+    pub(crate) fn last(self, slot: Wall) -> Wall {
+        Wall(slot.0.saturating_add(i64::from(self.slots.saturating_sub(1)) * i64::from(self.every_ms)))
+    }
+
+    fn is_sound(self, slot: Wall) -> bool {
+        let alone = self.slots == 1 && self.every_ms == 0;
+        let many = self.slots > 1 && self.every_ms > 0;
+        (alone || many) && self.last(slot).0.div_euclid(HOUR_MS) == slot.0.div_euclid(HOUR_MS)
+    }
 }
 
 /// What a snapshot's header adds.
@@ -67,7 +97,7 @@ pub(crate) struct Taken {
     pub(crate) captured: Wall,
     /// The monotonic clock at capture, nanoseconds; comparable within one run of the process.
     pub(crate) captured_mono: u64,
-    pub(crate) camera_clock: Option<Wall>,
+    pub(crate) camera_clock: Option<CameraClock>,
     pub(crate) codec: Codec,
     /// What the camera had sent, if not this: it was decoded and coded anew here before it was stored.
     pub(crate) converted_from: Option<Codec>,
@@ -86,7 +116,7 @@ pub(crate) enum Fault {
     Short,
     #[error("the header's checksum is wrong")]
     HeaderChecksum,
-    #[error("the record is of version {0}, newer than this program")]
+    #[error("the record is of version {0}, which this program does not read")]
     Version(u16),
     #[error("the record belongs to another place")]
     Misplaced,
@@ -144,14 +174,17 @@ impl Header {
                 put(17, &[taken.converted_from.map_or(0, codec_number)]);
                 put(40, &taken.captured.0.to_le_bytes());
                 put(48, &taken.captured_mono.to_le_bytes());
-                put(56, &clock.map_or(0, |c| c.0).to_le_bytes());
+                put(24, &clock.map_or(0, |c| c.uncertainty_ms).to_le_bytes());
+                put(56, &clock.map_or(0, |c| c.at.0).to_le_bytes());
                 put(68, &taken.width.to_le_bytes());
                 put(72, &taken.height.to_le_bytes());
                 taken.cause
             }
-            About::Gap(cause) => {
+            About::Gap(missed) => {
                 put(10, &[2]);
-                Some(*cause)
+                put(68, &missed.slots.to_le_bytes());
+                put(72, &missed.every_ms.to_le_bytes());
+                Some(missed.cause)
             }
         };
         put(16, &[SHA_256]);
@@ -189,6 +222,11 @@ impl Header {
         };
         if (header.segment, header.offset) != (segment, offset) {
             return Err(Fault::Misplaced);
+        }
+        if let About::Gap(missed) = header.about
+            && !missed.is_sound(header.slot)
+        {
+            return Err(Fault::UnknownWord);
         }
         if header.payload as usize > PAYLOAD_MAX || !(0..=SLOT_MAX).contains(&header.slot.0) || bytes[16] != SHA_256 {
             return Err(Fault::UnknownWord);
@@ -257,14 +295,18 @@ fn about(bytes: &HeaderBytes) -> Result<About, Fault> {
             captured_mono: u64::from_le_bytes(array_at(bytes, 48)),
             camera_clock: match bytes[15] {
                 0 => None,
-                1 => Some(Wall(i64_at(bytes, 56))),
+                1 => Some(CameraClock { at: Wall(i64_at(bytes, 56)), uncertainty_ms: u32_at(bytes, 24) }),
                 _ => return Err(Fault::UnknownWord),
             },
             width: u32_at(bytes, 68),
             height: u32_at(bytes, 72),
             cause,
         })),
-        2 => Ok(About::Gap(cause.ok_or(Fault::UnknownWord)?)),
+        2 => Ok(About::Gap(Missed {
+            cause: cause.ok_or(Fault::UnknownWord)?,
+            slots: u32_at(bytes, 68),
+            every_ms: u32_at(bytes, 72),
+        })),
         _ => Err(Fault::UnknownWord),
     }
 }
@@ -311,14 +353,22 @@ mod tests {
             let causes = Cause::ALL;
             let cause = causes[usize::from(word.4) % causes.len()];
             let about = if word.5 {
-                About::Gap(cause)
+                // As many as the hour has left, one a second.
+                let most = u32::try_from((HOUR_MS - 1 - slot % HOUR_MS) / 1000).unwrap();
+                match numbers.6 % (most + 1) {
+                    0 => About::Gap(Missed::one(cause)),
+                    more => About::Gap(Missed { cause, slots: more + 1, every_ms: 1000 }),
+                }
             } else {
                 About::Snapshot(Taken {
                     class: class_of(word.0 % 3 + 1).unwrap(),
                     stream: stream_of(word.1 % 2 + 1).unwrap(),
                     captured: Wall(numbers.3),
                     captured_mono: numbers.4,
-                    camera_clock: word.4.is_multiple_of(2).then_some(Wall(numbers.5)),
+                    camera_clock: word
+                        .4
+                        .is_multiple_of(2)
+                        .then_some(CameraClock { at: Wall(numbers.5), uncertainty_ms: numbers.2 }),
                     codec: codec_of(word.2 % 3 + 1).unwrap(),
                     converted_from: codec_of(word.2 / 3 % 4),
                     width: numbers.6,
@@ -383,6 +433,31 @@ mod tests {
                 bytes[CRC_AT..HEADER].copy_from_slice(&crc.to_le_bytes());
             }
             prop_assert!(parse(&bytes, 7, 64).is_err());
+        }
+    }
+
+    #[test]
+    fn a_gap_of_slots_in_two_hours_is_no_record() {
+        let header = |slots, every_ms| Header {
+            segment: 7,
+            offset: 64,
+            camera: CameraId(1),
+            slot: Wall(HOUR_MS - 600_000),
+            payload: 0,
+            sha256: sha256(b""),
+            about: About::Gap(Missed { cause: Cause::NotRunning, slots, every_ms }),
+        };
+        for (slots, every_ms, sound) in [
+            (1, 0, true),
+            (2, 599_999, true),
+            (2, 600_000, false),
+            (0, 0, false),
+            (1, 5, false),
+            (2, 0, false),
+            (u32::MAX, u32::MAX, false),
+        ] {
+            let read = Header::decode(&header(slots, every_ms).encode(), 7, 64);
+            assert_eq!(read.is_ok(), sound, "{slots} slots, one each {every_ms} ms: {read:?}");
         }
     }
 

@@ -4,10 +4,11 @@ use crate::{
     ArchiveError, Forecast, Limit,
     custody::Manifest,
     folder::{Day, Folder},
-    forecast::{Filling, Room, forecast},
+    forecast::{Filling, Room, Spool, There, forecast, sooner},
     holds,
     index::Catalogued,
     policy::Shelf,
+    remote::{RemoteState, is_far},
     retention,
     writer::Writer,
 };
@@ -181,36 +182,118 @@ fn daily(writer: &Writer, shelf: &Shelf, now: Wall) -> Option<f64> {
 /// What to expect of the room there is.
 pub(crate) fn ahead(writer: &Writer, now: Wall) -> Option<Forecast> {
     let config = &writer.config;
+    let holds = writer.shared.holds();
+    // In days from now.
+    let held = |c: &Catalogued| match holds::kept_until(&holds, c, now) {
+        // Nothing is dropped while holds are lost.
+        _ if writer.holds_lost => f64::INFINITY,
+        None => 0.0,
+        Some(None) => f64::INFINITY,
+        Some(Some(end)) => end.millis_since(now) as f64 / DAY_MS as f64,
+    };
+    let age = |at: Wall| f64::from(u32::try_from(now.millis_since(at).max(0) / DAY_MS).unwrap_or(u32::MAX));
     let mut shelves = config.retention.shelves();
     shelves.extend(writer.sealed().map(|c| c.shelf.clone()));
-    let mut fillings = Vec::with_capacity(shelves.len());
+    let mut fillings = Vec::with_capacity(shelves.len() + 1);
     for shelf in &shelves {
         let limit = config.retention.limit(shelf);
+        let open = There { age: 0.0, bytes: writer.open_bytes(shelf).unwrap_or(0), held: 0.0 };
         let there = writer.sealed().filter(|c| c.shelf == *shelf);
-        // By whole days: the years ahead are gone through day by day.
-        let mut by_age: BTreeMap<u32, u64> = BTreeMap::from([(0, writer.open_bytes(shelf).unwrap_or(0))]);
-        for (age, bytes) in there.map(|c| (now.millis_since(c.kept_from) / DAY_MS, c.bytes)) {
-            *by_age.entry(u32::try_from(age.max(0)).unwrap_or(u32::MAX)).or_default() += bytes;
-        }
+        let there = there.map(|c| There { age: age(c.kept_from), bytes: c.bytes, held: held(c) });
         fillings.push(Filling {
             daily: daily(writer, shelf, now)?,
             days: limit.days.map(|days| days.max(config.keep_days)),
             most: limit.bytes,
-            there: by_age.into_iter().map(|(age, bytes)| (f64::from(age), bytes)).collect(),
+            there: by_day(there.chain([open])),
         });
     }
-    let space = writer.folder.space().ok().filter(|_| writer.far.is_none());
-    let taken = writer.bytes();
-    // What the object store takes does not fill this disk.
-    let room = |left: u64| taken.saturating_add(left);
-    let to_mark = space.map(|s| {
-        let mark = (s.free + s.used) / 100 * u64::from(config.high_water_percent);
-        room(mark.saturating_sub(s.used).min(s.free.saturating_sub(config.reserve_bytes)))
-    });
-    let to_end = space.map(|s| room(s.free.saturating_sub(config.reserve_bytes)));
-    let least = |disk: Option<u64>| disk.into_iter().chain(config.max_bytes).min();
-    let room = Room { pressed: least(to_mark), refused: least(to_end) };
-    Some(forecast(&fillings, room, config.keep_days))
+    // Of the archive's own limit, where its pictures may lie.
+    let most = Room { pressed: config.max_bytes, refused: config.max_bytes };
+    let mut told = forecast(&fillings, most, config.keep_days);
+    let longest = fillings.iter().map(|f| f.days).reduce(|a, b| a.zip(b).map(|(a, b)| a.max(b))).flatten();
+    let daily: f64 = fillings.iter().map(|f| f.daily).sum();
+    let index = index(writer, longest, now);
+    let Ok(space) = writer.folder.space() else { return Some(told) };
+    let left = space.free.saturating_sub(config.reserve_bytes);
+    match &writer.far {
+        // What the object store takes does not fill this disk, but for its frames and the index.
+        Some(far) => {
+            let here = |c: &&Catalogued| !is_far(std::path::Path::new(&c.file));
+            let stored = bytes_of(writer.sealed().filter(here).filter(|c| far.has(c.number)));
+            let away = writer.shared.stats().remote.as_ref().is_some_and(|r| r.state == RemoteState::Away);
+            let per_record = if daily > 0.0 { frames_daily(writer, now) } else { 0.0 };
+            let frames = writer.sealed().filter(|c| !here(c));
+            let frames = frames.map(|c| There { age: age(c.kept_from), bytes: c.records * FRAME, held: held(c) });
+            let spool = Spool {
+                daily,
+                frames: Filling {
+                    daily: index.daily + per_record,
+                    days: longest,
+                    most: None,
+                    there: by_day(frames.chain(index.there)),
+                },
+                waiting: bytes_of(writer.sealed().filter(|c| !far.has(c.number))),
+                most: far.config.local_bytes,
+                left: left.saturating_add(stored),
+                away,
+            };
+            told.refused_in_days = sooner(told.refused_in_days, spool.refused_in_days());
+            told.store_away = away;
+        }
+        None => {
+            let taken = writer.bytes() + index.there.iter().map(|there| there.bytes).sum::<u64>();
+            let mark = (space.free + space.used) / 100 * u64::from(config.high_water_percent);
+            let to_mark = mark.saturating_sub(space.used).min(left);
+            fillings.push(index);
+            let room = Room { pressed: Some(taken + to_mark), refused: Some(taken + left) };
+            let disk = forecast(&fillings, room, config.keep_days);
+            told.pressed_in_days = sooner(told.pressed_in_days, disk.pressed_in_days);
+            told.refused_in_days = sooner(told.refused_in_days, disk.refused_in_days);
+        }
+    }
+    Some(told)
+}
+
+fn bytes_of<'c>(segments: impl Iterator<Item = &'c Catalogued>) -> u64 {
+    segments.map(|c| c.bytes).sum()
+}
+
+/// What stays here of a record whose picture is in the object store: its header and its place, in the footer.
+const FRAME: u64 = 200;
+
+/// Bytes of frames that a day brings.
+fn frames_daily(writer: &Writer, now: Wall) -> f64 {
+    let since = now.0 - RATE_DAYS * DAY_MS;
+    let fresh = || writer.sealed().filter(|c| c.kept_from.0 >= since);
+    let span = fresh().map(|c| now.0 - c.oldest.0).max().unwrap_or(0).clamp(HOUR_MS, RATE_DAYS * DAY_MS);
+    fresh().map(|c| c.records * FRAME).sum::<u64>() as f64 * DAY_MS as f64 / span as f64
+}
+
+/// The index: a file a day, dropped with the last of that day's segments.
+fn index(writer: &Writer, days: Option<u32>, now: Wall) -> Filling {
+    let folder = &writer.folder;
+    let size = |day: &Day| fs::metadata(folder.day_index(*day)).map_or(0, |file| file.len());
+    let all = Folder::days(&folder.index(), "db").unwrap_or_default();
+    let today = Day::of(now);
+    // Whole days only; the first day of an archive stands for itself.
+    let whole: Vec<u64> = all.iter().rev().filter(|day| **day < today).take(RATE_DAYS as usize).map(size).collect();
+    let daily = match whole.len() {
+        0 => 0.0,
+        n => whole.iter().sum::<u64>() as f64 / n as f64,
+    };
+    let age = |day: &Day| f64::from(u32::try_from(today.0.saturating_sub(day.0).max(0)).unwrap_or(0));
+    let there = all.iter().map(|day| There { age: age(day), bytes: size(day), held: 0.0 }).collect();
+    Filling { daily, days, most: None, there }
+}
+
+/// By whole days: the years ahead are gone through day by day.
+fn by_day(there: impl Iterator<Item = There>) -> Vec<There> {
+    let mut days: BTreeMap<(u64, u64), u64> = BTreeMap::new();
+    for There { age, bytes, held } in there {
+        *days.entry((age.to_bits(), held.ceil().to_bits())).or_default() += bytes;
+    }
+    let day = |((age, held), bytes)| There { age: f64::from_bits(age), bytes, held: f64::from_bits(held) };
+    days.into_iter().map(day).collect()
 }
 
 /// The newest purges on record, newest first.

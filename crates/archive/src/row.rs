@@ -3,11 +3,11 @@
 use crate::{
     Entry, Gap, SnapshotId, SnapshotRef,
     record::{
-        About, Header, Taken, class_number, class_of, codec_number, codec_of, status_number, status_of, stream_number,
-        stream_of,
+        About, Header, Missed, Taken, class_number, class_of, codec_number, codec_of, status_number, status_of,
+        stream_number, stream_of,
     },
 };
-use fleet::{CameraId, Cause, Wall};
+use fleet::{CameraClock, CameraId, Cause, Wall};
 use sqlx::{QueryBuilder, Row as _, Sqlite, query_builder::Separated, sqlite::SqliteRow};
 
 /// A snapshot's row says 1, a gap's 2.
@@ -16,11 +16,12 @@ pub(crate) const SNAPSHOT: i64 = 1;
 pub(crate) const GAP: i64 = 2;
 
 /// The columns in the order in which [`Row::bind`] and [`Row::read`] go through them.
-pub(crate) const COLUMNS: &str = "slot, camera, kind, class, status, cause, stream, captured, captured_mono, camera_clock, codec, width, \
-     height, bytes, sha256, segment, at, detail";
+pub(crate) const COLUMNS: &str = "slot, camera, kind, class, status, cause, stream, captured, captured_mono, camera_clock, clock_within, codec, width, \
+     height, bytes, sha256, segment, at, detail, slots, \
+     every, last";
 
 /// Columns of a row, as many as [`COLUMNS`] names.
-pub(crate) const WIDTH: usize = 18;
+pub(crate) const WIDTH: usize = 22;
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Row {
@@ -54,9 +55,9 @@ impl Row {
 
     pub(crate) fn bind(&self, values: &mut Separated<'_, Sqlite, &'static str>) {
         let h = &self.header;
-        let (taken, cause) = match &h.about {
-            About::Snapshot(taken) => (Some(taken), taken.cause),
-            About::Gap(cause) => (None, Some(*cause)),
+        let (taken, cause, many) = match &h.about {
+            About::Snapshot(taken) => (Some(taken), taken.cause, None),
+            About::Gap(missed) => (None, Some(missed.cause), Some(missed).filter(|missed| missed.slots > 1)),
         };
         values
             .push_bind(h.slot.0)
@@ -68,7 +69,8 @@ impl Row {
             .push_bind(taken.map(|t| i64::from(stream_number(t.stream))))
             .push_bind(taken.map(|t| t.captured.0))
             .push_bind(taken.map(|t| t.captured_mono.cast_signed()))
-            .push_bind(taken.and_then(|t| t.camera_clock).map(|c| c.0))
+            .push_bind(taken.and_then(|t| t.camera_clock).map(|c| c.at.0))
+            .push_bind(taken.and_then(|t| t.camera_clock).map(|c| i64::from(c.uncertainty_ms)))
             .push_bind(taken.map(coding))
             .push_bind(taken.map(|t| i64::from(t.width)))
             .push_bind(taken.map(|t| i64::from(t.height)))
@@ -76,7 +78,10 @@ impl Row {
             .push_bind(h.sha256.to_vec())
             .push_bind(h.segment.cast_signed())
             .push_bind(h.offset.cast_signed())
-            .push_bind((!self.detail.is_empty()).then(|| self.detail.clone()));
+            .push_bind((!self.detail.is_empty()).then(|| self.detail.clone()))
+            .push_bind(many.map(|missed| i64::from(missed.slots)))
+            .push_bind(many.map(|missed| i64::from(missed.every_ms)))
+            .push_bind(many.map(|missed| missed.last(h.slot).0));
     }
 
     /// Reads a row; `None` if a value in it is not one that we write.
@@ -97,28 +102,40 @@ impl Row {
                 stream: stream_of(small(6)?)?,
                 captured: Wall(int(7)?),
                 captured_mono: int(8)?.cast_unsigned(),
-                camera_clock: optional(9)?.map(Wall),
-                codec: codec_of(small(10)? % CONVERTED)?,
-                converted_from: match small(10)? / CONVERTED {
+                camera_clock: match (optional(9)?, optional(10)?) {
+                    (Some(at), Some(within)) => {
+                        Some(CameraClock { at: Wall(at), uncertainty_ms: u32::try_from(within).ok()? })
+                    }
+                    (None, None) => None,
+                    _ => return None,
+                },
+                codec: codec_of(small(11)? % CONVERTED)?,
+                converted_from: match small(11)? / CONVERTED {
                     0 => None,
                     from => Some(codec_of(from)?),
                 },
-                width: wide(11)?,
-                height: wide(12)?,
+                width: wide(12)?,
+                height: wide(13)?,
             }),
-            GAP => About::Gap(cause?),
+            GAP => About::Gap(match (optional(19)?, optional(20)?) {
+                (None, None) => Missed::one(cause?),
+                (Some(slots), Some(every)) => {
+                    Missed { cause: cause?, slots: slots.try_into().ok()?, every_ms: every.try_into().ok()? }
+                }
+                _ => return None,
+            }),
             _ => return None,
         };
         let header = Header {
             slot: Wall(int(0)?),
             camera: CameraId(wide(1)?),
-            payload: wide(13)?,
-            sha256: row.try_get::<Vec<u8>, _>(14).ok()?.try_into().ok()?,
-            segment: int(15)?.cast_unsigned(),
-            offset: int(16)?.cast_unsigned(),
+            payload: wide(14)?,
+            sha256: row.try_get::<Vec<u8>, _>(15).ok()?.try_into().ok()?,
+            segment: int(16)?.cast_unsigned(),
+            offset: int(17)?.cast_unsigned(),
             about,
         };
-        Some(Row { header, detail: row.try_get::<Option<String>, _>(17).ok()?.unwrap_or_default() })
+        Some(Row { header, detail: row.try_get::<Option<String>, _>(18).ok()?.unwrap_or_default() })
     }
 
     /// What callers see of it.
@@ -142,7 +159,9 @@ impl Row {
                 status: taken.status,
                 cause: taken.cause,
             }),
-            About::Gap(cause) => Entry::Gap(Gap { camera: h.camera, slot: h.slot, cause, detail: self.detail }),
+            About::Gap(Missed { cause, slots, every_ms }) => {
+                Entry::Gap(Gap { camera: h.camera, slot: h.slot, slots, every_ms, cause, detail: self.detail })
+            }
         }
     }
 }
@@ -156,9 +175,11 @@ pub(crate) fn insert(rows: &[Row]) -> QueryBuilder<Sqlite> {
     query.push(
         " ON CONFLICT (slot, camera) DO UPDATE SET kind = excluded.kind, class = excluded.class, \
          status = excluded.status, cause = excluded.cause, stream = excluded.stream, captured = excluded.captured, \
-         captured_mono = excluded.captured_mono, camera_clock = excluded.camera_clock, codec = excluded.codec, \
+         captured_mono = excluded.captured_mono, camera_clock = excluded.camera_clock, \
+         clock_within = excluded.clock_within, codec = excluded.codec, \
          width = excluded.width, height = excluded.height, bytes = excluded.bytes, sha256 = excluded.sha256, \
-         segment = excluded.segment, at = excluded.at, detail = excluded.detail \
+         segment = excluded.segment, at = excluded.at, detail = excluded.detail, slots = excluded.slots, \
+         every = excluded.every, last = excluded.last \
          WHERE entry.kind = 2 AND excluded.kind = 1",
     );
     query

@@ -7,8 +7,9 @@ use crate::{
     Kind, SnapshotQuery,
     folder::{Day, Folder, make_folders},
     index::Index,
+    query::Cursors,
     reader::{Known, Reader},
-    record::{About, Header, Taken},
+    record::{self, About, Header, Taken},
     row::Row,
 };
 use fleet::{CameraId, Cause, Codec, Status, StreamChoice, Wall};
@@ -44,7 +45,7 @@ fn row(camera: u32, slot: Wall, n: u64, late: bool) -> Row {
         cause,
     };
     let gap = n % 50_000 == 3 || (late && DARK.contains(&camera));
-    let about = if gap { About::Gap(Cause::NoAnswer) } else { About::Snapshot(taken) };
+    let about = if gap { About::Gap(record::Missed::one(Cause::NoAnswer)) } else { About::Snapshot(taken) };
     let sha256 = [n.to_le_bytes(); 4].concat().try_into().unwrap();
     let header = Header { segment: 1, offset: n, camera: CameraId(camera), slot, payload: 60_000, sha256, about };
     Row { header, detail: String::new() }
@@ -86,7 +87,8 @@ async fn the_first_page_is_quick_among_many_records() {
     let last = filled(&folder, rows).await;
     let days = (Day::of(Wall(MIDNIGHT)).0..=Day::of(Wall(last)).0).map(Day).collect();
 
-    let reader = Reader::new(folder, Known { days, ..Known::default() }, None);
+    let cursors = Cursors::new(&ed25519_dalek::SigningKey::from_bytes(&[1; 32]));
+    let reader = Reader::new(folder, Known { days, ..Known::default() }, None, cursors);
     let any = SnapshotQuery::default;
     let some = |n: u32| Some((0..n).map(|c| CameraId(c * 7 % CAMERAS)).collect::<Vec<_>>());
     let middle = Some(Wall(MIDNIGHT + (last - MIDNIGHT) / 2));

@@ -45,7 +45,7 @@ pub struct Stats {
     pub appended_bytes: u64,
     /// Batches committed since start.
     pub commits: u64,
-    /// Days until old pictures must make room, as in [`Forecast`](crate::Forecast); reckoned once a minute. `None` in the
+    /// Days until old pictures must make room, or new ones are refused if that is sooner, as in [`Forecast`](crate::Forecast); reckoned once a minute. `None` in the
     /// archive's first hour, and if that will not be.
     pub full_in_days: Option<u32>,
     /// Days that the machine's clock is ahead of what can be believed, while it is in doubt: nothing is dropped for its age

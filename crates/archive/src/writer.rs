@@ -17,6 +17,7 @@ use crate::{
     keys::Missing,
     merkle::Hash,
     policy::Shelf,
+    query::Cursors,
     reader::{Held, Known, Reader, SealedAs},
     record::{self, About, Header},
     recover::{Recovered, recover, remove_segment},
@@ -126,7 +127,7 @@ impl Writer {
             ..Stats::default()
         };
         let shared = Arc::new(Shared {
-            reader: Reader::new(folder.clone(), Known { days, segments }, far.clone()),
+            reader: Reader::new(folder.clone(), Known { days, segments }, far.clone(), Cursors::new(&custody.key())),
             folder: folder.clone(),
             stats: std::sync::Mutex::new(stats),
             holds: std::sync::RwLock::new(holds),
@@ -745,7 +746,8 @@ impl Writer {
         let (bytes, segments) = (self.bytes(), (self.sealed().count() + self.open.len() + self.unsealed.len()) as u64);
         let ahead = (Instant::now() >= self.next_forecast).then(|| {
             self.next_forecast = Instant::now() + FORECAST;
-            retained::ahead(self, Wall::read()).and_then(|ahead| ahead.pressed_in_days)
+            retained::ahead(self, Wall::read())
+                .and_then(|ahead| crate::forecast::sooner(ahead.pressed_in_days, ahead.refused_in_days))
         });
         let holds_lost = self.holds_lost;
         let ahead_days = self.clock.ahead_days(Wall::read(), std::time::Instant::now());

@@ -262,7 +262,7 @@ async fn rows_of_a_segment_that_never_was_are_named() {
     let day = day.into_iter().find(|p| p.to_string_lossy().contains("-")).unwrap();
     let mut index = SqliteConnectOptions::new().filename(&day).connect().await.unwrap();
     let strange = "INSERT INTO entry SELECT slot + 1, camera, kind, class, status, cause, stream, captured, captured_mono, \
-                   camera_clock, codec, width, height, bytes, sha256, 99, at, detail FROM entry WHERE kind = 1";
+                   camera_clock, clock_within, codec, width, height, bytes, sha256, 99, at, detail, slots, every, last FROM entry WHERE kind = 1";
     assert_eq!(sqlx::query(strange).execute(&mut index).await.unwrap().rows_affected(), 3);
     index.close().await.unwrap();
     let archive = Archive::open(folder.path(), config()).await.unwrap();

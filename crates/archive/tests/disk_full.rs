@@ -37,6 +37,59 @@ fn small_disk(test: &str, mebibytes: u32) -> Option<PathBuf> {
     Some(folder)
 }
 
+/// The same with a small ext4 on a loop device: a real file system with a journal, blocks kept back for root, and inodes.
+fn small_ext4(test: &str, mebibytes: u32) -> Option<PathBuf> {
+    let folder = small_disk(test, mebibytes + 8)?;
+    let (image, mounted) = (folder.join("image"), folder.join("disk"));
+    std::fs::create_dir(&mounted).unwrap();
+    std::fs::File::create(&image).unwrap().set_len(u64::from(mebibytes) << 20).unwrap();
+    let made =
+        Command::new("mkfs.ext4").args(["-q", "-F", "-m", "5"]).arg(&image).status().expect("e2fsprogs are there");
+    assert!(made.success());
+    let status = Command::new("mount").args(["-o", "loop"]).arg(&image).arg(&mounted).status().unwrap();
+    assert!(status.success(), "a loop device can be mounted; that needs root");
+    Some(mounted)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_ext4_refuses_new_snapshots_keeps_old_ones_and_resumes_by_itself() {
+    let name = "a_full_ext4_refuses_new_snapshots_keeps_old_ones_and_resumes_by_itself";
+    let Some(disk) = small_ext4(name, 24) else { return };
+    let settings = Config { reserve_bytes: 2 << 20, keep_days: 36_500, ..config() };
+    let archive = Archive::open(&disk.join("archive"), settings).await.unwrap();
+    let mut stored = Vec::new();
+    let mut ballast = std::fs::File::create(disk.join("ballast")).unwrap();
+    // Somebody else takes the room, to the last block; then the archive has what it set aside, and no more.
+    for slot in 0..40 {
+        stored.push(archive.append(snapshot(3, MIDNIGHT + slot, 20_000)).await.unwrap());
+    }
+    while std::io::Write::write_all(&mut ballast, &[1; 4096]).is_ok() {}
+    let full = loop {
+        let slot = MIDNIGHT + i64::try_from(stored.len()).unwrap();
+        match archive.append(snapshot(3, slot, 20_000)).await {
+            Ok(reference) => stored.push(reference),
+            Err(error) => break error,
+        }
+        assert!(stored.len() < 1200, "24 MiB hold no 24 MB");
+    };
+    assert!(matches!(full, ArchiveError::Full(_)), "{full}");
+    all_there(&archive, &stored).await;
+    drop(ballast);
+    std::fs::remove_file(disk.join("ballast")).unwrap();
+    until(&archive, &State::Ok).await;
+    stored.push(archive.append(snapshot(5, MIDNIGHT, 20_000)).await.unwrap());
+    all_there(&archive, &stored).await;
+    assert_eq!(archive.check(|_| ()).await.unwrap().damaged, []);
+    let found = all(&archive, SnapshotQuery { limit: 1000, ..SnapshotQuery::default() }).await;
+    assert_eq!(found.len(), stored.len(), "what was refused is not there");
+    archive.close().await;
+    assert!(Command::new("umount").arg(&disk).status().unwrap().success());
+    let image = disk.parent().unwrap().join("image");
+    let sound = Command::new("e2fsck").args(["-f", "-n"]).arg(&image).status().unwrap();
+    assert!(sound.success(), "the file system itself is whole");
+    leave(disk.parent().unwrap());
+}
+
 fn leave(folder: &Path) {
     assert!(Command::new("umount").arg("-l").arg(folder).status().unwrap().success());
     std::fs::remove_dir(folder).unwrap();

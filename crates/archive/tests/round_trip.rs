@@ -259,3 +259,64 @@ async fn nearest_is_what_was_captured_nearest_whatever_its_slot() {
     }
     archive.close().await;
 }
+
+#[tokio::test]
+async fn slots_missed_in_a_row_are_a_record_an_hour_found_from_any_of_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let archive = Archive::open(folder.path(), config()).await.unwrap();
+    // From 22:52:30 on, one each five minutes: two of that hour, twelve of the next, two of the next day.
+    let begins = MIDNIGHT - 4_050_000;
+    let run = archive::Gap { slots: 16, every_ms: 300_000, ..gap(4, begins) };
+    archive.record_gap(run.clone()).await.unwrap();
+    // Saying it again changes nothing.
+    archive.record_gap(run).await.unwrap();
+    let gaps = async |archive: &Archive, from: i64, until: i64| -> Vec<(i64, u32)> {
+        let query = SnapshotQuery {
+            cameras: Some(vec![CameraId(4)]),
+            from: Some(Wall(from)),
+            until: Some(Wall(until)),
+            ..SnapshotQuery::default()
+        };
+        let other = SnapshotQuery { cameras: None, limit: 1, kind: Kind::Gap, ..query.clone() };
+        let found = all(archive, query).await;
+        assert_eq!(all(archive, other).await, found, "by every way, and page by page");
+        let gaps = found.into_iter().map(|entry| match entry {
+            Entry::Gap(gap) => (gap.slot.0 - begins, gap.slots_in(Wall(from), Wall(until))),
+            Entry::Snapshot(snapshot) => panic!("{snapshot:?}"),
+        });
+        gaps.collect()
+    };
+    for round in ["open", "rebuilt"] {
+        let archive = match round {
+            "open" => archive.clone(),
+            _ => {
+                archive.close().await;
+                assert_eq!(Archive::rebuild(folder.path(), config()).await.unwrap().records, 3);
+                Archive::open(folder.path(), config()).await.unwrap()
+            }
+        };
+        let day = 86_400_000;
+        let third = 14 * 300_000;
+        assert_eq!(
+            gaps(&archive, MIDNIGHT - day, MIDNIGHT + day).await,
+            [(third, 2), (600_000, 12), (0, 2)],
+            "{round}"
+        );
+        // An instant in the middle of a record finds it, and what is counted is what lies in the range.
+        let half = begins + 600_000 + 5 * 300_000 + 1;
+        assert_eq!(gaps(&archive, half, MIDNIGHT).await, [(600_000, 6)], "{round}");
+        assert_eq!(gaps(&archive, half, half + 300_000).await, [(600_000, 1)], "{round}");
+        assert_eq!(gaps(&archive, begins + third + 300_001, MIDNIGHT + day).await, [], "{round}");
+        if round == "rebuilt" {
+            assert_eq!(archive.check(|_| ()).await.unwrap().damaged, []);
+            archive.close().await;
+        }
+    }
+    // What makes no sense is no record.
+    let archive = Archive::open(folder.path(), config()).await.unwrap();
+    for (slots, every_ms) in [(0, 0), (0, 5), (1, 5), (2, 0)] {
+        let odd = archive::Gap { slots, every_ms, ..gap(4, MIDNIGHT) };
+        assert!(matches!(archive.record_gap(odd).await, Err(ArchiveError::Invalid(_))), "{slots} each {every_ms}");
+    }
+    archive.close().await;
+}

@@ -269,6 +269,9 @@ causes! {
     OwnDisk, "own_disk", Picture, Unknown, "本机磁盘故障", "our own disk is at fault",
         "检查磁盘空间与状态",
         "Check this machine's disk space and state";
+    ArchiveDamaged, "archive_damaged", Picture, Unknown, "存档有损坏", "the archive is damaged",
+        "查看证据中指明的文件；用 sharpeyes archive check 列出全部，从备份或对象存储恢复这些文件，并检查磁盘（SMART）",
+        "See the file that the evidence names; list all with `sharpeyes archive check`, restore those files from the backup or the object store, and look at the disk (SMART)";
     OwnDatabase, "own_database", Picture, Unknown, "本机数据库故障", "our own database is at fault",
         "查看自身健康页与日志",
         "See the self-health page and the log";
@@ -287,6 +290,9 @@ causes! {
     NotYetChecked, "not_yet_checked", Address, Unknown, "尚未检测", "not checked yet",
         "等待首次检测，或点击立即检测",
         "Wait for the first check, or press check now";
+    NotRunning, "not_running", Flow, Unknown, "本服务未运行", "our service was not running",
+        "查明本服务或本机为何停止（断电、重启、升级、休眠）",
+        "Find out why the service or its machine stood still (power, restart, upgrade, suspension)";
     Maintenance, "maintenance", Address, Paused, "计划检修", "planned maintenance",
         "检修结束后自动恢复检测",
         "Checks resume when the maintenance ends";

@@ -33,4 +33,4 @@ pub use quirks::{Channels, Keepalive, Quirks, QuirksError, SessionId, Timestamps
 pub use registry::Registry;
 pub use secret::{Credentials, Secret};
 pub use status::Status;
-pub use time::{Mono, Now, Wall};
+pub use time::{CameraClock, Mono, Now, Wall};

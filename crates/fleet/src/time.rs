@@ -56,6 +56,15 @@ impl Wall {
     }
 }
 
+/// What a camera's own clock showed, and how sure that is. It says nothing of whether that clock is right.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub struct CameraClock {
+    /// What it showed.
+    pub at: Wall,
+    /// Half of the interval in which that lies, in milliseconds. How it comes about: `ingest`'s `clock`.
+    pub uncertainty_ms: u32,
+}
+
 impl ops::Add<Duration> for Wall {
     type Output = Wall;
     fn add(self, d: Duration) -> Wall {

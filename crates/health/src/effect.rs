@@ -3,6 +3,7 @@
 use crate::{Failure, Incident, StreamFormat};
 use fleet::{CameraId, Cause, Layer, Status, StreamChoice, Wall};
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// Something to be done, in order.
 #[derive(Clone, PartialEq, Debug)]
@@ -44,6 +45,19 @@ pub enum Effect {
         camera: CameraId,
         /// The scheduled instant.
         slot: Wall,
+        /// Why.
+        failure: Failure,
+    },
+    /// Record that the snapshots of several slots in a row could not be taken: nothing of ours ran.
+    Gaps {
+        /// Which camera.
+        camera: CameraId,
+        /// The first scheduled instant.
+        slot: Wall,
+        /// How many.
+        slots: u32,
+        /// One each so long.
+        every: Duration,
         /// Why.
         failure: Failure,
     },

@@ -269,6 +269,8 @@ pub enum OwnPart {
     Network,
     /// Our disk (archive folder).
     Disk,
+    /// What is archived: some of it is not as it was written.
+    Archive,
     /// Our database.
     Database,
     /// Our decoder processes.

@@ -8,6 +8,7 @@
 //! | decoder | that the picture is good, or is not | `unknown` once the last judged picture is too old |
 //! | clock | that a camera's clock is wrong | such faults are neither found nor cleared |
 //! | disk | the pictures | each due one is a gap of ours; the stream is judged as ever |
+//! | archive | nothing new: what was archived is not as it was written | it is told, until all is read again and is well |
 //! | database | the record | kept here, and written later with its true times; what is lost is `unknown` there |
 //!
 //! When the fault is over everything `unknown` because of it is checked again.
@@ -107,6 +108,7 @@ pub(crate) fn cause_of(part: OwnPart) -> Cause {
     match part {
         OwnPart::Network => Cause::OwnNetwork,
         OwnPart::Disk => Cause::OwnDisk,
+        OwnPart::Archive => Cause::ArchiveDamaged,
         OwnPart::Database => Cause::OwnDatabase,
         OwnPart::Decoder => Cause::OwnDecoder,
         OwnPart::Clock => Cause::OwnClock,
@@ -118,7 +120,15 @@ impl Fleet {
     pub(crate) fn own_part(&mut self, part: OwnPart, fault: Option<String>) {
         match fault {
             Some(detail) => {
-                if self.own.faults.insert(part, detail).is_some() {
+                let former = self.own.faults.insert(part, detail.clone());
+                if part == OwnPart::Archive {
+                    // What is damaged is told by the incident, also if that is more by now.
+                    if former.as_ref() != Some(&detail) {
+                        self.start_archive_damaged(&detail);
+                    }
+                    return;
+                }
+                if former.is_some() {
                     return;
                 }
                 let detail = self.own.faults.get(&part).cloned().unwrap_or_default();
@@ -134,15 +144,26 @@ impl Fleet {
                 if let Some(id) = self.book.find(&Scope::Own, cause_of(part)) {
                     self.book.resolve(id, None, self.now);
                 }
-                if part == OwnPart::Decoder || self.own.distrust().is_none() {
+                if part != OwnPart::Archive && (part == OwnPart::Decoder || self.own.distrust().is_none()) {
                     self.check_again();
                 }
             }
         }
     }
 
+    /// The incident names the damage.
+    fn start_archive_damaged(&mut self, detail: &str) {
+        let draft = self.draft_own(Cause::ArchiveDamaged, 0, Duration::ZERO, detail);
+        self.book.start(draft, self.now);
+    }
+
     /// Opens an incident of our own; `found` is what it rests on, if there is more to say than the cause.
     pub(crate) fn start_own(&mut self, cause: Cause, n: u32, spread: Duration, found: &str) -> IncidentId {
+        let draft = self.draft_own(cause, n, spread, found);
+        self.book.start(draft, self.now)
+    }
+
+    fn draft_own(&self, cause: Cause, n: u32, spread: Duration, found: &str) -> Draft {
         let facts = Facts {
             scope: RuleScope::Own,
             cause,
@@ -162,8 +183,7 @@ impl Fleet {
             let (rule, found) = (OWN_FOUND.to_owned(), found.to_owned());
             conclusion.evidence.push(Evidence { rule, weight: conclusion.confidence, zh: found.clone(), en: found });
         }
-        let draft = Draft { scope: Scope::Own, opened, severity: Severity::Critical, cause, conclusion };
-        self.book.start(draft, self.now)
+        Draft { scope: Scope::Own, opened, severity: Severity::Critical, cause, conclusion }
     }
 
     /// A camera that was `unknown` because nobody judged its pictures is not any more; with the last the fault is over.

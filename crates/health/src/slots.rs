@@ -19,8 +19,8 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 const MOST_PENDING: usize = 4;
 /// Why a picture of the main stream was not even tried.
 const BUSY: &str = "its turn for a session of the main stream did not come in time: the uplink is in use";
-/// After a long sleep at most this many missed slots of one camera are recorded one by one: a day of them.
-const MOST_MISSED: u32 = 288;
+/// What is told of slots in a time in which nothing of ours ran.
+const STOOD_STILL: &str = "our service did not run at this time";
 
 impl Fleet {
     pub(crate) fn first_slot(&mut self, ix: CameraIx) {
@@ -31,21 +31,38 @@ impl Fleet {
 
     pub(crate) fn slot_due(&mut self, ix: CameraIx, at: Mono) {
         let every = self.config.snapshot_every.max(Duration::from_millis(1));
-        let mut at = at;
-        let mut missed = 0;
-        while at + every <= self.now.mono && missed < MOST_MISSED {
-            let slot = self.name_slot(ix, at);
-            self.gap(ix, slot, Cause::NotYetChecked, "our service did not run at this time");
-            at = at + every;
-            missed += 1;
+        let missed = self.now.mono.since(at).as_nanos() / every.as_nanos();
+        let missed = u32::try_from(missed).unwrap_or(u32::MAX);
+        if missed > 0 {
+            let first = self.name_slot(ix, at);
+            self.gaps(ix, first, missed, every);
         }
+        let at = at + every.saturating_mul(missed);
         let slot = self.name_slot(ix, at);
-        if at + every > self.now.mono {
-            self.schedule.set(Key::Camera(ix, Timer::Slot), at + every);
-        } else {
-            self.first_slot(ix);
-        }
+        self.schedule.set(Key::Camera(ix, Timer::Slot), at + every);
         self.take(ix, slot, SnapshotClass::Routine);
+    }
+
+    /// Slots between two instants of the wall clock between which there was no now, because it left that time out.
+    pub(crate) fn slots_left_out(&mut self, from: Wall, until: Wall) {
+        let every = self.config.snapshot_every.max(Duration::from_millis(1));
+        let every_ms = i64::try_from(every.as_millis()).unwrap_or(i64::MAX);
+        for ix in self.watched() {
+            let Some(due) = self.schedule.due(Key::Camera(ix, Timer::Slot)) else { continue };
+            let first = from + due.since(self.now.mono);
+            let left = until.millis_since(first);
+            if left > 0 {
+                let slots = u32::try_from((left - 1) / every_ms + 1).unwrap_or(u32::MAX);
+                self.gaps(ix, first, slots, every);
+            }
+        }
+    }
+
+    fn gaps(&mut self, ix: CameraIx, slot: Wall, slots: u32, every: Duration) {
+        let failure = Failure { cause: Cause::NotRunning, detail: STOOD_STILL.to_owned() };
+        let camera = &mut self.cameras[ix.at()];
+        camera.last_slot = slot + every.saturating_mul(slots.saturating_sub(1));
+        self.effects.push(Effect::Gaps { camera: camera.id, slot, slots, every, failure });
     }
 
     /// Takes the picture of a slot now, or decides what becomes of it.

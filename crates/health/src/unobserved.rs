@@ -11,6 +11,9 @@ use std::time::Duration;
 /// Shorter times are within what a check leaves open anyway: a picture is judged once a minute, a loss confirmed in 15 s.
 const UNSEEN: Duration = Duration::from_secs(30);
 
+/// A machine is not suspended for longer: that is a clock which was wrong, and no snapshot was due in such a time.
+const LONGEST_SLEEP_MS: i64 = 31 * 86_400_000;
+
 /// While anything is watched something is due so often, so that it shows when we do not run.
 const PULSE: Duration = Duration::from_secs(10);
 
@@ -47,6 +50,9 @@ impl Fleet {
         if part == OwnPart::Clock {
             // If it was a suspended machine, what failed around it says nothing.
             self.wake();
+            if until.millis_since(from) <= LONGEST_SLEEP_MS {
+                self.slots_left_out(from, until);
+            }
         }
         let cause = cause_of(part);
         if until.millis_since(from) > 0 {

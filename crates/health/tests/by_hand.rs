@@ -185,3 +185,100 @@ fn an_acknowledgement_is_recorded() {
     });
     assert_eq!(told.unwrap().acknowledged.unwrap().by, "li");
 }
+
+/// The gaps told for time in which nothing of ours ran: the first slot and how many.
+fn stood_still(h: &Hand) -> Vec<(fleet::Wall, u32)> {
+    let told = h.effects.iter().filter_map(|effect| match effect {
+        Effect::Gaps { slot, slots, every, failure, .. } => {
+            assert_eq!((failure.cause, *every), (Cause::NotRunning, Config::default().snapshot_every));
+            Some((*slot, *slots))
+        }
+        _ => None,
+    });
+    told.collect()
+}
+
+#[test]
+fn every_slot_of_two_days_in_which_the_process_stood_still_is_a_gap() {
+    let mut h = Hand::new();
+    h.online();
+    h.pass(20);
+    let (from, days) = (h.at.wall, 2 * 86_400);
+    h.to(h.at.mono + Duration::from_secs(days));
+    h.effects.clear();
+    h.tell(Event::Tick);
+    let told = stood_still(&h);
+    let [(first, slots)] = told[..] else { panic!("{told:?}") };
+    let every = i64::try_from(Config::default().snapshot_every.as_millis()).unwrap();
+    assert!((0..=every).contains(&first.millis_since(from)), "{first:?} after {from:?}");
+    // The last of them is taken now.
+    let last = fleet::Wall(first.0 + i64::from(slots) * every);
+    assert!(last <= h.at.wall && h.at.wall.millis_since(last) < every, "{slots} slots from {first:?}");
+    assert_eq!(h.count(|e| matches!(e, Effect::Gap { .. })), 0);
+}
+
+#[test]
+fn slots_of_a_time_in_which_the_machine_was_suspended_are_gaps_and_those_of_a_wrong_clock_are_not() {
+    let every = i64::try_from(Config::default().snapshot_every.as_millis()).unwrap();
+    for (days, suspended) in [(3, true), (400, false)] {
+        let mut h = Hand::new();
+        h.online();
+        h.pass(20);
+        h.effects.clear();
+        let left_out = days * 86_400_000;
+        let from = h.at.wall;
+        // Linux's monotonic clock stands still meanwhile.
+        h.at.wall = fleet::Wall(h.at.wall.0 + left_out);
+        h.tell(Event::Tick);
+        let told = stood_still(&h);
+        if !suspended {
+            assert_eq!(told, []);
+            continue;
+        }
+        let [(first, slots)] = told[..] else { panic!("{told:?}") };
+        assert!((0..=every).contains(&first.millis_since(from)));
+        let next = fleet::Wall(first.0 + i64::from(slots) * every);
+        assert!(next >= h.at.wall && next.millis_since(h.at.wall) < every, "{slots} slots from {first:?}");
+        // The next slot is one of its own.
+        h.effects.clear();
+        h.pass(600);
+        assert_eq!(stood_still(&h), []);
+        let later = h.effects.iter().filter_map(|e| match e {
+            Effect::Snapshot { slot, .. } | Effect::Gap { slot, .. } => Some(*slot),
+            _ => None,
+        });
+        // But for those that were asked for before, and nobody answered.
+        assert!(later.into_iter().all(|slot| slot <= from || slot > fleet::Wall(next.0 - every)));
+    }
+}
+
+#[test]
+fn damage_in_the_archive_is_one_incident_that_names_it_until_a_later_check_is_clean() {
+    use health::{Incident, OwnPart, Scope};
+    let mut h = Hand::new();
+    h.online();
+    let own = |h: &Hand| -> Vec<Incident> {
+        let told = h.effects.iter().filter_map(|effect| match effect {
+            Effect::Incident(incident) if incident.scope == Scope::Own => Some(incident.clone()),
+            _ => None,
+        });
+        told.collect()
+    };
+    let found = |text: &str| Event::Own { part: OwnPart::Archive, fault: Some(text.to_owned()) };
+    h.tell(found("1 things; the first: segments/a.seg"));
+    h.pass(2);
+    h.tell(found("1 things; the first: segments/a.seg"));
+    h.tell(found("2 things; the first: segments/a.seg"));
+    h.pass(2);
+    let told = own(&h);
+    let last = told.last().unwrap();
+    assert!(told.iter().all(|i| i.id == last.id), "one incident: {told:?}");
+    assert_eq!((last.cause, last.is_open()), (Cause::ArchiveDamaged, true));
+    assert!(last.evidence.iter().any(|e| e.en.contains("2 things") && e.en.contains("segments/a.seg")), "{last:?}");
+    assert!(!Cause::ArchiveDamaged.next_step().0.is_empty());
+    assert_eq!(h.core.row(CameraId(1)).unwrap().status, Status::Online, "no camera is doubted for it");
+    h.tell(Event::Own { part: OwnPart::Archive, fault: None });
+    h.pass(2);
+    let over = own(&h).pop().unwrap();
+    assert!(!over.is_open() && over.id == last.id);
+}

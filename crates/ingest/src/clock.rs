@@ -4,8 +4,22 @@
 //! is less than the fastest answer of the camera. The drift is the slope of a line through readings spread over the
 //! whole session, against our monotonic clock, so that setting our own clock does not look like a drift of the
 //! camera's. Memory is bounded: when it is full every second reading is dropped, and from then on every second is kept.
+//!
+//! What the clock showed at a picture is carried on from the newest report by the picture's RTP timestamp. What is not
+//! known of it adds up:
+//!
+//! | part | why |
+//! |---|---|
+//! | the fastest answer of the camera | so long a report or a picture was on its way at most, when nothing was in its way |
+//! | twice the scatter of the reports | what the network and the camera's own pace did to that |
+//! | twice what NTP and RTP time of two reports disagree by, as often as the picture is older or younger than they are apart | a camera whose stream does not go by its clock |
+//! | [`SLEW`] of the time between report and picture | a clock that is being kept is corrected so fast |
+//! | the step, if the newest report shows that the clock was set | until the next one agrees with it |
+//! | 1 ms | is rounded away |
+//!
+//! A clock that is set between the newest report and the picture is not seen. On-screen time is not read at all.
 
-use fleet::{Now, Wall};
+use fleet::{CameraClock, Now, Wall};
 use health::Drift;
 use std::time::Duration;
 
@@ -22,6 +36,8 @@ const FEWEST: usize = 6;
 const SHORTEST: f32 = 50.0;
 /// A reading that is off the line by more, in milliseconds, is a clock that was set.
 const STEP_MS: f32 = 1000.0;
+/// The fastest that NTP slews a clock: 500 millionths.
+const SLEW: f64 = 0.0005;
 
 /// What is known of a camera's clock.
 #[derive(Clone, Debug, Default)]
@@ -37,6 +53,10 @@ pub(crate) struct Clock {
     passed: u16,
     /// Scatter of the latest readings around each other, in milliseconds.
     scatter: f32,
+    /// By how many milliseconds the stream's clock and the camera's disagree from one report to the next.
+    slip: f32,
+    /// By how many milliseconds the newest report was off what was expected, if so much that the clock was set.
+    stepped: f32,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -44,17 +64,30 @@ struct Reading {
     camera: Wall,
     rtp: u32,
     offset_ms: i64,
+    /// RTP time since the report before, in milliseconds; 0 for the first.
+    apart: f64,
 }
 
 impl Clock {
-    /// Takes a sender report: the camera's NTP time, its RTP time, and our time at its arrival.
-    pub(crate) fn report(&mut self, ntp: u64, rtp: u32, arrived: Now) {
+    /// Takes a sender report: the camera's NTP time, its RTP time in so many ticks a second, and our time at its arrival.
+    pub(crate) fn report(&mut self, ntp: u64, rtp: u32, clock_rate: f64, arrived: Now) {
         let Some(camera) = camera_time(ntp, arrived.wall) else {
             *self = Clock { absurd: true, ..Clock::default() };
             return;
         };
         self.absurd = false;
-        self.newest = Some(Reading { camera, rtp, offset_ms: camera.millis_since(arrived.wall) });
+        self.stepped = 0.0;
+        let mut apart = 0.0;
+        if let Some(before) = self.newest {
+            let streamed = millis(rtp, before.rtp, clock_rate);
+            let slip = (camera.millis_since(before.camera) as f64 - streamed).abs() as f32;
+            // More is a clock that was set, or timestamps that jumped: seen below, or at the picture.
+            if slip <= STEP_MS {
+                apart = streamed.abs();
+                self.slip += (slip - self.slip) / if self.slip < slip { 1.0 } else { 8.0 };
+            }
+        }
+        self.newest = Some(Reading { camera, rtp, offset_ms: camera.millis_since(arrived.wall), apart });
         let ours = i64::try_from(arrived.mono.0 / 1_000_000).unwrap_or(i64::MAX);
         let ahead = camera.0.saturating_sub(ours);
         let (began, first) = *self.origin.get_or_insert((ours, ahead));
@@ -63,7 +96,7 @@ impl Clock {
             let expected = self.line().map_or(before, |line| line.at(reading.0));
             let off = (reading.1 - expected).abs();
             if off > STEP_MS {
-                *self = Clock { newest: self.newest, ..Clock::default() };
+                *self = Clock { newest: self.newest, stepped: off, ..Clock::default() };
                 return self.keep((ours, ahead), (0.0, 0.0));
             }
             self.scatter += (off - self.scatter) / 8.0;
@@ -113,12 +146,20 @@ impl Clock {
         Some(Drift { ppm: line.slope * 1000.0, uncertainty_ppm: line.error * 1000.0 })
     }
 
-    /// The camera's clock at an RTP timestamp.
-    pub(crate) fn at(&self, timestamp: u32, clock_rate: f64) -> Option<Wall> {
+    /// The camera's clock at an RTP timestamp, and how sure that is, if an answer of the camera took `round_trip` at least.
+    pub(crate) fn at(&self, timestamp: u32, clock_rate: f64, round_trip: Duration) -> Option<CameraClock> {
         let newest = self.newest?;
-        let since = f64::from(timestamp.wrapping_sub(newest.rtp).cast_signed()) / clock_rate * 1000.0;
+        let since = millis(timestamp, newest.rtp, clock_rate);
         // Longer than any pause between reports: the stream's timestamps have jumped.
-        (since.abs() < 120_000.0).then(|| Wall(newest.camera.0.saturating_add(since.round() as i64)))
+        if since.abs() >= 120_000.0 {
+            return None;
+        }
+        let reports = if newest.apart > 0.0 { (since.abs() / newest.apart).max(1.0) } else { 1.0 };
+        let carried = 2.0 * f64::from(self.slip) * reports + since.abs() * SLEW + f64::from(self.stepped);
+        Some(CameraClock {
+            at: Wall(newest.camera.0.saturating_add(since.round() as i64)),
+            uncertainty_ms: self.uncertainty_ms(round_trip)?.saturating_add(carried.ceil() as u32),
+        })
     }
 
     /// The line of least squares through the readings, once they reach far enough.
@@ -139,6 +180,11 @@ impl Clock {
         let scatter = (rest / (n - 2.0)).max(1.0 / 12.0);
         Some(Line { x, y, slope, error: 2.0 * (scatter / xx).sqrt() })
     }
+}
+
+/// Milliseconds from one RTP timestamp to another.
+fn millis(to: u32, from: u32, clock_rate: f64) -> f64 {
+    f64::from(to.wrapping_sub(from).cast_signed()) / clock_rate * 1000.0
 }
 
 /// Milliseconds over seconds, through a point.
@@ -176,6 +222,7 @@ mod tests {
 
     /// 2026-03-01 00:00:00 UTC.
     const NOW: Wall = Wall(1_772_323_200_000);
+    const RATE: f64 = 90_000.0;
 
     fn ntp(unix_ms: i64) -> u64 {
         let seconds = (unix_ms.div_euclid(1000) + NTP_TO_UNIX) as u64 & 0xffff_ffff;
@@ -204,21 +251,22 @@ mod tests {
         assert_eq!(camera_time(ntp(1000), NOW), None, "1970");
         assert_eq!(camera_time(u64::MAX, NOW), None);
         let mut clock = Clock::default();
-        clock.report(5000 << 32, 0, after(0));
+        clock.report(5000 << 32, 0, RATE, after(0));
         assert!(clock.is_absurd());
         assert_eq!((clock.offset_ms(), clock.uncertainty_ms(Duration::ZERO), clock.drift()), (None, None, None));
-        clock.report(ntp(NOW.0), 0, after(5));
+        clock.report(ntp(NOW.0), 0, RATE, after(5));
         assert!(!clock.is_absurd(), "it has been set");
     }
 
     #[test]
     fn the_clock_at_a_frame_is_carried_on_from_the_last_report() {
         let mut clock = Clock::default();
-        assert_eq!(clock.at(1, 90_000.0), None);
-        clock.report(ntp(NOW.0), 90_000, after(250));
-        assert_eq!(clock.at(180_000, 90_000.0), Some(Wall(NOW.0 + 1000)));
-        assert_eq!(clock.at(45_000, 90_000.0), Some(Wall(NOW.0 - 500)));
-        assert_eq!(clock.at(2_000_000_000, 90_000.0), None, "the timestamps have jumped");
+        let at = |clock: &Clock, timestamp| clock.at(timestamp, RATE, Duration::ZERO).map(|seen| seen.at);
+        assert_eq!(at(&clock, 1), None);
+        clock.report(ntp(NOW.0), 90_000, RATE, after(250));
+        assert_eq!(at(&clock, 180_000), Some(Wall(NOW.0 + 1000)));
+        assert_eq!(at(&clock, 45_000), Some(Wall(NOW.0 - 500)));
+        assert_eq!(at(&clock, 2_000_000_000), None, "the timestamps have jumped");
         assert_eq!(clock.offset_ms(), Some(-250));
         assert_eq!(clock.uncertainty_ms(Duration::from_millis(40)), Some(41));
     }
@@ -228,7 +276,7 @@ mod tests {
         let mut clock = Clock::default();
         for (n, at) in (0..seconds).step_by(5).enumerate() {
             let camera = NOW.0 + 7000 + at * 1000 + (at as f64 * ppm / 1000.0) as i64;
-            clock.report(ntp(camera), 0, after(at * 1000 + (n as i64 * 7919) % (late + 1)));
+            clock.report(ntp(camera), (at * 90_000) as u32, RATE, after(at * 1000 + (n as i64 * 7919) % (late + 1)));
         }
         clock
     }
@@ -251,7 +299,7 @@ mod tests {
     fn a_clock_that_is_set_is_no_drift() {
         let mut clock = watched(0.0, 600, 2);
         for at in (600..700).step_by(5) {
-            clock.report(ntp(NOW.0 + at * 1000), 0, after(at * 1000));
+            clock.report(ntp(NOW.0 + at * 1000), (at * 90_000) as u32, RATE, after(at * 1000));
         }
         assert_eq!(clock.offset_ms(), Some(0));
         assert!(clock.drift().unwrap().ppm.abs() < 30.0, "{:?}", clock.drift());
@@ -259,8 +307,48 @@ mod tests {
         let mut clock = watched(0.0, 600, 2);
         let mut late = after(605_000);
         late.wall = Wall(late.wall.0 - 3_600_000);
-        clock.report(ntp(NOW.0 + 7000 + 605_000), 0, late);
+        clock.report(ntp(NOW.0 + 7000 + 605_000), 605 * 90_000, RATE, late);
         assert_eq!(clock.offset_ms(), Some(7000 + 3_600_000));
         assert!(clock.drift().unwrap().ppm.abs() < 30.0, "{:?}", clock.drift());
+    }
+
+    #[test]
+    fn what_is_not_known_of_the_clock_at_a_frame_adds_up() {
+        let sure = |clock: &Clock, ms: i64, way| {
+            let seen = clock.at((ms * 90) as u32, RATE, Duration::from_millis(way)).unwrap();
+            seen.uncertainty_ms
+        };
+        // Reports every 5 s until 600 s, none of them late: only rounding is left, and what a clock may be slewed by.
+        let good = watched(0.0, 605, 0);
+        assert!(sure(&good, 600_000, 0) <= 3, "{}", sure(&good, 600_000, 0));
+        assert_eq!(sure(&good, 600_000, 40), sure(&good, 600_000, 0) + 40, "the way");
+        assert_eq!(sure(&good, 640_000, 0), sure(&good, 600_000, 0) + 20, "forty seconds at 500 millionths");
+        assert_eq!(sure(&good, 580_000, 0), sure(&good, 600_000, 0) + 10, "before the report as well");
+        // Reports that came up to 60 ms late.
+        assert!(sure(&watched(0.0, 605, 60), 600_000, 0) >= 30);
+        // A stream whose clock runs 1 % faster than the camera's: 50 ms from one report to the next.
+        let mut odd = Clock::default();
+        for at in (0..600).step_by(5) {
+            odd.report(ntp(NOW.0 + at * 1000), (at * 90_900) as u32, RATE, after(at * 1000));
+        }
+        let newest = 595 * 1010;
+        assert!(sure(&odd, newest, 0) >= 100, "{}", sure(&odd, newest, 0));
+        assert!(sure(&odd, newest + 10_000, 0) >= 200, "twice as long as reports are apart");
+        // What was carried on wrongly is within what was said: 10 s later the camera's clock has gone 10 / 1.01 s on.
+        let seen = odd.at(((newest + 10_100) * 90) as u32, RATE, Duration::ZERO).unwrap();
+        let true_ms = NOW.0 + 595_000 + 10_000;
+        assert!(seen.at.millis_since(Wall(true_ms)).unsigned_abs() <= u64::from(seen.uncertainty_ms), "{seen:?}");
+    }
+
+    #[test]
+    fn a_clock_that_was_set_is_unsure_until_the_next_report_agrees() {
+        let mut clock = watched(0.0, 600, 0);
+        let sure = |clock: &Clock, s: i64| clock.at((s * 90_000) as u32, RATE, Duration::ZERO).unwrap().uncertainty_ms;
+        let before = sure(&clock, 595);
+        // Set on by an hour.
+        clock.report(ntp(NOW.0 + 7000 + 3_600_000 + 600_000), 600 * 90_000, RATE, after(600_000));
+        assert!(sure(&clock, 600) >= 3_599_000, "{}", sure(&clock, 600));
+        clock.report(ntp(NOW.0 + 7000 + 3_600_000 + 605_000), 605 * 90_000, RATE, after(605_000));
+        assert!(sure(&clock, 605) <= before + 3, "{}", sure(&clock, 605));
     }
 }

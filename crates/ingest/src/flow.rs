@@ -19,7 +19,7 @@ use crate::{
     rtp::{Rtp, reports},
     sequence::{Order, Sequence},
 };
-use fleet::{Cause, Channels, Codec, Keepalive as Policy, Now, Quirks, Timestamps, Wall};
+use fleet::{CameraClock, Cause, Channels, Codec, Keepalive as Policy, Now, Quirks, Timestamps};
 use health::{Failure, Profile, StreamFigures};
 use std::{
     cell::RefCell,
@@ -128,7 +128,7 @@ impl Tapper {
 pub(crate) struct Tapped {
     pub(crate) whole: Whole,
     pub(crate) codec: Codec,
-    pub(crate) camera_clock: Option<Wall>,
+    pub(crate) camera_clock: Option<CameraClock>,
 }
 
 /// Somebody who may wait for keyframes.
@@ -406,7 +406,7 @@ impl Flow {
             self.meter.keyframe(now);
         }
         if let Some(whole) = found.whole {
-            let camera_clock = self.meter.camera_clock(whole.timestamp);
+            let camera_clock = self.meter.camera_clock(whole.timestamp, self.exchange.round_trip());
             listener.keyframe(Tapped { whole, codec: self.codec, camera_clock });
         }
     }
@@ -417,7 +417,7 @@ impl Flow {
         }
         reports(data, |report| {
             if self.sequence.is_source(report.ssrc) {
-                self.meter.clock().report(report.ntp, report.rtp, Now::read());
+                self.meter.sender_report(report.ntp, report.rtp, Now::read());
             }
         });
     }

@@ -1,7 +1,7 @@
 //! One coded picture that can be decoded by itself.
 
 use bytes::Bytes;
-use fleet::{CameraId, Codec, Now, StreamChoice, Wall};
+use fleet::{CameraClock, CameraId, Codec, Now, StreamChoice};
 
 /// A keyframe as the camera coded it.
 #[derive(Clone, PartialEq, Eq)]
@@ -18,8 +18,8 @@ pub struct Keyframe {
     pub height: u32,
     /// When its first packet arrived.
     pub received: Now,
-    /// The camera's clock at that instant, from its sender reports.
-    pub camera_clock: Option<Wall>,
+    /// The camera's clock at that instant, from its sender reports, and how sure that is.
+    pub camera_clock: Option<CameraClock>,
     /// Annex B with the newest parameter sets first, or a whole JPEG file.
     pub data: Bytes,
 }

@@ -3,7 +3,7 @@
 //! A few additions per packet, no allocation, no clock reading of its own.
 
 use crate::clock::Clock;
-use fleet::{Codec, Wall};
+use fleet::{CameraClock, Codec, Now};
 use health::{Profile, StreamFigures};
 use std::time::{Duration, Instant};
 
@@ -127,14 +127,14 @@ impl Meter {
         self.last_keyframe = Some(now);
     }
 
-    /// The camera's clock.
-    pub(crate) fn clock(&mut self) -> &mut Clock {
-        &mut self.clock
+    /// Takes a sender report: the camera's NTP time and its RTP time.
+    pub(crate) fn sender_report(&mut self, ntp: u64, rtp: u32, arrived: Now) {
+        self.clock.report(ntp, rtp, self.clock_rate, arrived);
     }
 
-    /// The camera's clock at an RTP timestamp.
-    pub(crate) fn camera_clock(&self, timestamp: u32) -> Option<Wall> {
-        self.clock.at(timestamp, self.clock_rate)
+    /// The camera's clock at an RTP timestamp, if an answer of the camera took `round_trip` at least.
+    pub(crate) fn camera_clock(&self, timestamp: u32, round_trip: Duration) -> Option<CameraClock> {
+        self.clock.at(timestamp, self.clock_rate, round_trip)
     }
 
     pub(crate) fn last_packet(&self) -> Instant {

@@ -42,7 +42,7 @@ async fn an_honest_camera_opens_reports_and_gives_keyframes() {
     let start = [0, 0, 0, 1];
     let expected = [&start[..], SPS, &start, PPS, &start, &[0x65, 0x88], &[1; 1000], &[2; 1000], &[3; 500]].concat();
     assert_eq!(a.data, expected);
-    let offset = a.camera_clock.expect("a sender report came").millis_since(a.received.wall);
+    let offset = a.camera_clock.expect("a sender report came").at.millis_since(a.received.wall);
     assert!((offset + 90_000).abs() < 500, "camera clock is 90 s behind, found {offset} ms");
 
     let mut seen = 0;

@@ -156,16 +156,23 @@ pub(crate) async fn verify(pool: &SqlitePool, vault: &Vault) -> Result<Option<u6
     })
 }
 
-/// Records on any of these objects, oldest first, each with the hash before it.
-pub(crate) async fn of(pool: &SqlitePool, objects: &[String], most: u32) -> Result<Vec<AuditLink>, Fault> {
+/// Records on any of these objects, newest first, each with the hash before it.
+pub(crate) async fn of(
+    pool: &SqlitePool,
+    objects: &[String],
+    before: Option<u64>,
+    most: u32,
+) -> Result<Vec<AuditLink>, Fault> {
     let objects = serde_json::to_string(objects)?;
+    let before = before.and_then(|seq| i64::try_from(seq).ok()).unwrap_or(i64::MAX);
     let most = limit(most);
     // One reading transaction: both readings see the same log.
     let mut tx = pool.begin().await?;
     let rows = sqlx::query_as!(
         Row,
-        "SELECT * FROM audit WHERE object IN (SELECT value FROM json_each(?)) ORDER BY seq LIMIT ?",
+        "SELECT * FROM audit WHERE object IN (SELECT value FROM json_each(?)) AND seq < ? ORDER BY seq DESC LIMIT ?",
         objects,
+        before,
         most
     )
     .fetch_all(&mut *tx)

@@ -232,8 +232,8 @@ impl store::Exports for SqliteStore {
         limited(exports::list(&self.reader, query)).await
     }
 
-    async fn audit_of(&self, objects: &[String], most: u32) -> Result<Vec<AuditLink>> {
-        limited(audit::of(&self.reader, objects, most)).await
+    async fn audit_of(&self, objects: &[String], before: Option<u64>, most: u32) -> Result<Vec<AuditLink>> {
+        limited(audit::of(&self.reader, objects, before, most)).await
     }
 
     async fn audit_head(&self) -> Result<Option<(u64, [u8; 32])>> {

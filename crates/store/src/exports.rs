@@ -140,8 +140,8 @@ pub trait Exports: Send + Sync {
     async fn export(&self, id: ExportId) -> Result<Option<Export>>;
     /// Exports, newest first.
     async fn exports(&self, query: &ExportQuery) -> Result<Page<Export>>;
-    /// Audit records on any of these objects, oldest first, at most `most`.
-    async fn audit_of(&self, objects: &[String], most: u32) -> Result<Vec<AuditLink>>;
+    /// Audit records on any of these objects, newest first, with smaller numbers than `before`, at most `most`.
+    async fn audit_of(&self, objects: &[String], before: Option<u64>, most: u32) -> Result<Vec<AuditLink>>;
     /// The newest record of the audit log: number and hash.
     async fn audit_head(&self) -> Result<Option<(u64, [u8; 32])>>;
     /// The hash of one record.

@@ -17,7 +17,7 @@ pub struct WebConfig {
     pub snapshots_need_reason: bool,
     /// Renderings, on the screen and in packages, say who looked and when. The archived pictures never do.
     pub watermark: bool,
-    /// How long a stated reason opens the archive to its session.
+    /// How long a stated reason opens the search that it was given for to its session.
     pub reason_holds: Duration,
     /// A session that is not used for this long ends.
     pub session_idle: Duration,

@@ -38,7 +38,8 @@ impl Disk {
         disks
     }
 
-    fn at(folder: &Path) -> Option<Disk> {
+    /// The disk that a folder lies on.
+    pub(crate) fn at(folder: &Path) -> Option<Disk> {
         let device = std::fs::metadata(folder).ok()?.dev();
         let room = rustix::fs::statvfs(folder).ok()?;
         Some(Disk {

@@ -7,6 +7,7 @@
 use crate::{
     app::{App, Shared},
     audit::{Action, Deed},
+    disk::Disk,
     problem::{Problem, Result},
     watermark,
 };
@@ -20,12 +21,12 @@ use health::SnapshotClass;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     path::{Path, PathBuf},
     sync::{Arc, Weak},
     time::Duration,
 };
-use store::{Export, ExportId, ExportQuery, ExportState};
+use store::{AuditLink, Export, ExportId, ExportQuery, ExportState};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -35,9 +36,9 @@ pub(crate) const UNFINISHED: usize = 50;
 const SWEEP: Duration = Duration::from_secs(600);
 /// Audit entries written together.
 const AUDITED_TOGETHER: usize = 200;
-/// Most records of the audit log in one package.
+/// Most records of the audit log in one package, some ten megabytes: the newest, and how many there are beside them.
 const CUSTODY_MOST: usize = 20_000;
-/// Room on the archive's disk that no export may take.
+/// Room that no export may take: the disk may be the archive's, or the database's.
 const SPARE_BYTES: u64 = 512 << 20;
 /// A rendering is about three times as large as the coded keyframe (27 KB against 87 KB at 1080p).
 const RENDERED: u64 = 4;
@@ -194,7 +195,10 @@ pub(crate) async fn run(shared: Weak<Shared>, exports: Arc<Exports>, stop: Cance
         let folder = app.services.config.exports_folder.clone();
         if !folder_is_made {
             match make_folder(&folder) {
-                Ok(()) => folder_is_made = true,
+                Ok(()) => {
+                    folder_is_made = true;
+                    remove_orphans(&app, &folder).await;
+                }
                 Err(error) => tracing::error!(folder = %folder.display(), %error, "exports have no folder"),
             }
         }
@@ -304,7 +308,8 @@ async fn make(app: &App, export: &mut Export, folder: &Path) -> std::result::Res
         return Err("there is no snapshot in this range any more".to_owned());
     }
     let pictures: u64 = snapshots.iter().map(|s| u64::from(s.bytes)).sum();
-    let room = app.services.archive.stats().free_bytes;
+    // Where packages lie, which need not be where the archive is.
+    let room = Disk::at(folder).ok_or_else(|| internal(&"the folder for packages cannot be looked at"))?.free_bytes;
     if room < pictures.saturating_mul(1 + RENDERED).saturating_add(SPARE_BYTES) {
         return Err("there is not enough room on the disk for this package".to_owned());
     }
@@ -354,18 +359,15 @@ async fn make(app: &App, export: &mut Export, folder: &Path) -> std::result::Res
         }
     }
     let custody = custody(app, &taken, export.id).await.map_err(|p| p.detail().to_owned())?;
-    (export.snapshots, export.gaps, export.left_out) = (taken.len() as u64, gaps.len() as u64, left_out.len() as u64);
-    let target = file(folder, export.id);
-    let (from, to) = (path.clone(), target.clone());
-    let finished = tokio::task::spawn_blocking(move || {
-        let exported = package.finish(&gaps, &left_out, &custody).map_err(|e| internal(&e))?;
-        std::fs::rename(&from, &to).map_err(|e| internal(&e))?;
-        std::fs::File::open(to.parent().unwrap_or(Path::new(".")))
-            .and_then(|f| f.sync_all())
-            .map_err(|e| internal(&e))?;
-        Ok::<_, String>(exported)
-    });
-    let exported = finished.await.map_err(|e| internal(&e))??;
+    (export.snapshots, export.gaps, export.left_out) =
+        (taken.len() as u64, gaps.iter().map(|gap| u64::from(gap.slots)).sum(), left_out.len() as u64);
+    let finished = tokio::task::spawn_blocking(move || package.finish(&gaps, &left_out, &custody));
+    let exported = finished.await.map_err(|e| internal(&e))?.map_err(|e| internal(&e))?;
+    // Not in the other thread, which goes on when this is given up: then nothing may be there any more.
+    std::fs::rename(&path, file(folder, export.id)).map_err(|e| internal(&e))?;
+    let folder = folder.to_owned();
+    let flushed = tokio::task::spawn_blocking(move || std::fs::File::open(folder).and_then(|f| f.sync_all()));
+    flushed.await.map_err(|e| internal(&e))?.map_err(|e| internal(&e))?;
     (export.bytes, export.sha256) = (exported.bytes, hex::encode(exported.sha256));
     let detail = format!("{} snapshots · sha256 {}", export.snapshots, export.sha256);
     let deed = Deed::for_export(export, Action::ExportMade).on(object(export.id)).detail(detail);
@@ -468,34 +470,85 @@ fn label(registry: &Registry, camera: CameraId) -> Label {
 async fn custody(app: &App, taken: &[SnapshotId], id: ExportId) -> Result<CustodyExtract> {
     let mut objects: Vec<String> = taken.iter().map(ToString::to_string).collect();
     objects.push(object(id));
-    let mut records = Vec::new();
+    let mut newest = Newest::of(CUSTODY_MOST);
     for some in objects.chunks(100) {
-        for link in app.services.store.audit_of(some, 1000).await? {
-            let (e, seq, hash) = (link.record.entry, link.record.seq, link.record.hash);
-            records.push(CustodyRecord {
-                seq,
-                at: e.at,
-                who: e.who,
-                who_detail: e.who_detail,
-                address: e.address,
-                action: e.action,
-                object: e.object,
-                reason: e.reason,
-                success: e.success,
-                detail: e.detail,
-                previous: link.previous,
-                hash,
-            });
-        }
-        if records.len() > CUSTODY_MOST {
-            break;
+        let mut before = None;
+        loop {
+            let links = app.services.store.audit_of(some, before, 1000).await?;
+            let Some(last) = links.last() else { break };
+            before = Some(last.record.seq);
+            links.into_iter().for_each(|link| newest.take(link));
         }
     }
-    Ok(CustodyExtract::new(records))
+    let records = newest.links.into_values().map(|link| {
+        let (e, seq, hash) = (link.record.entry, link.record.seq, link.record.hash);
+        CustodyRecord {
+            seq,
+            at: e.at,
+            who: e.who,
+            who_detail: e.who_detail,
+            address: e.address,
+            action: e.action,
+            object: e.object,
+            reason: e.reason,
+            success: e.success,
+            detail: e.detail,
+            previous: link.previous,
+            hash,
+        }
+    });
+    Ok(CustodyExtract::new(records.collect()).cut(newest.left_out))
+}
+
+/// The newest records of a log, and how many older ones there were.
+struct Newest {
+    most: usize,
+    links: BTreeMap<u64, AuditLink>,
+    left_out: u64,
+}
+
+impl Newest {
+    fn of(most: usize) -> Newest {
+        Newest { most, links: BTreeMap::new(), left_out: 0 }
+    }
+
+    fn take(&mut self, link: AuditLink) {
+        self.links.insert(link.record.seq, link);
+        if self.links.len() > self.most {
+            self.links.pop_first();
+            self.left_out += 1;
+        }
+    }
+}
+
+/// Removes files that a crash left of exports that were given up, failed or ran out; nothing is being written meanwhile.
+async fn remove_orphans(app: &App, folder: &Path) {
+    let _changing = app.exports.changing.lock().await;
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) => return tracing::warn!(folder = %folder.display(), %error, "packages cannot be looked through"),
+    };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let name = name.to_str().and_then(|name| name.strip_prefix("export-")).and_then(|name| name.split_once('.'));
+        // What is not named as ours is not ours.
+        let Some((Ok(number), ending @ ("zip" | "part"))) = name.map(|(number, ending)| (number.parse(), ending))
+        else {
+            continue;
+        };
+        let Ok(export) = app.services.store.export(ExportId(number)).await else { return };
+        if ending == "part" || export.is_none_or(|export| export.state != ExportState::Done) {
+            tracing::info!(path = %entry.path().display(), "a file that belongs to no package is removed");
+            if let Err(error) = std::fs::remove_file(entry.path()) {
+                tracing::error!(path = %entry.path().display(), %error, "it cannot be removed");
+            }
+        }
+    }
 }
 
 /// Removes packages whose time is over, and files that belong to no export.
 async fn sweep(app: &App, folder: &Path) {
+    remove_orphans(app, folder).await;
     let kept = i64::try_from(app.services.config.exports_kept.as_millis()).unwrap_or(i64::MAX);
     let before = Wall(Wall::read().0.saturating_sub(kept));
     let _changing = app.exports.changing.lock().await;

@@ -43,7 +43,11 @@ pub(crate) async fn headers(State(app): State<App>, request: Request, next: Next
     for (name, value) in HEADERS {
         headers.insert(name, HeaderValue::from_static(value));
     }
-    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    let caching = headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    if caching.to_str().is_ok_and(|caching| caching.starts_with("private")) {
+        // At one browser several people sign in, one after the other: what one was shown is not another's.
+        headers.append(header::VARY, HeaderValue::from_static("Cookie, Authorization"));
+    }
     response
 }
 

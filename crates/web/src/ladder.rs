@@ -389,7 +389,7 @@ impl App {
                 rungs.push(Rung::new(Layer::Picture, Outcome::Skipped, ""));
             }
         }
-        let from_clock = keyframe.camera_clock.map(|c| c.millis_since(keyframe.received.wall));
+        let from_clock = keyframe.camera_clock.map(|c| c.at.millis_since(keyframe.received.wall));
         let tolerance = health::Config::default().clock_tolerance_ms;
         rungs.push(match from_clock.or(figures.and_then(|f| f.clock_offset_ms)) {
             Some(offset) if offset.abs() > tolerance => {

@@ -175,3 +175,51 @@ fn picture_problem(error: PictureError) -> Problem {
         PictureError::Own(why) => Problem::internal("the decoders failed", why),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn key(n: u32, width: Option<u32>) -> Key {
+        Key { snapshot: format!("{n:08x}0000019a00000000deadbeef").parse().unwrap(), width }
+    }
+
+    fn rendered(bytes: usize) -> Rendered {
+        Rendered { jpeg: Bytes::from(vec![0; bytes]), etag: String::new() }
+    }
+
+    proptest! {
+        #[test]
+        fn the_cache_never_takes_more_than_it_may(asked in proptest::collection::vec((0..40_u32, 0..3_usize, 1..600_usize, any::<bool>()), 1..400)) {
+            const CAPACITY: usize = 1000;
+            let mut kept = Kept::default();
+            for (n, width, bytes, put) in asked {
+                let key = key(n, WIDTHS.get(width).copied());
+                if put {
+                    kept.keep(key, rendered(bytes), CAPACITY);
+                } else {
+                    kept.get(&key);
+                }
+                let counted: usize = kept.by_key.values().map(|(_, r)| r.jpeg.len()).sum();
+                prop_assert_eq!(counted, kept.bytes);
+                prop_assert!(counted <= CAPACITY, "{} bytes", counted);
+                prop_assert_eq!(kept.by_key.len(), kept.by_use.len());
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_looked_at_longest_ago_goes_first_and_what_is_too_large_is_not_kept() {
+        let mut kept = Kept::default();
+        for n in 0..4 {
+            kept.keep(key(n, None), rendered(250), 1000);
+        }
+        assert!(kept.get(&key(0, None)).is_some());
+        kept.keep(key(4, None), rendered(250), 1000);
+        let there: Vec<u32> = (0..5).filter(|n| kept.by_key.contains_key(&key(*n, None))).collect();
+        assert_eq!(there, [0, 2, 3, 4]);
+        kept.keep(key(5, None), rendered(251), 1000);
+        assert!(kept.get(&key(5, None)).is_none(), "one picture must not drive out all others");
+    }
+}

@@ -125,7 +125,7 @@ async fn count(archive: &Archive, quarter: i64) -> Result<Quarter, archive::Arch
             let (stored, gaps) = counts.entry(entry.camera()).or_default();
             match entry {
                 Entry::Snapshot(_) => *stored += 1,
-                Entry::Gap(_) => *gaps += 1,
+                Entry::Gap(gap) => *gaps += gap.slots_in(Wall(quarter * QUARTER_MS), Wall((quarter + 1) * QUARTER_MS)),
             }
         }
         match page.next {

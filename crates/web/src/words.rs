@@ -117,9 +117,10 @@ pub(crate) const LIKELY: [(LikelyCause, &str, &str); 16] = [
 ];
 
 /// Parts of our own machine: Chinese, English.
-pub(crate) const PARTS: [(OwnPart, &str, &str); 6] = [
+pub(crate) const PARTS: [(OwnPart, &str, &str); 7] = [
     (OwnPart::Network, "本机网络", "our network"),
     (OwnPart::Disk, "本机磁盘", "our disk"),
+    (OwnPart::Archive, "存档内容", "what is archived"),
     (OwnPart::Database, "本机数据库", "our database"),
     (OwnPart::Decoder, "本机解码", "our decoder"),
     (OwnPart::Clock, "本机时钟", "our clock"),

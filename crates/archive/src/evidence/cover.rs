@@ -1,8 +1,8 @@
 //! The cover sheet: what the package is, in Chinese and English, to be read and printed by people.
 
-use super::{Label, LeftOut, Purpose, Record, custody::CustodyExtract};
+use super::{Label, LeftOut, Purpose, Record, custody::CustodyExtract, package::missed};
 use crate::{Gap, SnapshotRef};
-use fleet::{Cause, Codec, Wall};
+use fleet::{CameraClock, Cause, Codec, Wall};
 use health::SnapshotClass;
 use std::fmt::{self, Write as _};
 
@@ -22,7 +22,7 @@ pub(crate) struct Row {
     id: String,
     slot: Wall,
     captured: Wall,
-    camera_clock: Option<Wall>,
+    camera_clock: Option<CameraClock>,
     class: SnapshotClass,
     status: (&'static str, &'static str),
     cause: Option<Cause>,
@@ -99,7 +99,7 @@ fn write(
          <style>{STYLE}</style></head><body>\n<h1>快照证据包 <small>Evidence package of snapshots</small></h1>\n<table>\n",
         Text(&purpose.number)
     )?;
-    let count = format!("{} 张快照，{} 个缺口 / {0} snapshots, {1} gaps", snapshots.len(), gaps.len());
+    let count = format!("{} 张快照，{} 个缺口 / {0} snapshots, {1} gaps", snapshots.len(), missed(gaps));
     let lines = [
         ("编号 Number", purpose.number.clone()),
         ("导出时间 Exported at", time(created)),
@@ -139,7 +139,12 @@ fn write(
         out.push_str("<h2>缺口 Gaps</h2>\n<table><tr><th>摄像机 Camera</th><th>应拍时刻 Due</th><th>原因 Cause</th><th>详情 Detail</th></tr>\n");
         for gap in gaps.iter().take(LINES_MAX) {
             let (zh, en) = gap.cause.text();
-            let (due, detail) = (time(gap.slot), Text(&gap.detail));
+            let detail = Text(&gap.detail);
+            let due = match gap.slots {
+                1 => time(gap.slot),
+                // One record for several slots in a row.
+                many => format!("{} — {}（{many} 次 times）", time(gap.slot), time(gap.last())),
+            };
             writeln!(out, "<tr><td>{}</td><td>{due}</td><td>{zh} {en}</td><td>{detail}</td></tr>", gap.camera)?;
         }
         out.push_str("</table>\n");
@@ -165,6 +170,13 @@ fn write(
     }
     out.push_str("</table>\n");
     more(out, custody.records.len(), "custody.json")?;
+    if custody.left_out > 0 {
+        let n = custody.left_out;
+        writeln!(
+            out,
+            "<p>审计日志中另有 {n} 条更早的记录未收入本包。 {n} older records are in the audit log and not in this package.</p>"
+        )?;
+    }
     out.push_str("</body></html>\n");
     Ok(())
 }
@@ -183,8 +195,16 @@ fn snapshot(out: &mut String, row: &Row) -> fmt::Result {
     };
     let cause = row.cause.map(Cause::text).map_or(String::new(), |(zh, en)| format!(" · {zh} {en}"));
     let clock = row.camera_clock.map_or("—".to_owned(), |clock| {
-        let off = clock.millis_since(row.captured);
-        format!("{} ({}{}.{:03} s)", time(clock), if off < 0 { "−" } else { "+" }, off.abs() / 1000, off.abs() % 1000)
+        let (off, within) = (clock.at.millis_since(row.captured), clock.uncertainty_ms);
+        format!(
+            "{} ± {}.{:03} s（较到达时刻 against captured {}{}.{:03} s）",
+            time(clock.at),
+            within / 1000,
+            within % 1000,
+            if off < 0 { "−" } else { "+" },
+            off.abs() / 1000,
+            off.abs() % 1000
+        )
     });
     let lines = [
         ("所属 Place", row.label.place.clone()),

@@ -15,6 +15,9 @@ const LOG: &str = "sharpeyes audit 1";
 pub struct CustodyExtract {
     /// How the log is chained.
     log: String,
+    /// So many older records on the same are in the log and not here: the newest are.
+    #[serde(default)]
+    pub left_out: u64,
     /// The records.
     pub records: Vec<CustodyRecord>,
 }
@@ -75,7 +78,13 @@ impl CustodyExtract {
     #[must_use]
     pub fn new(mut records: Vec<CustodyRecord>) -> CustodyExtract {
         records.sort_unstable_by_key(|r| r.seq);
-        CustodyExtract { log: LOG.to_owned(), records }
+        CustodyExtract { log: LOG.to_owned(), left_out: 0, records }
+    }
+
+    /// The same, of which so many older records were left out.
+    #[must_use]
+    pub fn cut(self, left_out: u64) -> CustodyExtract {
+        CustodyExtract { left_out, ..self }
     }
 
     /// The number of the first record that is not as it was logged, or does not follow the one before it.

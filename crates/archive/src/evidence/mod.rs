@@ -33,7 +33,7 @@ pub use package::{Exported, Label, LeftOut, Package, Purpose};
 pub use verify::{Fault, Stamped, Taken, Verdict, public_key, verify_package};
 
 use crate::{SnapshotId, merkle::Hash};
-use fleet::{CameraId, Cause, Codec, Status, StreamChoice, Wall};
+use fleet::{CameraClock, CameraId, Cause, Codec, Status, StreamChoice, Wall};
 use health::SnapshotClass;
 use serde::{Deserialize, Serialize};
 
@@ -85,7 +85,8 @@ struct Record {
     stream: StreamChoice,
     slot: Wall,
     captured: Wall,
-    camera_clock: Option<Wall>,
+    /// What the camera's clock showed, and how sure that is; `null` if its stream did not tell.
+    camera_clock: Option<CameraClock>,
     class: SnapshotClass,
     codec: Codec,
     /// The picture is no longer as the camera coded it: the node decoded this and coded it anew before archiving.

@@ -231,7 +231,7 @@ impl Package {
             signature: "ed25519".to_owned(),
             created: self.created,
             snapshots: self.snapshots.len() as u64,
-            gaps: gaps.len() as u64,
+            gaps: missed(gaps),
             purpose: self.purpose.clone(),
             files: std::mem::take(&mut self.files),
         };
@@ -262,6 +262,11 @@ impl Package {
         self.files.push(Listed { name: name.to_owned(), bytes: data.len() as u64, sha256: sha256(data) });
         Ok(())
     }
+}
+
+/// For how many slots gaps stand.
+pub(super) fn missed(gaps: &[Gap]) -> u64 {
+    gaps.iter().map(|gap| u64::from(gap.slots)).sum()
 }
 
 fn json(value: &impl Serialize) -> Vec<u8> {

@@ -132,7 +132,11 @@ mod tests {
                 slot: Wall(60_000),
                 payload: payload.len() as u32,
                 sha256: record::sha256(&payload),
-                about: if n % 2 == 0 { About::Snapshot(taken) } else { About::Gap(Cause::NoAnswer) },
+                about: if n % 2 == 0 {
+                    About::Snapshot(taken)
+                } else {
+                    About::Gap(record::Missed::one(Cause::NoAnswer))
+                },
             };
             let mut bytes = Vec::new();
             let offset = header.offset;

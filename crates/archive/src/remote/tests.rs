@@ -288,3 +288,42 @@ async fn a_store_that_deletes_nothing_takes_what_is_sealed_all_the_same() {
     assert_eq!(answered(|| archive.read(&kept.id)).await.unwrap().reference, kept);
     archive.close().await;
 }
+
+/// Two guards stand before the only copy, and each holds by itself.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_local_copy_goes_only_after_the_store_was_listed_and_asked_for_it() {
+    use crate::{command::Index, keys::Missing, writer::Writer};
+    let folder = tempfile::tempdir().unwrap();
+    let weed = Weed::start(&folder.path().join("weed"));
+    let root = folder.path().join("archive");
+    let settings = Config {
+        segment_bytes: 1 << 20,
+        reserve_bytes: 0,
+        node: "test".to_owned(),
+        remote: Some(RemoteConfig { local_days: 3650, ..remote(&weed) }),
+        ..Config::default()
+    };
+    let archive = Archive::open(&root, settings.clone()).await.unwrap();
+    archive.append(snapshot(Wall::read().0 - DAY)).await.unwrap();
+    archive.seal().await.unwrap();
+    until(&archive, |s| s.stored == 1).await;
+    archive.close().await;
+    // A writer by itself: nobody lists the store for it.
+    let (mut writer, _) = Writer::open(Folder::new(&root), settings, Index::Keep, Missing::Refuse).await.unwrap();
+    let far = writer.far.clone().unwrap();
+    let (number, here) = writer.catalog.values().map(|c| (c.number, root.join(&c.file))).next().unwrap();
+    assert!(far.has(number), "it is written down that the store has it");
+    assert_eq!(writer.oldest_safe(), None, "which may be old");
+    far.set_listed(true);
+    assert_eq!(writer.oldest_safe(), Some(number));
+    // Somebody takes it away after that.
+    let store = Store::connect(&remote(&weed), "test").unwrap();
+    for name in patiently(|| store.list("segments")).await.keys() {
+        patiently(|| store.delete(name)).await;
+    }
+    let refused = writer.let_go(number).await.unwrap_err();
+    assert!(matches!(refused, ArchiveError::Away(_)), "{refused}");
+    assert!(here.exists(), "the only copy");
+    assert_eq!(writer.oldest_safe(), None, "until the store was listed again");
+    writer.finish().await;
+}

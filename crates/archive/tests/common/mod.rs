@@ -4,7 +4,7 @@
 use archive::{Archive, Config, Entry, Gap, NewSnapshot, SnapshotQuery};
 use bytes::Bytes;
 use ed25519_dalek::{Signer as _, SigningKey, pkcs8::DecodePrivateKey as _};
-use fleet::{CameraId, Cause, Codec, Mono, Now, Status, StreamChoice, Wall};
+use fleet::{CameraClock, CameraId, Cause, Codec, Mono, Now, Status, StreamChoice, Wall};
 use health::SnapshotClass;
 use sha2::{Digest as _, Sha256};
 use std::{path::PathBuf, time::Duration};
@@ -43,7 +43,9 @@ pub fn snapshot(camera: u32, slot: i64, length: usize) -> NewSnapshot {
         slot: Wall(slot),
         class: if online { SnapshotClass::Routine } else { SnapshotClass::StatusChange },
         captured: Now { mono: Mono(7), wall: Wall(slot.wrapping_add(137)) },
-        camera_clock: camera.is_multiple_of(2).then_some(Wall(slot.wrapping_sub(900))),
+        camera_clock: camera
+            .is_multiple_of(2)
+            .then_some(CameraClock { at: Wall(slot.wrapping_sub(900)), uncertainty_ms: camera + 7 }),
         codec: if camera.is_multiple_of(5) { Codec::H265 } else { Codec::H264 },
         converted_from: None,
         width: 1920,
@@ -55,7 +57,7 @@ pub fn snapshot(camera: u32, slot: i64, length: usize) -> NewSnapshot {
 }
 
 pub fn gap(camera: u32, slot: i64) -> Gap {
-    Gap { camera: CameraId(camera), slot: Wall(slot), cause: Cause::NoAnswer, detail: format!("无应答 {camera}") }
+    Gap::one(CameraId(camera), Wall(slot), Cause::NoAnswer, format!("无应答 {camera}"))
 }
 
 /// Every entry that a search finds, page by page.

@@ -456,6 +456,15 @@ impl World {
                     self.fault(format!("{camera}: gap {failure:?} while paused"));
                 }
             }
+            Effect::Gaps { camera, slot, slots, every, failure } => {
+                for n in 0..slots {
+                    let slot = slot + every * n;
+                    self.log.slot(index(camera), slot, self.t).2 += 1;
+                }
+                if self.told_paused(index(camera)) {
+                    self.fault(format!("{camera}: {slots} gaps {failure:?} while paused"));
+                }
+            }
             Effect::Status(change) => {
                 let i = index(change.camera);
                 if let Some((_, last)) = self.log.statuses[i].last().cloned() {

@@ -94,6 +94,7 @@ impl Desk {
                     self.stored += 1;
                 }
                 Effect::Gap { .. } => self.missed += 1,
+                Effect::Gaps { slots, .. } => self.missed += u64::from(slots),
                 Effect::Status(_) | Effect::Incident(_) | Effect::Unobserved(_) | Effect::Format(_) => {}
             }
         }

@@ -71,12 +71,14 @@ pub(super) async fn the_log_is_found_by_what_it_is_about(store: &dyn Store) {
         entry.object = format!("picture {}", at % 2);
         records.push(store.audit(entry).await.expect("appends"));
     }
-    let links = store.audit_of(&["picture 1".into(), "nothing".into()], 100).await.expect("reads");
-    assert_eq!(links.iter().map(|l| l.record.seq).collect::<Vec<_>>(), [2, 4, 6]);
+    let links = store.audit_of(&["picture 1".into(), "nothing".into()], None, 100).await.expect("reads");
+    assert_eq!(links.iter().map(|l| l.record.seq).collect::<Vec<_>>(), [6, 4, 2]);
+    let older = store.audit_of(&["picture 1".into()], Some(6), 1).await.expect("reads");
+    assert_eq!(older, links[1..2]);
     for link in &links {
         assert_eq!(Some(link.previous), store.audit_hash(link.record.seq - 1).await.expect("reads"));
     }
-    assert_eq!(store.audit_of(&["picture 0".into()], 1).await.expect("reads")[0].previous, [0; 32]);
+    assert_eq!(store.audit_of(&["picture 0".into()], Some(2), 1).await.expect("reads")[0].previous, [0; 32]);
     assert_eq!(store.audit_head().await.expect("reads"), Some((6, records[5].hash)));
     assert_eq!(store.audit_hash(99).await.expect("reads"), None);
 }

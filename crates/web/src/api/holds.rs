@@ -147,11 +147,41 @@ pub(crate) async fn place(
         by: audit::person(&caller.user),
         expires: body.expires.map(Wall),
     };
-    // Written down first: a hold that nobody answers for must not be.
-    let detail = format!("{document} · {} — {}", body.from, body.until);
-    app.audit(Deed::of(&caller, Action::HoldPlaced).because(why).detail(detail)).await?;
-    let hold = app.services.archive.hold(new).await.map_err(archive_problem)?;
+    let detail = format!("{document} · {} — {} · {}", body.from, body.until, cameras_of(&new));
+    let deed = Deed::of(&caller, Action::HoldPlaced).because(why).detail(detail.as_str());
+    let hold = match app.services.archive.hold(new).await {
+        Ok(hold) => hold,
+        Err(error) => {
+            app.audit(deed.failed().detail(format!("{detail} · {error}"))).await?;
+            return Err(archive_problem(error));
+        }
+    };
+    // Its number is known only now. A hold that nobody answers for must not be.
+    if let Err(problem) = app.audit(deed.on(object(hold.id))).await {
+        let why = "could not be written down in the audit log".to_owned();
+        app.services.archive.release(hold.id, audit::person(&caller.user), why).await.map_err(archive_problem)?;
+        return Err(problem);
+    }
     Ok((StatusCode::CREATED, Json(HoldView::of(hold, Wall::read()))))
+}
+
+/// How the audit log names a hold.
+fn object(id: u32) -> String {
+    format!("hold {id}")
+}
+
+/// Cameras that are named one by one.
+const NAMED: usize = 100;
+
+/// Which cameras a hold is about, for the log.
+fn cameras_of(hold: &NewHold) -> String {
+    if hold.cameras.is_empty() {
+        return "all cameras".to_owned();
+    }
+    let named: Vec<String> = hold.cameras.iter().take(NAMED).map(ToString::to_string).collect();
+    let more = hold.cameras.len().saturating_sub(NAMED);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("{} cameras: {}{more}", hold.cameras.len(), named.join(" "))
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -176,10 +206,20 @@ pub(crate) async fn release(
         caller.scope.is_everything()
             || (!h.what.cameras.is_empty() && h.what.cameras.iter().all(|c| caller.scope.sees_camera(&registry, *c)))
     };
-    found.filter(seen).ok_or_else(Problem::not_found)?;
+    let found = found.filter(seen).ok_or_else(Problem::not_found)?;
     let why = reason(&body.reason)?;
-    app.audit(Deed::of(&caller, Action::HoldReleased).on(format!("hold {id}")).because(why.as_str())).await?;
-    let by = audit::person(&caller.user);
-    let hold = app.services.archive.release(id, by, why).await.map_err(archive_problem)?;
-    Ok(Json(HoldView::of(hold, Wall::read())))
+    let detail = format!("{} · {}", found.what.document, cameras_of(&found.what));
+    let deed = || Deed::of(&caller, Action::HoldReleased).on(object(id)).because(why.as_str()).detail(detail.as_str());
+    // Written down first, if it can be: what is let go may be gone a moment later.
+    let ended = !found.holds(Wall::read());
+    if !ended {
+        app.audit(deed()).await?;
+    }
+    match app.services.archive.release(id, audit::person(&caller.user), why.clone()).await {
+        Ok(hold) => Ok(Json(HoldView::of(hold, Wall::read()))),
+        Err(error) => {
+            app.audit(deed().failed().detail(format!("{detail} · {error}"))).await?;
+            Err(archive_problem(error))
+        }
+    }
 }

@@ -82,6 +82,8 @@ pub(crate) struct ForecastView {
     refused_in_days: Option<u32>,
     /// Bytes in the end, if everything kept has an end.
     settled_bytes: Option<u64>,
+    /// The object store is away: until it is back everything stays on this disk, and the days are for that.
+    store_away: bool,
 }
 
 /// A segment that was dropped.
@@ -169,6 +171,7 @@ pub(crate) async fn retention(State(app): State<App>, _: Caller) -> Result<Json<
             pressed_in_days: f.pressed_in_days,
             refused_in_days: f.refused_in_days,
             settled_bytes: f.settled_bytes,
+            store_away: f.store_away,
         }),
         purges: purges.into_iter().map(Into::into).collect(),
     }))

@@ -5,6 +5,7 @@ use crate::{
     app::App,
     audit::{Action, Deed},
     caller::Caller,
+    grants::Wanted,
     pictures::archive_problem,
     problem::{Path, Problem, Query, Result},
     validator,
@@ -44,7 +45,10 @@ pub(crate) struct SnapshotView {
     class: ClassWord,
     /// When its first packet arrived, by our clock.
     captured: i64,
+    /// What the camera's clock showed; null if its stream did not tell.
     camera_clock: Option<i64>,
+    /// Half of the interval in which that lies, in milliseconds.
+    camera_clock_uncertainty_ms: Option<u32>,
     codec: CodecWord,
     /// What the camera had sent, if the node coded it anew before it was archived.
     converted_from: Option<CodecWord>,
@@ -61,7 +65,12 @@ pub(crate) struct SnapshotView {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct GapView {
     camera: u32,
+    /// The scheduled instant; of several the first.
     slot: i64,
+    /// How many were scheduled from then on and not taken, this one included.
+    slots: u32,
+    /// One each so many milliseconds; 0 for a single one.
+    every_ms: u32,
     cause: CauseWord,
     detail: String,
 }
@@ -85,7 +94,8 @@ impl From<&SnapshotRef> for SnapshotView {
             slot: s.slot.0,
             class: s.class.into(),
             captured: s.captured.0,
-            camera_clock: s.camera_clock.map(|t| t.0),
+            camera_clock: s.camera_clock.map(|c| c.at.0),
+            camera_clock_uncertainty_ms: s.camera_clock.map(|c| c.uncertainty_ms),
             codec: s.codec.into(),
             converted_from: s.converted_from.map(Into::into),
             width: s.width,
@@ -105,6 +115,8 @@ impl From<&Entry> for SnapshotEntry {
             Entry::Gap(g) => SnapshotEntry::Gap(GapView {
                 camera: g.camera.0,
                 slot: g.slot.0,
+                slots: g.slots,
+                every_ms: g.every_ms,
                 cause: g.cause.into(),
                 detail: g.detail.clone(),
             }),
@@ -136,10 +148,33 @@ pub(crate) struct Filter {
     cursor: Option<String>,
 }
 
+impl Filter {
+    /// The conditions without what only turns the pages.
+    fn conditions(&self) -> String {
+        let Filter {
+            camera,
+            site,
+            town,
+            uplink,
+            incident,
+            from,
+            until,
+            kind,
+            class,
+            status,
+            cause,
+            limit: _,
+            cursor: _,
+        } = self;
+        format!("{:?}", (camera, site, town, uplink, incident, from, until, kind, class, status, cause))
+    }
+}
+
 /// Search snapshots and gaps in scope, newest first
 ///
 /// Needs a reason, unless the settings say otherwise: the header `X-Reason`, UTF-8, percent-encoded. It opens
-/// the archive to this session for an hour, so pictures on a page need no header.
+/// this search to this session for a while: its further pages and the pictures that it has shown need no header, another
+/// search needs its own.
 #[utoipa::path(get, path = "/api/v1/snapshots", tag = "snapshots",
     params(Filter, ("X-Reason" = Option<String>, Header, description = "Why, percent-encoded")),
     responses((status = 200, body = Paged<SnapshotEntry>), (status = 428, description = "code reason_required")))]
@@ -150,7 +185,8 @@ pub(crate) async fn search(
     RawQuery(asked): RawQuery,
     headers: HeaderMap,
 ) -> Result<Json<Paged<SnapshotEntry>>> {
-    let reason = entitle(&app, &caller, &headers)?;
+    let wanted_now = Wanted::search(&filter.conditions());
+    let reason = entitle(&app, &caller, &wanted_now, None, &headers)?;
     let incident = match filter.incident {
         Some(id) => Some(super::incidents::find(&app, &caller, id).await?),
         None => None,
@@ -159,7 +195,8 @@ pub(crate) async fn search(
     let during = incident.as_ref().map(super::incidents::pictured);
     let later = |a: Option<Wall>, b: Option<Wall>| a.into_iter().chain(b).max();
     let sooner = |a: Option<Wall>, b: Option<Wall>| a.into_iter().chain(b).min();
-    let first_page = filter.cursor.is_none();
+    // Also a search that begins with a cursor, however that came to be.
+    let on_record = filter.cursor.is_some() && app.grants.is_on_record(&caller.token, &wanted_now);
     let query = SnapshotQuery {
         cameras,
         from: later(filter.from.map(Wall), during.map(|(from, _)| from)),
@@ -175,10 +212,15 @@ pub(crate) async fn search(
         limit: limit(filter.limit)?,
     };
     let page = app.services.archive.search(&query).await.map_err(archive_problem)?;
-    if first_page {
+    if !on_record {
         let what: String = asked.unwrap_or_default().chars().take(500).collect();
         app.audit(Deed::of(&caller, Action::SnapshotsSearched).because(reason).detail(what)).await?;
     }
+    let shown = page.entries.iter().filter_map(|entry| match entry {
+        Entry::Snapshot(snapshot) => Some(snapshot.id),
+        Entry::Gap(_) => None,
+    });
+    app.grants.show(&caller.token, &wanted_now, shown);
     Ok(Json(Paged {
         items: page.entries.iter().map(Into::into).collect(),
         next: page.next.map(|cursor| cursor.to_string()),
@@ -232,7 +274,7 @@ pub(crate) async fn one(
     headers: HeaderMap,
 ) -> Result<Json<Verified>> {
     let id = known(&app, &caller, &id)?;
-    let reason = entitle(&app, &caller, &headers)?;
+    let reason = entitle_to(&app, &caller, &id, &headers)?;
     // Found by the index, so that a damaged one can be told of.
     let query = SnapshotQuery {
         cameras: Some(vec![id.camera()]),
@@ -299,11 +341,13 @@ pub(crate) async fn nearest(
 ) -> Result<Json<SnapshotView>> {
     let registry = app.services.registry.load_full();
     let camera = caller.camera(&registry, camera)?.id;
-    let reason = entitle(&app, &caller, &headers)?;
+    let wanted = Wanted::search(&format!("nearest {camera} {at}"));
+    let reason = entitle(&app, &caller, &wanted, None, &headers)?;
     let found = app.services.archive.nearest(camera, Wall(at)).await.map_err(archive_problem)?;
     let found = found.ok_or_else(Problem::not_found)?;
     let deed = Deed::of(&caller, Action::SnapshotsSearched).because(reason);
     app.audit(deed.detail(format!("nearest: camera={camera}&at={at}"))).await?;
+    app.grants.show(&caller.token, &wanted, [found.id].into_iter());
     Ok(Json(SnapshotView::from(&found)))
 }
 
@@ -317,7 +361,7 @@ pub(crate) async fn proof(
     headers: HeaderMap,
 ) -> Result<Json<ExaminationView>> {
     let id = known(&app, &caller, &id)?;
-    let reason = entitle(&app, &caller, &headers)?;
+    let reason = entitle_to(&app, &caller, &id, &headers)?;
     let seen = app.services.archive.examine(&id).await.map_err(archive_problem)?;
     let deed = Deed::of(&caller, Action::SnapshotVerified).on(id).because(reason);
     let fails = seen.steps.iter().any(|s| s.outcome == archive::Outcome::Fails);
@@ -354,7 +398,7 @@ pub(crate) async fn picture(
     headers: HeaderMap,
 ) -> Result<Response> {
     let id = known(&app, &caller, &id)?;
-    let reason = entitle(&app, &caller, &headers)?;
+    let reason = entitle_to(&app, &caller, &id, &headers)?;
     let rendered = app.pictures.get(&id, width).await?;
     viewed(&app, &caller, &id, &reason).await?;
     let marked = app.services.config.watermark;
@@ -378,8 +422,11 @@ pub(crate) async fn picture(
 }
 
 /// The stored bytes, as the camera coded them
+///
+/// Where exports need a second person's approval, originals leave in approved packages only.
 #[utoipa::path(get, path = "/api/v1/snapshots/{id}/original", tag = "snapshots", params(("id" = String, Path)),
-    responses((status = 200, content_type = "application/octet-stream", body = Vec<u8>), (status = 404), (status = 428)))]
+    responses((status = 200, content_type = "application/octet-stream", body = Vec<u8>), (status = 404), (status = 428),
+        (status = 403, description = "also code approval_needed: ask for an export")))]
 pub(crate) async fn original(
     State(app): State<App>,
     caller: Caller,
@@ -387,7 +434,14 @@ pub(crate) async fn original(
     headers: HeaderMap,
 ) -> Result<Response> {
     let id = known(&app, &caller, &id)?;
-    let reason = entitle(&app, &caller, &headers)?;
+    if app.services.config.exports_need_approval {
+        return Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            "approval_needed",
+            "originals leave in packages that a second person agreed to: ask for an export of this snapshot",
+        ));
+    }
+    let reason = entitle_to(&app, &caller, &id, &headers)?;
     let snapshot = app.services.archive.read(&id).await.map_err(archive_problem)?;
     app.audit(Deed::of(&caller, Action::SnapshotDownloaded).on(id).because(reason)).await?;
     let r = &snapshot.reference;
@@ -419,8 +473,24 @@ fn known(app: &App, caller: &Caller, id: &str) -> Result<SnapshotId> {
     if seen { Ok(id) } else { Err(Problem::not_found()) }
 }
 
-/// The reason given now or before; none is needed if the settings say so.
-fn entitle(app: &App, caller: &Caller, headers: &HeaderMap) -> Result<String> {
+/// The reason for one snapshot: given now, or for a search that has shown it.
+fn entitle_to(app: &App, caller: &Caller, id: &SnapshotId, headers: &HeaderMap) -> Result<String> {
+    let wanted = Wanted::snapshot(id);
+    let reason = entitle(app, caller, &wanted, Some(id), headers)?;
+    if headers.contains_key("x-reason") {
+        app.grants.show(&caller.token, &wanted, [*id].into_iter());
+    }
+    Ok(reason)
+}
+
+/// The reason given now or before for the same; none is needed if the settings say so.
+fn entitle(
+    app: &App,
+    caller: &Caller,
+    wanted: &Wanted,
+    shown: Option<&SnapshotId>,
+    headers: &HeaderMap,
+) -> Result<String> {
     let now = Instant::now();
     let given = match headers.get("x-reason") {
         None => None,
@@ -433,10 +503,14 @@ fn entitle(app: &App, caller: &Caller, headers: &HeaderMap) -> Result<String> {
         }
     };
     if let Some(reason) = given {
-        app.grants.give(caller.token, &reason, now);
+        app.grants.give(caller.token, wanted, &reason, now);
         return Ok(reason);
     }
-    if let Some(reason) = app.grants.reason(&caller.token, now) {
+    let before = match shown {
+        Some(id) => app.grants.reason_for(&caller.token, id, now),
+        None => app.grants.reason(&caller.token, wanted, now),
+    };
+    if let Some(reason) = before {
         return Ok(reason);
     }
     if app.services.config.snapshots_need_reason {
@@ -445,6 +519,10 @@ fn entitle(app: &App, caller: &Caller, headers: &HeaderMap) -> Result<String> {
             "reason_required",
             "say why in the header X-Reason (UTF-8, percent-encoded)",
         ));
+    }
+    if shown.is_none() {
+        // Without a reason a search is one all the same: written down once.
+        app.grants.give(caller.token, wanted, "", now);
     }
     Ok(String::new())
 }

@@ -52,7 +52,7 @@ async fn a_range_leaves_as_an_authentic_package_and_the_log_says_who_took_it() {
         store_one(&county, 1, slot - n * 10_000).await;
     }
     store_one(&county, 4, slot).await;
-    let gap = archive::Gap { camera: CameraId(2), slot: Wall(slot), cause: Cause::NoAnswer, detail: "timeout".into() };
+    let gap = archive::Gap::one(CameraId(2), Wall(slot), Cause::NoAnswer, "timeout");
     county.services.archive.record_gap(gap).await.unwrap();
     let auditor = county.signed_in(Role::Auditor).await;
     let export = asked(&auditor, json!({ "site": 1, "from": slot - 25_000, "until": slot + 1 })).await;
@@ -246,6 +246,8 @@ async fn the_offline_page_judges_as_the_command_does() {
     for own in [false, true] {
         assert_eq!(said[format!("vectors {own}")], "true,false,false,false,false,false");
     }
+    assert_eq!(said["flipped"]["passed"], json!([]), "a flipped bit is seen, wherever it is: {}", said["flipped"]);
+    assert!(said["flipped"]["tried"].as_u64().unwrap() > 1000, "{}", said["flipped"]);
     assert_eq!(said["asked"], json!([]), "the page asks nobody anything");
 }
 
@@ -265,4 +267,78 @@ async fn an_incident_leaves_with_all_its_members() {
     assert!(verdict.authentic);
     let cameras: Vec<u32> = verdict.snapshots.iter().map(|s| s.camera.0).collect();
     assert_eq!(cameras, [1, 2], "not the village beside it");
+}
+
+#[tokio::test]
+async fn what_a_crash_left_of_exports_is_removed_at_the_start_and_packages_stay() {
+    let county = County::start().await;
+    let one = store_one(&county, 1, recent()).await;
+    let auditor = county.signed_in(Role::Auditor).await;
+    let kept = asked(&auditor, json!({ "snapshots": [one.id] })).await;
+    in_state(&auditor, &kept["id"], "done").await;
+    let gone = asked(&auditor, json!({ "snapshots": [one.id] })).await;
+    in_state(&auditor, &gone["id"], "done").await;
+    let path = format!("/api/v1/exports/{}", gone["id"]);
+    assert_eq!(auditor.request(Method::DELETE, &path).send().await.unwrap().status(), StatusCode::NO_CONTENT);
+    let folder = county.services.config.exports_folder.clone();
+    // As kill -9 would leave them: a draft, the package of one that was given up, one that no export knows.
+    let named = |name: String| folder.join(name);
+    let left = [
+        named(format!("export-{}.part", kept["id"])),
+        named(format!("export-{}.zip", gone["id"])),
+        named("export-4242.zip".to_owned()),
+    ];
+    let others = [named("notes.zip".to_owned()), named("export-x.zip".to_owned())];
+    for path in left.iter().chain(&others) {
+        std::fs::write(path, b"left").unwrap();
+    }
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let stopped = std::future::pending();
+    let again = tokio::spawn(web::serve(web::Doors::from(listener), county.services.clone(), stopped));
+    until("the folder is tidied up", || async { left.iter().all(|path| !path.exists()) }).await;
+    assert!(others.iter().all(|path| path.exists()), "what is not ours is not touched");
+    assert!(named(format!("export-{}.zip", kept["id"])).exists());
+    let (_, verdict) = package(&auditor, &kept["id"]).await;
+    assert!(verdict.authentic);
+    again.abort();
+}
+
+#[tokio::test]
+async fn room_is_that_of_the_disk_on_which_packages_lie() {
+    // Where nothing is left although the archive has plenty: a file system of no bytes at all.
+    let county = County::with(|s| s.config.exports_folder = "/proc/self/fd".into()).await;
+    let one = store_one(&county, 1, recent()).await;
+    let auditor = county.signed_in(Role::Auditor).await;
+    let export = asked(&auditor, json!({ "snapshots": [one.id] })).await;
+    let failed = in_state(&auditor, &export["id"], "failed").await;
+    assert!(failed["error"].as_str().unwrap().contains("not enough room"), "{failed}");
+}
+
+#[tokio::test]
+async fn the_custody_extract_has_everything_that_the_log_says_of_a_snapshot() {
+    let county = County::start().await;
+    let one = store_one(&county, 1, recent()).await;
+    let entry = |n: i64| store::AuditEntry {
+        at: Wall(n),
+        who: "an".into(),
+        who_detail: "安 · 甲单位".into(),
+        address: "10.0.0.1".into(),
+        action: "snapshot_viewed".into(),
+        object: one.id.to_string(),
+        reason: format!("第 {n} 次"),
+        success: true,
+        detail: String::new(),
+    };
+    // More than are read at once.
+    for n in 0..1100 {
+        county.services.store.audit(entry(n)).await.unwrap();
+    }
+    let auditor = county.signed_in(Role::Auditor).await;
+    let export = asked(&auditor, json!({ "snapshots": [one.id] })).await;
+    in_state(&auditor, &export["id"], "done").await;
+    let (bytes, verdict) = package(&auditor, &export["id"]).await;
+    assert!(verdict.authentic);
+    let text = String::from_utf8_lossy(&bytes);
+    let all = (0..1100).all(|n| text.contains(&format!("\"reason\": \"第 {n} 次\"")));
+    assert!(all && text.contains("snapshot_exported") && text.contains("\"left_out\": 0"));
 }

@@ -142,3 +142,49 @@ async fn retention_tells_the_rules_what_they_take_and_what_was_dropped() {
         json!({ "kind": "legal", "site": 1, "from": now - 1000, "until": now, "reason": "案件核查", "document": "3" });
     assert_eq!(code(admin.post("/api/v1/holds", &body).await).await, (409, "hold_limit".into()));
 }
+
+#[tokio::test]
+async fn the_log_says_of_a_hold_its_number_its_cameras_and_whether_it_came_to_be() {
+    use archive::{Limit, Retention};
+    let folder = tempfile::tempdir().unwrap();
+    let mut retention = Retention::days(40);
+    retention.held = Limit { days: Some(90), bytes: None };
+    let settings = archive::Config { retention, ..archive::Config::default() };
+    let archive = archive::Archive::open(folder.path(), settings).await.unwrap();
+    let county = County::with(|s| s.archive = archive).await;
+    let auditor = county.signed_in(Role::Auditor).await;
+    let now = Wall::read().0;
+    let body = |expires: Value| {
+        json!({ "kind": "legal", "site": 1, "from": now - 1000, "until": now, "reason": "案件核查",
+            "document": "调证〔2026〕3号", "expires": expires })
+    };
+    // Without an end it is longer than the settings allow.
+    assert_eq!(code(auditor.post("/api/v1/holds", &body(Value::Null)).await).await, (409, "hold_limit".into()));
+    let placed: Value = auditor.post("/api/v1/holds", &body(json!(now + 86_400_000))).await.json().await.unwrap();
+    let release = format!("/api/v1/holds/{}/release", placed["id"]);
+    let why = json!({ "reason": "结案" });
+    assert_eq!(auditor.post(&release, &why).await.status(), StatusCode::OK);
+    assert_eq!(code(auditor.post(&release, &why).await).await, (400, "invalid".into()));
+    let log = auditor.json("/api/v1/audit?limit=100").await;
+    let told: Vec<(String, String, bool)> = log["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|r| r["action"].as_str().unwrap().starts_with("hold_"))
+        .map(|r| {
+            let detail = r["detail"].as_str().unwrap();
+            assert!(detail.contains("2 cameras: C00001 C00002"), "{detail}");
+            assert!(detail.contains("调证〔2026〕3号"), "{detail}");
+            let text = |key: &str| r[key].as_str().unwrap().to_owned();
+            (text("action"), text("object"), r["success"].as_bool().unwrap())
+        })
+        .collect();
+    let number = format!("hold {}", placed["id"]);
+    let expected = [
+        ("hold_released", number.as_str(), false),
+        ("hold_released", number.as_str(), true),
+        ("hold_placed", number.as_str(), true),
+        ("hold_placed", "", false),
+    ];
+    assert_eq!(told, expected.map(|(a, o, s)| (a.to_owned(), o.to_owned(), s)));
+}

@@ -13,7 +13,7 @@ use store::Role;
 const REASON: &str = "%E6%A1%88%E4%BB%B6%E6%A0%B8%E6%9F%A5";
 
 /// A small grey JPEG of 64 by 48 pixels.
-fn jpeg() -> Bytes {
+pub(crate) fn jpeg() -> Bytes {
     use base64::{Engine, engine::general_purpose::STANDARD};
     let text = include_str!("grey.jpg.b64");
     Bytes::from(STANDARD.decode(text.trim()).unwrap())
@@ -143,7 +143,7 @@ async fn gaps_are_shown_as_gaps_and_pages_continue() {
     for n in 0..5 {
         store_one(&county, 1, slot - n * 10_000).await;
     }
-    let gap = Gap { camera: CameraId(3), slot: Wall(slot), cause: Cause::NoAnswer, detail: "timeout".into() };
+    let gap = Gap::one(CameraId(3), Wall(slot), Cause::NoAnswer, "timeout");
     county.services.archive.record_gap(gap).await.unwrap();
     let operator = county.signed_in(Role::Operator).await;
     let gaps: Value = search(&operator, "?kind=gap").await.json().await.unwrap();
@@ -275,4 +275,146 @@ async fn a_watermark_is_on_renderings_and_never_on_originals() {
     let other = ask(&operator).send().await.unwrap();
     assert_eq!(other.status(), StatusCode::OK);
     assert_ne!(pixels(&other.bytes().await.unwrap()), shown);
+}
+
+#[tokio::test]
+async fn a_reason_opens_the_search_that_it_was_given_for_and_no_other() {
+    let county = County::start().await;
+    let slot = recent();
+    for n in 0..3 {
+        store_one(&county, 1, slot - n * 10_000).await;
+    }
+    let other = store_one(&county, 3, slot).await;
+    let auditor = county.signed_in(Role::Auditor).await;
+    let found: Value = search(&auditor, "?camera=1&limit=2").await.json().await.unwrap();
+    let first = found["items"][0]["id"].as_str().unwrap();
+    let picture = |id: &str| format!("/api/v1/snapshots/{id}/picture");
+    assert_eq!(auditor.get(&picture(first)).await.status(), StatusCode::OK);
+    // Its further pages, and itself once more, need no other reason.
+    let next = found["next"].as_str().unwrap().to_owned();
+    let second = auditor.json(&format!("/api/v1/snapshots?camera=1&limit=2&cursor={next}")).await;
+    let last = second["items"][0]["id"].as_str().unwrap();
+    assert_eq!(auditor.get(&picture(last)).await.status(), StatusCode::OK);
+    assert_eq!(auditor.get("/api/v1/snapshots?camera=1").await.status(), StatusCode::OK);
+    // Another search does, also a narrower one; and so does a picture that no search has shown.
+    let unexplained = (428, "reason_required".to_owned());
+    for path in ["/api/v1/snapshots?camera=3", "/api/v1/snapshots", "/api/v1/snapshots?camera=1&kind=snapshot"] {
+        assert_eq!(code(auditor.get(path).await).await, unexplained, "{path}");
+    }
+    let nearest = format!("/api/v1/snapshots/nearest?camera=1&at={slot}");
+    for path in [picture(&other.id.to_string()), format!("/api/v1/snapshots/{}/proof", other.id), nearest] {
+        assert_eq!(code(auditor.get(&path).await).await, unexplained, "{path}");
+    }
+    // One snapshot by itself: for its own reason, which opens nothing else.
+    let one = format!("/api/v1/snapshots/{}", other.id);
+    let asked = auditor.request(Method::GET, &one).header("x-reason", "%E5%AE%A1%E8%AE%A1").send().await.unwrap();
+    assert_eq!(asked.status(), StatusCode::OK);
+    assert_eq!(auditor.get(&picture(&other.id.to_string())).await.status(), StatusCode::OK);
+    assert_eq!(code(auditor.get("/api/v1/snapshots?camera=3").await).await, unexplained);
+    let log = auditor.json("/api/v1/audit?limit=100").await;
+    let of = |action: &str| -> Vec<String> {
+        let all = log["items"].as_array().unwrap().iter().filter(|r| r["action"] == action);
+        all.map(|r| r["reason"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(of("snapshots_searched"), ["案件核查", "案件核查"], "the search, and the same begun anew");
+    assert_eq!(of("snapshot_viewed"), ["审计", "案件核查", "案件核查"]);
+}
+
+#[tokio::test]
+async fn a_search_that_begins_with_a_cursor_is_on_record_too_and_none_is_made_by_hand() {
+    let county = County::with(|s| s.config.snapshots_need_reason = false).await;
+    let slot = recent();
+    for n in 0..4 {
+        store_one(&county, 1, slot - n * 10_000).await;
+    }
+    let auditor = county.signed_in(Role::Auditor).await;
+    let admin = county.signed_in(Role::Administrator).await;
+    let first = auditor.json("/api/v1/snapshots?limit=1").await;
+    let cursor = first["next"].as_str().unwrap();
+    let page = format!("/api/v1/snapshots?limit=1&cursor={cursor}");
+    let searches = async || {
+        let log = county.audited().await;
+        log.iter().filter(|(action, ..)| action == "snapshots_searched").count()
+    };
+    auditor.json(&page).await;
+    assert_eq!(searches().await, 1, "a page of the same search");
+    // Somebody else goes on from there: a search of his own.
+    for _ in 0..2 {
+        admin.json(&page).await;
+    }
+    assert_eq!(searches().await, 2);
+    // A place of one's own choice is not one that was given out.
+    let forged = format!("{:016x}{}", slot + 5, &cursor[16..]);
+    for cursor in [forged, cursor.replace(&cursor[..16], "7fffffffffffffff"), format!("{}0", &cursor[..71])] {
+        let answer = auditor.get(&format!("/api/v1/snapshots?limit=1&cursor={cursor}")).await;
+        assert_eq!(code(answer).await, (400, "invalid".into()), "{cursor}");
+    }
+}
+
+#[tokio::test]
+async fn where_exports_need_approval_no_original_leaves_without() {
+    let county = County::with(|s| s.config.exports_need_approval = true).await;
+    let stored = store_one(&county, 1, recent()).await;
+    let auditor = county.signed_in(Role::Auditor).await;
+    let original = format!("/api/v1/snapshots/{}/original", stored.id);
+    let asked = auditor.request(Method::GET, &original).header("x-reason", REASON).send().await.unwrap();
+    assert_eq!(code(asked).await, (403, "approval_needed".into()));
+    assert!(county.audited().await.iter().all(|(action, ..)| action != "snapshot_downloaded"));
+}
+
+#[tokio::test]
+async fn a_picture_that_one_was_shown_is_not_shown_to_the_next_at_the_same_browser() {
+    let county = County::with(|s| s.config.snapshots_need_reason = false).await;
+    let stored = store_one(&county, 1, recent()).await;
+    let auditor = county.signed_in(Role::Auditor).await;
+    let headers = |answer: &Response, name: &str| -> String {
+        let all = answer.headers().get_all(name).iter().map(|v| v.to_str().unwrap().to_ascii_lowercase());
+        all.collect::<Vec<_>>().join(", ")
+    };
+    let picture = auditor.get(&format!("/api/v1/snapshots/{}/picture", stored.id)).await;
+    assert!(headers(&picture, "cache-control").starts_with("private"));
+    let vary = headers(&picture, "vary");
+    assert!(vary.contains("cookie") && vary.contains("authorization"), "{vary}");
+    let original = auditor.get(&format!("/api/v1/snapshots/{}/original", stored.id)).await;
+    assert_eq!(headers(&original, "cache-control"), "no-store");
+    // What is everybody's is kept by every cache as ever.
+    let page = auditor.get("/api/v1/openapi.json").await;
+    assert!(page.status().is_success());
+}
+
+#[tokio::test]
+async fn the_cameras_clock_is_told_with_how_sure_it_is_and_slots_missed_in_a_row_with_their_number() {
+    let county = County::with(|s| s.config.snapshots_need_reason = false).await;
+    let slot = recent();
+    let snapshot = NewSnapshot {
+        camera: CameraId(1),
+        stream: StreamChoice::Main,
+        slot: Wall(slot),
+        class: SnapshotClass::Routine,
+        captured: Now { wall: Wall(slot + 400), ..Now::read() },
+        camera_clock: Some(fleet::CameraClock { at: Wall(slot - 2_600), uncertainty_ms: 48 }),
+        codec: Codec::Jpeg,
+        converted_from: None,
+        width: 64,
+        height: 48,
+        status: Status::Online,
+        cause: None,
+        data: jpeg(),
+    };
+    county.services.archive.append(snapshot).await.unwrap();
+    let run = Gap {
+        slots: 30,
+        every_ms: 300_000,
+        ..Gap::one(CameraId(2), Wall(slot - 7 * 86_400_000), Cause::NotRunning, "")
+    };
+    county.services.archive.record_gap(run).await.unwrap();
+    let auditor = county.signed_in(Role::Auditor).await;
+    let found = auditor.json("/api/v1/snapshots?kind=snapshot").await;
+    let one = &found["items"][0];
+    assert_eq!((&one["camera_clock"], &one["camera_clock_uncertainty_ms"]), (&json!(slot - 2_600), &json!(48)));
+    let gaps = auditor.json("/api/v1/snapshots?kind=gap").await;
+    let gaps = gaps["items"].as_array().unwrap();
+    assert!((3..=4).contains(&gaps.len()), "a record an hour: {gaps:?}");
+    assert_eq!(gaps.iter().map(|gap| gap["slots"].as_u64().unwrap()).sum::<u64>(), 30);
+    assert!(gaps.iter().all(|gap| gap["cause"] == "not_running"));
 }

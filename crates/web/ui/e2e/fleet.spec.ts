@@ -210,6 +210,9 @@ test('an outage of a village, from the first glance to the archive', async ({ pa
 
   // ---- a camera's day, two instants of it compared ----
   await page.goto(`/snapshots/day?camera=${seen}`)
+  // Another search asks for its own reason.
+  await page.locator('[data-test=reason]').fill('端到端测试')
+  await page.locator('[data-test=reason-confirm]').click()
   await expect.poll(() => page.locator('[data-test=shot]').count(), { timeout: 60_000, intervals: [1000] }).toBeGreaterThan(1)
   for (const at of [0, 1]) await page.locator('[data-test=day] input[type=checkbox]').nth(at).check()
   await shot(page, 'day')

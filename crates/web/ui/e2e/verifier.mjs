@@ -1,5 +1,6 @@
 // The offline verifier page in a real browser: node verifier.mjs PAGE PACKAGE ALTERED. Prints one JSON line of verdicts.
 // Each package is judged twice: with the browser's Ed25519 and with the page's own, for browsers that have none.
+import { readFileSync } from 'node:fs'
 import { chromium } from '@playwright/test'
 
 const [verifier, good, altered] = process.argv.slice(2)
@@ -39,6 +40,32 @@ for (const own of [false, true]) {
   })
   await page.close()
 }
+// One bit in each of many bytes, all over the package: the page itself judges each.
+const page = await browser.newPage()
+await page.goto(`file://${verifier}`)
+said.flipped = await page.evaluate(async (text) => {
+  const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0))
+  const authentic = async () => {
+    try {
+      return (await verify(new Blob([bytes]), () => {})).faults.length === 0
+    } catch (error) {
+      if (!(error instanceof Altered)) throw error
+      return false
+    }
+  }
+  if (!(await authentic())) return 'the package itself is not authentic'
+  const passed = []
+  const step = Math.max(1, Math.floor(bytes.length / 1500))
+  let tried = 0
+  for (let at = 0; at < bytes.length; at += at < 400 || at > bytes.length - 400 ? 1 : step) {
+    bytes[at] ^= 1 << (at % 8)
+    tried++
+    if (await authentic()) passed.push(at)
+    bytes[at] ^= 1 << (at % 8)
+  }
+  return { tried, passed }
+}, readFileSync(good).toString('base64'))
+await page.close()
 said.asked = asked.filter((url) => !url.startsWith('file:') && !url.startsWith('blob:'))
 console.log(JSON.stringify(said))
 await browser.close()

@@ -125,6 +125,7 @@ export interface SnapshotFilter {
   kind?: 'all' | 'snapshot' | 'gap'
   class?: string | null
   status?: string | null
+  cause?: string | null
   limit?: number
   cursor?: string | null
 }
@@ -155,6 +156,7 @@ export interface ExportWish {
   until?: number | null
   class?: string | null
   status?: string | null
+  cause?: string | null
 }
 export const askExport = (wish: ExportWish, reason: string, document: string) =>
   request<EvidenceExport>('POST', '/exports', { json: { ...wish, reason, document } })

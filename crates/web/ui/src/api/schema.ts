@@ -285,7 +285,7 @@ export interface components {
             zh: string;
         };
         /** @enum {string} */
-        CauseWord: "address_invalid" | "address_forbidden" | "name_unresolved" | "host_unreachable" | "no_answer" | "port_closed" | "rtsp_no_answer" | "not_rtsp" | "rtsp_error" | "connection_lost" | "tls_failed" | "redirect_refused" | "stream_not_found" | "session_limit" | "password_refused" | "access_forbidden" | "account_locked" | "auth_unsupported" | "no_video" | "sdp_malformed" | "unsupported_codec" | "setup_refused" | "play_refused" | "no_rtp" | "stalled" | "stream_ended" | "packet_loss" | "low_frame_rate" | "no_keyframe" | "bad_rtp" | "decode_failed" | "decoder_crashed" | "picture_black" | "picture_frozen" | "picture_too_dark" | "picture_too_bright" | "picture_blurred" | "picture_covered" | "picture_colour_cast" | "picture_noise" | "picture_stripes" | "scene_moved" | "same_picture" | "clock_wrong" | "own_network" | "own_disk" | "own_database" | "own_decoder" | "own_clock" | "own_machine" | "implausible_change" | "not_yet_checked" | "maintenance" | "out_of_use";
+        CauseWord: "address_invalid" | "address_forbidden" | "name_unresolved" | "host_unreachable" | "no_answer" | "port_closed" | "rtsp_no_answer" | "not_rtsp" | "rtsp_error" | "connection_lost" | "tls_failed" | "redirect_refused" | "stream_not_found" | "session_limit" | "password_refused" | "access_forbidden" | "account_locked" | "auth_unsupported" | "no_video" | "sdp_malformed" | "unsupported_codec" | "setup_refused" | "play_refused" | "no_rtp" | "stalled" | "stream_ended" | "packet_loss" | "low_frame_rate" | "no_keyframe" | "bad_rtp" | "decode_failed" | "decoder_crashed" | "picture_black" | "picture_frozen" | "picture_too_dark" | "picture_too_bright" | "picture_blurred" | "picture_covered" | "picture_colour_cast" | "picture_noise" | "picture_stripes" | "scene_moved" | "same_picture" | "clock_wrong" | "own_network" | "own_disk" | "archive_damaged" | "own_database" | "own_decoder" | "own_clock" | "own_machine" | "implausible_change" | "not_yet_checked" | "not_running" | "maintenance" | "out_of_use";
         /** @description The certificate that a camera is held to. */
         CertificateView: {
             /**
@@ -897,6 +897,8 @@ export interface components {
              * @description Bytes in the end, if everything kept has an end.
              */
             settled_bytes?: number | null;
+            /** @description The object store is away: until it is back everything stays on this disk, and the days are for that. */
+            store_away: boolean;
         };
         Forget: {
             reason: string;
@@ -952,8 +954,21 @@ export interface components {
             camera: number;
             cause: components["schemas"]["CauseWord"];
             detail: string;
-            /** Format: int64 */
+            /**
+             * Format: int32
+             * @description One each so many milliseconds; 0 for a single one.
+             */
+            every_ms: number;
+            /**
+             * Format: int64
+             * @description The scheduled instant; of several the first.
+             */
             slot: number;
+            /**
+             * Format: int32
+             * @description How many were scheduled from then on and not taken, this one included.
+             */
+            slots: number;
         };
         Give: {
             /**
@@ -1672,7 +1687,7 @@ export interface components {
             part: components["schemas"]["OwnWord"];
         };
         /** @enum {string} */
-        OwnWord: "network" | "disk" | "database" | "decoder" | "clock" | "machine";
+        OwnWord: "network" | "disk" | "archive" | "database" | "decoder" | "clock" | "machine";
         /** @description A page of a longer list. */
         Paged_AuditView: {
             items: {
@@ -2657,8 +2672,16 @@ export interface components {
             bytes: number;
             /** Format: int32 */
             camera: number;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description What the camera's clock showed; null if its stream did not tell.
+             */
             camera_clock?: number | null;
+            /**
+             * Format: int32
+             * @description Half of the interval in which that lies, in milliseconds.
+             */
+            camera_clock_uncertainty_ms?: number | null;
             /**
              * Format: int64
              * @description When its first packet arrived, by our clock.

@@ -455,6 +455,7 @@ export interface SnapshotPicture {
   class: string
   captured: Millis
   camera_clock: Millis | null
+  camera_clock_uncertainty_ms: number | null
   codec: string
   converted_from: string | null
   width: number
@@ -468,6 +469,8 @@ export interface SnapshotGap {
   kind: 'gap'
   camera: number
   slot: Millis
+  slots: number
+  every_ms: number
   cause: CauseCode
   detail: string
 }
@@ -671,7 +674,7 @@ export interface Retention {
     overdue_bytes: number
   }
   places: { name: string; covers: string[]; unknown: string[] }[]
-  forecast: { pressed_in_days: number | null; refused_in_days: number | null; settled_bytes: number | null } | null
+  forecast: { pressed_in_days: number | null; refused_in_days: number | null; settled_bytes: number | null; store_away: boolean } | null
   purges: Purge[]
 }
 

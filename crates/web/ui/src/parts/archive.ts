@@ -2,7 +2,13 @@
 import { computed, ref, shallowRef } from 'vue'
 import * as api from '@/api/client'
 import { Problem } from '@/api/http'
-import type { SnapshotEntry } from '@/api/types'
+import type { SnapshotEntry, SnapshotGap } from '@/api/types'
+
+/** For how many scheduled snapshots the gaps among these stand. */
+export const missed = (entries: readonly SnapshotEntry[]): number =>
+  entries.reduce((sum, entry) => (entry.kind === 'gap' ? sum + entry.slots : sum), 0)
+/** The last of a gap's slots. */
+export const lastSlot = (gap: SnapshotGap): number => gap.slot + (gap.slots - 1) * gap.every_ms
 
 /** The reason given last, offered again; kept for this page load only. */
 export const lastReason = ref('')
