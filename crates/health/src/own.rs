@@ -131,7 +131,6 @@ impl Fleet {
                 if former.is_some() {
                     return;
                 }
-                let detail = self.own.faults.get(&part).cloned().unwrap_or_default();
                 let id = self.start_own(cause_of(part), 0, Duration::ZERO, &detail);
                 if matches!(part, OwnPart::Network | OwnPart::Machine) {
                     self.doubt_the_recent(id, part);
