@@ -87,7 +87,7 @@ pub(crate) async fn verify(
     let mut picture = None;
     if let Some(keyframe) = keyframe {
         let at = keyframe.received.wall;
-        if let Ok(jpeg) = app.services.pool.render(keyframe.codec, keyframe.data.clone(), Some(WIDTH)).await {
+        if let Ok(jpeg) = app.services.pool.render(camera, keyframe.codec, keyframe.data.clone(), Some(WIDTH)).await {
             picture = Some(
                 app.services
                     .store
@@ -239,7 +239,7 @@ impl App {
         if let Ok(page) = services.archive.search(&query).await
             && let Some(Entry::Snapshot(found)) = page.entries.first()
             && let Ok(snapshot) = services.archive.read(&found.id).await
-            && let Ok(jpeg) = services.pool.render(found.codec, snapshot.data, Some(WIDTH)).await
+            && let Ok(jpeg) = services.pool.render(camera, found.codec, snapshot.data, Some(WIDTH)).await
         {
             return Some((jpeg.to_vec(), found.captured));
         }
