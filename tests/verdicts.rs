@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 const WITHIN: Duration = Duration::from_secs(60);
 
 fn learned(picture: &Value) -> u64 {
-    picture["baseline"]["colour"].as_u64().unwrap() + picture["baseline"]["grey"].as_u64().unwrap()
+    ["day", "dark", "infrared"].into_iter().map(|light| picture["baseline"][light].as_u64().unwrap()).sum()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -26,10 +26,14 @@ pub(crate) enum Condition {
     Insects,
     /// Rain under the infrared lamp: bright streaks.
     RainAtNight,
+    /// A night in colour: street lamps, and a sensor that needs no infrared.
+    StreetLit,
+    /// A day so grey that hardly any colour is left.
+    GreyDay,
 }
 
 impl Condition {
-    pub(crate) const ALL: [Condition; 12] = [
+    pub(crate) const ALL: [Condition; 14] = [
         Condition::Day,
         Condition::Shadows,
         Condition::Overcast,
@@ -42,13 +46,20 @@ impl Condition {
         Condition::Headlights,
         Condition::Insects,
         Condition::RainAtNight,
+        Condition::StreetLit,
+        Condition::GreyDay,
     ];
 
     pub(crate) fn is_night(self) -> bool {
+        self.is_infrared() || self == Condition::StreetLit
+    }
+
+    fn is_infrared(self) -> bool {
         matches!(self, Condition::Infrared | Condition::Headlights | Condition::Insects | Condition::RainAtNight)
     }
 
-    /// By the clock, and by a weather that lasts hours and follows from the camera and the day.
+    /// By the clock, and by a weather that lasts hours and follows from the camera and the day. Every fourth camera sees
+    /// its nights in colour.
     pub(crate) fn at(camera: u64, minute: u64) -> Condition {
         let (day, hour) = (minute / 1440, minute % 1440 / 60);
         let mut weather = ChaCha8Rng::seed_from_u64(camera << 20 | day << 4 | (hour / 4));
@@ -60,10 +71,12 @@ impl Condition {
                 0.48..0.62 => Condition::Overcast,
                 0.62..0.74 => Condition::Wind,
                 0.74..0.86 => Condition::Rain,
-                0.86..0.94 => Condition::Fog,
+                0.86..0.92 => Condition::Fog,
+                0.92..0.96 => Condition::GreyDay,
                 _ => Condition::Snow,
             },
             17 | 18 => Condition::Dusk,
+            _ if camera.is_multiple_of(4) => Condition::StreetLit,
             _ => match chance {
                 0.0..0.45 => Condition::Infrared,
                 0.45..0.70 => Condition::Headlights,
@@ -80,11 +93,11 @@ pub(crate) fn life(still: &Frame, camera: u64, second: u64) -> Frame {
     let condition = Condition::at(camera, second / 60);
     let mut frame = still.clone();
     parked(&mut frame, camera, second);
-    if condition.is_night() {
+    if condition.is_infrared() {
         let mut lamp = ChaCha8Rng::seed_from_u64((camera << 24) ^ (second / 7200) ^ 0x1a);
         let gain = lamp.random_range(0.75..1.1);
         frame.light(|y| 16.0 + (y - 16.0) * gain);
-    } else {
+    } else if !condition.is_night() {
         daylight(&mut frame, condition, camera, second);
     }
     give(&mut frame, condition, camera, second);
@@ -200,6 +213,18 @@ pub(crate) fn picture(still: &Frame, condition: Condition, camera: u64, second: 
             flakes(&mut frame, &mut random, 260);
             1.6
         }
+        Condition::StreetLit => {
+            street_lamps(&mut frame, camera);
+            if random.random_bool(0.15) {
+                headlights(&mut frame, &mut random);
+            }
+            3.0
+        }
+        Condition::GreyDay => {
+            frame.light(|y| 58.0 + (y - 16.0) * 0.6);
+            frame.colour(0.1);
+            1.5
+        }
         Condition::Infrared | Condition::Headlights | Condition::Insects | Condition::RainAtNight => {
             infrared(&mut frame, camera);
             3.2
@@ -211,7 +236,7 @@ pub(crate) fn picture(still: &Frame, condition: Condition, camera: u64, second: 
         Condition::RainAtNight => streaks(&mut frame, &mut random, 160, 225, 0.45),
         _ => {}
     }
-    if condition.is_night() {
+    if condition.is_infrared() {
         frame.u.fill(128);
         frame.v.fill(128);
     }
@@ -322,6 +347,32 @@ fn infrared(frame: &mut Frame, camera: u64) {
     });
     for (y, gain) in frame.y.iter_mut().zip(lamp) {
         *y = (18 + ((u16::from((*y).max(16) - 16) * gain) >> 8)) as u8;
+    }
+}
+
+/// Sodium lamps along the road: light about each of them, all of it orange, hardly any between.
+fn street_lamps(frame: &mut Frame, camera: u64) {
+    let lamps: [(f32, f32); 3] = std::array::from_fn(|lamp| {
+        let lamp = lamp as f32;
+        (90.0 + lamp * 220.0 + (camera % 7) as f32 * 12.0, 120.0 + lamp * 40.0)
+    });
+    let share = |x: usize, y: usize| {
+        let light = lamps.iter().map(|(lamp_x, lamp_y)| {
+            let (dx, dy) = ((x as f32 - lamp_x) / 130.0, (y as f32 - lamp_y - 70.0) / 120.0);
+            (-(dx * dx + dy * dy)).exp()
+        });
+        0.1 + 0.5 * light.fold(0.0f32, f32::max)
+    };
+    for row in 0..HEIGHT {
+        for column in 0..WIDTH {
+            let y = &mut frame.y[row * WIDTH + column];
+            *y = (17.0 + (f32::from(*y) - 16.0).max(0.0) * share(column, row)) as u8;
+        }
+    }
+    super::frame::map(&mut frame.u, |u| 128.0 + (u - 128.0) * 0.4 - 20.0);
+    super::frame::map(&mut frame.v, |v| 128.0 + (v - 128.0) * 0.4 + 15.0);
+    for (x, y) in lamps {
+        frame.glow(x, y, 9.0, (235, 112, 140), 1.0);
     }
 }
 

@@ -21,6 +21,9 @@ const A_DAY: [(Condition, u64); 7] = [
     (Condition::Headlights, 5),
     (Condition::Insects, 5),
 ];
+/// The same of a camera that sees its nights in colour.
+const A_COLOUR_DAY: [(Condition, u64); 4] =
+    [(Condition::Day, 10), (Condition::Overcast, 10), (Condition::Dusk, 4), (Condition::StreetLit, 30)];
 /// Seconds between them: what a learned baseline takes.
 const PACE: u64 = 1200;
 /// What it learned from in its first minutes, a picture a minute.
@@ -91,6 +94,19 @@ impl Way {
             clock += pace;
             self.judge(&mut learned, &features, clock);
         }
+        let mut street = Diagnosis::new(DiagnosisConfig::default());
+        let mut usual = Vec::new();
+        for &(condition, count) in &A_COLOUR_DAY {
+            for _ in 0..count {
+                usual.push(shot(place, condition, usual.len() as u64, 7 * 3600 + usual.len() as u64 * PACE));
+            }
+        }
+        let mut seen = 7 * 3600;
+        for features in self.measure(usual.into_iter()).await {
+            seen += PACE;
+            self.judge(&mut street, &features, seen);
+        }
+        clock = clock.max(seen);
         let mut wanted = Vec::new();
         for light in [Condition::Day, Condition::Infrared] {
             for &severity in severities {
@@ -115,7 +131,7 @@ impl Way {
         }
         let mut features = self.measure(frames.into_iter()).await.into_iter();
         for ((truth, light, severity), seconds) in wanted.into_iter().zip(spans) {
-            let mut diagnosis = learned.clone();
+            let mut diagnosis = if light == Condition::StreetLit { street.clone() } else { learned.clone() };
             let (mut told, mut last) = (None, String::new());
             for (second, features) in seconds.into_iter().zip(features.by_ref()) {
                 told = self.judge(&mut diagnosis, &features, second).findings.into_iter().next();

@@ -50,7 +50,7 @@ impl Args {
     /// The node's config: as the config file has it, but for what a simulation on this machine needs.
     fn config(&self) -> Result<Config, Failure> {
         let text = format!(
-            "[health]\nstream = {:?}\nsnapshot_every = {:?}\nassess_every = {:?}\n[ingest]\nallow_networks = [\"127.0.0.0/8\"]\nallow_loopback = true\n[picture]\nsandbox = \"prefer\"\n[diagnosis]\nbaseline_settled = 5\n[desk]\nstable = {:?}\n[log]\nlevel = \"warn\"\n",
+            "[health]\nstream = {:?}\nsnapshot_every = {:?}\nassess_every = {:?}\n[ingest]\nallow_networks = [\"127.0.0.0/8\"]\nallow_loopback = true\n[picture]\nsandbox = \"prefer\"\n[diagnosis]\nbaseline_settled = 5\nagreement_time = \"10s\"\n[desk]\nstable = {:?}\n[log]\nlevel = \"warn\"\n",
             self.stream, self.snapshot_every, self.assess_every, self.stable
         );
         let mut config = Config::parse(&text, std::path::Path::new("demo")).map_err(Failure::setup)?;

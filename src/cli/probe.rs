@@ -169,7 +169,7 @@ async fn look(climb: &mut ingest::Climb, config: picture::Config, json: bool) ->
     };
     let started = Instant::now();
     // One picture must do here; what needs several (frozen, moved) is left to the service.
-    let at_once = picture::DiagnosisConfig { agreement: 1, agreement_black: 1, ..picture::DiagnosisConfig::default() };
+    let at_once = picture::DiagnosisConfig::default().at_once();
     let verdict = picture::Diagnosis::new(at_once).judge(CameraId(0), &assessment.features, keyframe.received);
     let seen =
         verdict.fault().map_or(Ok("a scene is visible (frozen and moved need several pictures)".to_owned()), Err);

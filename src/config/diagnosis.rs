@@ -11,6 +11,7 @@ use serde::Deserialize;
 pub(crate) struct Diagnosis {
     pub(crate) off: Vec<Cause>,
     pub(crate) agreement: u8,
+    pub(crate) agreement_time: Span,
     pub(crate) black_luma: f32,
     pub(crate) dark_mean: f32,
     pub(crate) bright_mean: f32,
@@ -31,6 +32,7 @@ impl Default for Diagnosis {
         Diagnosis {
             off: d.off,
             agreement: d.agreement,
+            agreement_time: Span(d.agreement_time),
             black_luma: d.black_luma,
             dark_mean: d.dark_mean,
             bright_mean: d.bright_mean,
@@ -58,6 +60,7 @@ impl Diagnosis {
                 "faults of the picture, such as [\"picture_blurred\"]",
             ),
             ((1..=20).contains(&self.agreement), "diagnosis.agreement", "1 to 20"),
+            (self.agreement_time.within(0, 1_800_000), "diagnosis.agreement_time", "0s to 30m"),
             (luma.contains(&self.black_luma), "diagnosis.black_luma", "0 to 255"),
             (luma.contains(&self.dark_mean), "diagnosis.dark_mean", "0 to 255"),
             (luma.contains(&self.bright_mean), "diagnosis.bright_mean", "0 to 255"),
@@ -83,6 +86,7 @@ impl Diagnosis {
         DiagnosisConfig {
             off: self.off.clone(),
             agreement: self.agreement,
+            agreement_time: self.agreement_time.0,
             black_luma: self.black_luma,
             dark_mean: self.dark_mean,
             bright_mean: self.bright_mean,

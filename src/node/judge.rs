@@ -1,7 +1,10 @@
 //! Judging pictures: the diagnosis with what people said, published for the pages, its baselines kept.
 
+#[cfg(test)]
+mod tests;
+
 use super::{recorder::Recorder, shelf::Shelf};
-use fleet::{CameraId, Now, Registry, Wall};
+use fleet::{CameraId, Cause, Now, Registry, Wall};
 use health::Failure;
 use picture::{CameraSettings, Diagnosis, DiagnosisConfig, Features, Finding, Level};
 use std::{
@@ -21,7 +24,27 @@ pub(super) struct Judge {
     kept: HashMap<CameraId, Kept>,
     /// Cameras whose picture is not judged now: what was found on it is neither confirmed nor refuted.
     unseen: HashSet<CameraId>,
+    /// What had been found before the restart.
+    before: HashMap<CameraId, Before>,
 }
+
+/// What had been found on a camera's picture before the restart, until its first pictures say whether it goes on.
+#[derive(Default)]
+struct Before {
+    /// Each with its end should it not go on.
+    open: Vec<FindingRecord>,
+    /// Classes with an exception, since when the verdict held that it is about.
+    excepted: Vec<(Cause, Wall)>,
+    /// Pictures that left nothing undecided and did not show it.
+    good: u8,
+}
+
+/// So many pictures that show none of it end what was found before the restart, as they end what is found now.
+const GOOD_PICTURES: u8 = 2;
+/// A snapshot is of the light of the last judged picture if that is no older.
+const SAME_LIGHT_MS: i64 = 120_000;
+/// How often the archive is asked whether it still holds a camera's reference.
+const CHECK_REFERENCE_MS: i64 = 3_600_000;
 
 /// What a picture came to.
 pub(super) struct Outcome {
@@ -35,8 +58,11 @@ pub(super) struct Outcome {
 /// What is stored beside a baseline.
 #[derive(Clone, Default)]
 struct Kept {
-    reference: Option<String>,
+    /// By [`Light`].
+    references: [Option<String>; 3],
     accepted: Option<(String, Wall)>,
+    /// When the archive was last asked for a reference.
+    checked: Option<Wall>,
 }
 
 impl Judge {
@@ -50,7 +76,6 @@ impl Judge {
         (shelf, recorder): (Shelf, Recorder),
         now: Wall,
     ) -> store::Result<Judge> {
-        store.end_findings().await?;
         let mut judge = Judge {
             diagnosis: Diagnosis::new(config),
             verdicts,
@@ -58,7 +83,15 @@ impl Judge {
             recorder,
             kept: HashMap::new(),
             unseen: HashSet::new(),
+            before: HashMap::new(),
         };
+        for record in store.open_findings().await? {
+            if registry.camera(record.camera).is_some() {
+                judge.before.entry(record.camera).or_default().open.push(record);
+            } else {
+                judge.recorder.record(Fact::Finding(record));
+            }
+        }
         for setting in store.diagnosis_settings().await? {
             let off = setting.classes.iter().filter(|c| c.off).map(|c| c.cause).collect();
             let limits = setting.classes.iter().filter_map(|c| Some((c.cause, c.limit?))).collect();
@@ -67,14 +100,14 @@ impl Judge {
                 judge.publish(setting.camera, None);
             }
         }
-        for BaselineRecord { camera, data, reference, accepted, .. } in store.baselines().await? {
+        for BaselineRecord { camera, data, references, accepted, .. } in store.baselines().await? {
             if registry.camera(camera).is_none() {
                 judge.shelf.keep(BaselineChange::Drop(camera));
                 continue;
             }
             match judge.diagnosis.restore(camera, &data) {
                 Ok(()) => {
-                    judge.kept.insert(camera, Kept { reference, accepted });
+                    judge.kept.insert(camera, Kept { references, accepted, checked: None });
                 }
                 Err(error) => {
                     tracing::warn!(%camera, %error, "what the camera usually shows cannot be read; it is learned anew");
@@ -86,6 +119,7 @@ impl Judge {
         for word in store.exceptions(now).await? {
             if let Some(until) = word.until {
                 judge.diagnosis.except(word.camera, word.cause, until);
+                judge.before.entry(word.camera).or_default().excepted.push((word.cause, word.since));
             }
         }
         Ok(judge)
@@ -95,8 +129,10 @@ impl Judge {
     pub(super) fn judge(&mut self, camera: CameraId, features: &Features, received: Now) -> Outcome {
         let verdict = self.diagnosis.judge(camera, features, received);
         let fault = verdict.fault().map(|(cause, detail)| Failure { cause, detail });
+        let decided = !verdict.doubtful && verdict.look_again.is_none();
         self.keep_changed();
         self.publish(camera, Some((received.wall, verdict.findings, verdict.excepted)));
+        self.went_on(camera, decided);
         self.unseen.remove(&camera);
         Outcome { fault, look_again: verdict.look_again, look_also_at: verdict.look_also_at }
     }
@@ -104,6 +140,9 @@ impl Judge {
     /// No picture of a camera is judged any more: what was found on it is on record until it was last seen. Should a later
     /// picture show it still, it goes on.
     pub(super) fn lost(&mut self, camera: CameraId) {
+        for record in self.before.get(&camera).into_iter().flat_map(|before| &before.open) {
+            self.recorder.record(Fact::Finding(record.clone()));
+        }
         let Some(judged) = self.verdicts.get(camera) else { return };
         if let Some(at) = judged.at
             && self.unseen.insert(camera)
@@ -112,25 +151,81 @@ impl Judge {
         }
     }
 
-    /// An archived snapshot of a camera whose picture is good becomes the one that shows its baseline, if none does.
-    pub(super) fn archived(&mut self, camera: CameraId, snapshot: String) {
-        let good = self.verdicts.get(camera).is_some_and(|j| j.at.is_some() && j.findings.is_empty());
-        let without = self.kept.get(&camera).is_none_or(|k| k.reference.is_none());
-        if good && without && self.diagnosis.record(camera).is_some() {
-            self.kept.entry(camera).or_default().reference = Some(snapshot);
-            self.keep(camera);
-            self.publish(camera, None);
+    /// What was found before the restart either is found again, and goes on, or ends with the second picture without it.
+    fn went_on(&mut self, camera: CameraId, decided: bool) {
+        let Some(before) = self.before.get_mut(&camera) else { return };
+        let Some(judged) = self.verdicts.get(camera) else { return };
+        let told = |cause: Cause| judged.findings.iter().any(|h| h.finding.cause == cause);
+        let excepted = |cause: Cause| judged.excepted.iter().any(|h| h.finding.cause == cause);
+        let (past, open): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut before.open).into_iter().partition(|record| excepted(record.cause));
+        before.open = open;
+        before.open.retain(|record| !told(record.cause));
+        for record in past {
+            self.recorder.record(Fact::Finding(record));
         }
+        before.excepted.retain(|(cause, _)| !told(*cause) && !excepted(*cause));
+        before.good += u8::from(decided);
+        if before.good >= GOOD_PICTURES || before.open.is_empty() && before.excepted.is_empty() {
+            for record in std::mem::take(&mut before.open) {
+                self.recorder.record(Fact::Finding(record));
+            }
+            self.before.remove(&camera);
+        }
+    }
+
+    /// The reference by the present light, if the archive should be asked whether it still holds it.
+    pub(super) fn reference_to_check(&mut self, camera: CameraId, now: Wall) -> Option<String> {
+        let light = self.diagnosis.light(camera);
+        let kept = self.kept.get_mut(&camera)?;
+        let reference = kept.references[light as usize].clone()?;
+        if kept.checked.is_some_and(|at| now.0 - at.0 < CHECK_REFERENCE_MS) {
+            return None;
+        }
+        kept.checked = Some(now);
+        Some(reference)
+    }
+
+    /// An archived snapshot of a camera whose picture is good becomes the one that shows its baseline by the present
+    /// light, if none does any more; `gone` is one that the archive no longer holds.
+    pub(super) fn archived(&mut self, camera: CameraId, snapshot: String, gone: Option<&str>, now: Wall) {
+        let light = self.diagnosis.light(camera);
+        let fresh = |at: Wall| now.0 - at.0 < SAME_LIGHT_MS;
+        let good = self.verdicts.get(camera).is_some_and(|j| j.at.is_some_and(fresh) && j.findings.is_empty());
+        let known = self.diagnosis.record(camera).is_some();
+        let kept = self.kept.entry(camera).or_default();
+        for reference in &mut kept.references {
+            if gone.is_some() && reference.as_deref() == gone {
+                *reference = None;
+            }
+        }
+        let reference = &mut kept.references[light as usize];
+        if reference.is_none() && good && known {
+            *reference = Some(snapshot);
+        } else if gone.is_none() {
+            return;
+        }
+        if known {
+            self.keep(camera);
+        }
+        self.publish(camera, None);
     }
 
     /// Carries out what a person decided.
     pub(super) fn order(&mut self, order: PictureOrder, now: Now) {
         let camera = order.camera();
         match order {
-            PictureOrder::Accept { by, seen, done, .. } => {
-                self.diagnosis.accept(camera, now);
-                self.kept.insert(camera, Kept { reference: seen, accepted: Some((by, now.wall)) });
-                self.keep_now(camera, done);
+            PictureOrder::Accept { by, seen, features, refused, done, .. } => {
+                match self.diagnosis.accept(camera, &features, now) {
+                    Ok(light) => {
+                        let kept = self.kept.entry(camera).or_default();
+                        kept.references[light as usize] = Some(seen);
+                        kept.accepted = Some((by, now.wall));
+                        self.keep_now(camera, done);
+                    }
+                    // Whoever asked may have gone.
+                    Err(why) => drop(refused.send(why)),
+                }
             }
             PictureOrder::Reset { done, .. } => {
                 self.diagnosis.reset(camera);
@@ -150,6 +245,7 @@ impl Judge {
             self.shelf.keep(BaselineChange::Drop(camera));
         }
         self.unseen.retain(|camera| registry.camera(*camera).is_some());
+        self.before.retain(|camera, _| registry.camera(*camera).is_some());
         self.verdicts.retain(registry);
     }
 
@@ -169,9 +265,9 @@ impl Judge {
     }
 
     fn change(&self, camera: CameraId) -> BaselineChange {
-        let Kept { reference, accepted } = self.kept.get(&camera).cloned().unwrap_or_default();
+        let Kept { references, accepted, .. } = self.kept.get(&camera).cloned().unwrap_or_default();
         self.diagnosis.record(camera).map_or(BaselineChange::Drop(camera), |data| {
-            BaselineChange::Put(BaselineRecord { camera, saved: Wall::read(), data, reference, accepted })
+            BaselineChange::Put(BaselineRecord { camera, saved: Wall::read(), data, references, accepted })
         })
     }
 
@@ -184,7 +280,14 @@ impl Judge {
                 // A verdict has held since its class was first found without a break, excepted or not.
                 let held = |finding: Finding| {
                     let earlier = before.findings.iter().chain(&before.excepted);
-                    let since = earlier.filter(|h| h.finding.cause == finding.cause).map(|h| h.since).min();
+                    let since = earlier.filter(|h| h.finding.cause == finding.cause).map(|h| h.since);
+                    // Found before the restart, and again: the same one goes on, and what people said of it is said.
+                    let cause = finding.cause;
+                    let restart = self.before.get(&camera).into_iter().flat_map(move |before| {
+                        let open = before.open.iter().map(|r| (r.cause, r.since));
+                        open.chain(before.excepted.iter().copied()).filter(move |(c, _)| *c == cause)
+                    });
+                    let since = since.chain(restart.map(|(_, since)| since)).min();
                     Held { since: since.unwrap_or(at), finding }
                 };
                 let list = |findings: Vec<Finding>| findings.into_iter().map(held).collect::<Vec<Held>>();
@@ -195,7 +298,8 @@ impl Judge {
                 (Some(at), findings, excepted)
             }
         };
-        let Kept { reference, accepted } = self.kept.get(&camera).cloned().unwrap_or_default();
+        let Kept { references, accepted, .. } = self.kept.get(&camera).cloned().unwrap_or_default();
+        let light = self.diagnosis.light(camera);
         self.verdicts.put(
             camera,
             Judged {
@@ -205,7 +309,8 @@ impl Judge {
                 measures: self.diagnosis.measures(camera),
                 learned: self.diagnosis.learned(camera),
                 settings: self.diagnosis.settings(camera).cloned().unwrap_or_default(),
-                reference,
+                light,
+                reference: references[light as usize].clone(),
                 accepted,
             },
         );

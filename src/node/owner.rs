@@ -32,13 +32,20 @@ pub(super) struct Shared {
 /// What a short task brought back.
 pub(super) enum Taken {
     /// `None`: no keyframe came. The session tells why when it ends; a picture that never came shows no fault.
-    Picture { camera: CameraId, outcome: Option<Result<Box<(Now, Assessment)>, Failure>> },
+    Picture {
+        camera: CameraId,
+        /// The diagnosis asked for it, not the core.
+        again: bool,
+        outcome: Option<Result<Box<(Now, Assessment)>, Failure>>,
+    },
     Snapshot {
         camera: CameraId,
         slot: Wall,
         outcome: SnapshotOutcome,
         /// Of what was stored.
         stored: Option<archive::SnapshotId>,
+        /// What shows the camera's baseline, and is no longer in the archive.
+        gone: Option<String>,
     },
 }
 
@@ -154,10 +161,12 @@ impl Desk {
         match effect {
             Effect::Open { camera, stream, by_person } => owner.ingest.open(camera, stream, by_person),
             Effect::Close { camera } => owner.ingest.close(camera),
-            Effect::Assess { camera } => owner.takes.assess(camera, Duration::ZERO, self.taken.clone()),
+            Effect::Assess { camera } => owner.takes.assess(camera, takes::Look::Regular, self.taken.clone()),
             Effect::Snapshot { camera, stream, slot, class } => {
                 let (status, cause) = owner.core.row(camera).map_or((Status::Unknown, None), |r| (r.status, r.cause));
-                owner.takes.snapshot(takes::Wanted { camera, stream, slot, class, status, cause }, self.taken.clone());
+                let reference = self.owner.judge.reference_to_check(camera, Wall::read());
+                let wanted = takes::Wanted { camera, stream, slot, class, status, cause, reference };
+                self.owner.takes.snapshot(wanted, self.taken.clone());
             }
             Effect::Gap { camera, slot, failure } => {
                 owner.takes.gap(archive::Gap::one(camera, slot, failure.cause, failure.detail));
@@ -215,15 +224,18 @@ impl Desk {
 
     fn taken(&mut self, taken: Taken) {
         match taken {
-            Taken::Snapshot { camera, slot, outcome, stored } => {
+            Taken::Snapshot { camera, slot, outcome, stored, gone } => {
                 if let Some(id) = stored {
-                    self.owner.judge.archived(camera, id.to_string());
+                    self.owner.judge.archived(camera, id.to_string(), gone.as_deref(), Wall::read());
                 }
                 self.handle(Event::Snapshot { camera, slot, outcome });
                 self.changed.insert(camera);
             }
-            Taken::Picture { camera, outcome } => {
-                self.looking.remove(&camera);
+            Taken::Picture { camera, again, outcome } => {
+                // The core's own picture ends no look of the diagnosis: there would soon be two of them.
+                if again {
+                    self.looking.remove(&camera);
+                }
                 let Some(outcome) = outcome else { return };
                 let verdict = match outcome {
                     Ok(picture) => {
@@ -253,7 +265,7 @@ impl Desk {
         if let Some(pause) = pause
             && self.looking.insert(camera)
         {
-            self.owner.takes.assess(camera, pause, self.taken.clone());
+            self.owner.takes.assess(camera, takes::Look::Again(pause), self.taken.clone());
         }
     }
 

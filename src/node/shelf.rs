@@ -11,7 +11,7 @@ use tokio::sync::{Notify, mpsc, watch};
 
 /// How long learning may wait to be stored; also the pause after a failure.
 const EVERY: Duration = Duration::from_secs(10);
-/// Baselines in one transaction: about 300 KB.
+/// Baselines in one transaction: about 2 MB.
 const BATCH: usize = 128;
 
 /// Hands baselines to the store. Cheap to clone.

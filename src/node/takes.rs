@@ -36,6 +36,17 @@ pub(super) struct Wanted {
     pub(super) class: SnapshotClass,
     pub(super) status: Status,
     pub(super) cause: Option<Cause>,
+    /// Snapshot that shows the camera's baseline, if it is to be looked whether it still is there.
+    pub(super) reference: Option<String>,
+}
+
+/// Who asks for a picture to be judged.
+#[derive(Clone, Copy)]
+pub(super) enum Look {
+    /// The core, at its pace.
+    Regular,
+    /// The diagnosis, after a pause.
+    Again(Duration),
 }
 
 impl Takes {
@@ -49,11 +60,13 @@ impl Takes {
         Takes { ingest, pool, archive, gaps, form, decoding: Arc::new(Semaphore::new(DECODING_AT_ONCE)) }
     }
 
-    /// Decodes the first keyframe of the camera after a pause.
-    pub(super) fn assess(&self, camera: CameraId, pause: Duration, done: mpsc::Sender<Taken>) {
+    /// Decodes the next keyframe of the camera.
+    pub(super) fn assess(&self, camera: CameraId, look: Look, done: mpsc::Sender<Taken>) {
         let (ingest, pool, decoding) = (self.ingest.clone(), self.pool.clone(), Arc::clone(&self.decoding));
         tokio::spawn(async move {
-            tokio::time::sleep(pause).await;
+            if let Look::Again(pause) = look {
+                tokio::time::sleep(pause).await;
+            }
             let outcome = match ingest.next_keyframe(camera, KEYFRAME_WITHIN).await {
                 Ok(keyframe) => {
                     // The semaphore is never closed; without a permit the pool's own limit still holds.
@@ -63,7 +76,8 @@ impl Takes {
                 }
                 Err(_) => None,
             };
-            let _ = done.send(Taken::Picture { camera, outcome }).await;
+            let again = matches!(look, Look::Again(_));
+            let _ = done.send(Taken::Picture { camera, again, outcome }).await;
         });
     }
 
@@ -73,7 +87,7 @@ impl Takes {
         let converter = (self.form == Form::Jpeg).then(|| (self.pool.clone(), Arc::clone(&self.decoding)));
         tokio::spawn(async move {
             let outcome = match ingest.picture(wanted.camera, wanted.stream, PICTURE_WITHIN).await {
-                Ok(keyframe) => match archived_form(&keyframe, converter).await {
+                Ok(keyframe) => match archived_form(wanted.camera, &keyframe, converter).await {
                     Ok(form) => store(&archive, &wanted, &keyframe, form).await,
                     Err(failure) => Err(failure),
                 },
@@ -83,7 +97,12 @@ impl Takes {
                 Ok(id) => (SnapshotOutcome::Stored, Some(id)),
                 Err(failure) => (SnapshotOutcome::Missed(failure), None),
             };
-            let _ = done.send(Taken::Snapshot { camera: wanted.camera, slot: wanted.slot, outcome, stored }).await;
+            let gone = match wanted.reference {
+                Some(reference) if stored.is_some() && is_gone(&archive, &reference).await => Some(reference),
+                _ => None,
+            };
+            let taken = Taken::Snapshot { camera: wanted.camera, slot: wanted.slot, outcome, stored, gone };
+            let _ = done.send(taken).await;
         });
     }
 
@@ -99,6 +118,7 @@ type Archived = (Codec, Option<Codec>, Bytes);
 /// As the camera coded it; or a JPEG, if the settings want that. What cannot be decoded then is a gap: the archive
 /// holds nothing that it was told not to hold.
 async fn archived_form(
+    camera: CameraId,
     keyframe: &ingest::Keyframe,
     converter: Option<(picture::Pool, Arc<Semaphore>)>,
 ) -> Result<Archived, Failure> {
@@ -106,11 +126,26 @@ async fn archived_form(
         Some((pool, decoding)) if keyframe.codec != Codec::Jpeg => {
             // Never closed; without a permit the pool's own limit still holds.
             let _turn = decoding.acquire().await;
-            let jpeg = pool.render(keyframe.codec, keyframe.data.clone(), None).await.map_err(|e| failure_of(&e))?;
+            let rendered = pool.render(camera, keyframe.codec, keyframe.data.clone(), None).await;
+            let jpeg = rendered.map_err(|e| failure_of(&e))?;
             Ok((Codec::Jpeg, Some(keyframe.codec), jpeg))
         }
         _ => Ok((keyframe.codec, None, keyframe.data.clone())),
     }
+}
+
+/// Whether the archive answers that it does not hold a snapshot any more.
+async fn is_gone(archive: &archive::Archive, snapshot: &str) -> bool {
+    let Ok(id) = snapshot.parse::<archive::SnapshotId>() else { return true };
+    let query = archive::SnapshotQuery {
+        cameras: Some(vec![id.camera()]),
+        from: Some(id.slot()),
+        until: Some(Wall(id.slot().0.saturating_add(1))),
+        kind: archive::Kind::Snapshot,
+        ..archive::SnapshotQuery::default()
+    };
+    let is_it = |entry: &archive::Entry| matches!(entry, archive::Entry::Snapshot(s) if s.id == id);
+    archive.search(&query).await.is_ok_and(|page| !page.entries.iter().any(is_it))
 }
 
 async fn store(

@@ -128,9 +128,10 @@ impl Faults {
         self.decode.is_on()
     }
 
-    /// Pictures should be judged soon again: a fault of theirs is suspected, confirmed or being cleared.
+    /// Pictures should be judged soon again: a fault of theirs is suspected or being cleared. One that stands is looked at
+    /// as often as a good picture.
     pub(crate) fn wants_pictures(&self) -> bool {
-        self.picture.is_some() || self.decode.is_on() || self.decode.wavers()
+        self.picture_good > 0 || self.decode.wavers()
     }
 
     /// Something is being confirmed.
@@ -241,6 +242,26 @@ mod tests {
         assert_eq!(after(&[lossy(), lossy(), good()]), Some(Cause::PacketLoss));
         assert_eq!(after(&[lossy(), lossy(), good(), good()]), None);
         assert_eq!(after(&[slow(), slow()]), Some(Cause::LowFrameRate));
+    }
+
+    #[test]
+    fn a_fault_that_stands_is_looked_at_no_more_often_than_a_good_picture() {
+        let fault = || Some(Failure { cause: Cause::PictureBlack, detail: String::new() });
+        let mut faults = Faults::default();
+        let wants = |faults: &mut Faults, shown: Option<Failure>| {
+            faults.decoded(shown);
+            faults.wants_pictures()
+        };
+        assert_eq!([fault(), fault(), fault()].map(|f| wants(&mut faults, f)), [false; 3]);
+        assert!(wants(&mut faults, None), "it may be over");
+        assert!(!wants(&mut faults, fault()), "it is not");
+        assert_eq!([None, None].map(|f| wants(&mut faults, f)), [true, false], "it is");
+        let torn = || Failure { cause: Cause::DecodeFailed, detail: String::new() };
+        let undecodable = [torn(), torn(), torn()].map(|f| {
+            faults.undecodable(f);
+            faults.wants_pictures()
+        });
+        assert_eq!(undecodable, [true, false, false], "suspected, then it stands");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 /// A picture must be judged within this time.
 const VERDICT_WITHIN: Duration = Duration::from_secs(30);
-/// How often pictures are judged while a fault of theirs is suspected, confirmed or being cleared.
+/// How often pictures are judged while a fault of theirs is suspected or being cleared.
 const ASSESS_CLOSELY: Duration = Duration::from_secs(10);
 /// A judged picture is believed for so many times the interval in which pictures are judged.
 pub(crate) const PICTURE_HOLDS: u32 = 3;

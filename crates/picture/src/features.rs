@@ -26,6 +26,10 @@ pub struct Assessment {
 /// What was measured on one picture. Luma is full range: 0 black to 255 white. About 7 KB.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct Features {
+    /// Width of the picture in pixels.
+    pub width: u16,
+    /// Height of the picture in pixels.
+    pub height: u16,
     /// Mean luma.
     pub mean: f32,
     /// Standard deviation of luma.
@@ -77,6 +81,12 @@ pub struct Features {
 }
 
 impl Features {
+    /// Width and height in pixels.
+    #[must_use]
+    pub fn size(&self) -> (u16, u16) {
+        (self.width, self.height)
+    }
+
     /// Sharpness for its contrast: the same scene in fog or at dusk keeps it, a scene out of focus does not.
     #[must_use]
     pub fn acuity(&self) -> f32 {

@@ -26,8 +26,8 @@ mod worker;
 
 pub use config::{Config, SandboxPolicy};
 pub use diagnosis::{
-    Area, CLASSES, CameraSettings, Diagnosis, DiagnosisConfig, Finding, Learned, Level, Measure, MeasureKind,
-    RecordError, Region, Verdict, settable,
+    Area, CLASSES, CameraSettings, Diagnosis, DiagnosisConfig, Finding, Learned, Level, Light, Measure, MeasureKind,
+    NotAccepted, RecordError, Region, Verdict, settable,
 };
 pub use error::{PictureError, PoolError};
 pub use features::{Assessment, Features, GRID_CELLS, GRID_COLUMNS, GRID_ROWS};

@@ -6,7 +6,7 @@
 //! takes rights away; it never decides whether a missing layer is acceptable.
 
 use crate::sys;
-use landlock::{ABI, Access, AccessFs, AccessNet, Ruleset, RulesetAttr, RulesetStatus, Scope};
+use landlock::{ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetStatus, Scope};
 use rustix::{
     process::{Resource, Rlimit, setrlimit},
     thread::{CapabilitySet, CapabilitySets},
@@ -77,6 +77,9 @@ pub struct LayerReport {
     pub active: bool,
     /// What it holds, or why it does not.
     pub detail: String,
+    /// What it does not hold on this kernel although it is there; empty if it holds all.
+    #[serde(default)]
+    pub lacks: String,
 }
 
 impl SandboxReport {
@@ -102,14 +105,26 @@ pub fn confine(limits: &Limits, layers: &[Layer]) -> SandboxReport {
             Layer::Limits => resource_limits(limits, mapped),
             Layer::Seccomp => seccomp(threads),
         };
-        let active = outcome.is_ok();
-        LayerReport { layer, active, detail: outcome.unwrap_or_else(|why| why) }
+        match outcome {
+            Ok(Held { what, lacks }) => LayerReport { layer, active: true, detail: what, lacks },
+            Err(why) => LayerReport { layer, active: false, detail: why, lacks: String::new() },
+        }
     };
     SandboxReport { layers: layers.iter().map(put_up).collect() }
 }
 
-/// What the layer holds, or why it could not be put up.
-type Outcome = Result<String, String>;
+/// What a layer holds, and what it does not on this kernel.
+struct Held {
+    what: String,
+    lacks: String,
+}
+
+/// A layer, or why it could not be put up.
+type Outcome = Result<Held, String>;
+
+fn whole(what: impl Into<String>) -> Outcome {
+    Ok(Held { what: what.into(), lacks: String::new() })
+}
 
 fn because(error: impl Display) -> String {
     error.to_string()
@@ -117,7 +132,7 @@ fn because(error: impl Display) -> String {
 
 fn no_new_privileges() -> Outcome {
     rustix::thread::set_no_new_privs(true).map_err(because)?;
-    Ok("no rights can be gained".to_owned())
+    whole("no rights can be gained")
 }
 
 fn capabilities() -> Outcome {
@@ -127,7 +142,7 @@ fn capabilities() -> Outcome {
         inheritable: CapabilitySet::empty(),
     };
     rustix::thread::set_capabilities(None, none).map_err(because)?;
-    Ok("none left".to_owned())
+    whole("none left")
 }
 
 fn landlock() -> Outcome {
@@ -141,10 +156,33 @@ fn landlock() -> Outcome {
         .and_then(landlock::RulesetCreated::restrict_self)
         .map_err(because)?;
     match status.ruleset {
-        RulesetStatus::FullyEnforced => Ok("no files, no TCP ports, no signals".to_owned()),
-        RulesetStatus::PartiallyEnforced => Ok("no files; this kernel's landlock knows no more".to_owned()),
+        RulesetStatus::FullyEnforced => whole("no files, no TCP ports, no signals"),
+        RulesetStatus::PartiallyEnforced => Ok(Held { what: "no files".to_owned(), lacks: unknown_to_this_kernel() }),
         RulesetStatus::NotEnforced => Err("this kernel has no landlock, or it is switched off".to_owned()),
     }
+}
+
+/// Rights that this kernel's landlock does not know, by the version that brought them.
+fn unknown_to_this_kernel() -> String {
+    // Each is asked for by itself, without leaving any out; asking takes nothing away.
+    let knows = |abi: ABI| {
+        let rules = Ruleset::default().set_compatibility(CompatLevel::HardRequirement);
+        let asked = match abi {
+            ABI::V4 => rules.handle_access(AccessNet::from_all(abi)),
+            ABI::V6 => rules.scope(Scope::from_all(abi)),
+            _ => rules.handle_access(AccessFs::from_all(abi)),
+        };
+        asked.and_then(Ruleset::create).is_ok()
+    };
+    let rights = [
+        (ABI::V2, "moving files between folders (Linux 5.19)"),
+        (ABI::V3, "cutting files off (6.2)"),
+        (ABI::V4, "TCP ports (6.7)"),
+        (ABI::V5, "device commands (6.10)"),
+        (ABI::V6, "signals (6.12)"),
+    ];
+    let lacks: Vec<&str> = rights.into_iter().filter(|(abi, _)| !knows(*abi)).map(|(_, what)| what).collect();
+    lacks.join(", ")
 }
 
 fn resource_limits(limits: &Limits, mapped: u64) -> Outcome {
@@ -161,7 +199,7 @@ fn resource_limits(limits: &Limits, mapped: u64) -> Outcome {
     set(Resource::Nofile, 3)?;
     set(Resource::Cpu, limits.cpu.as_secs().max(1))?;
     set(Resource::As, memory)?;
-    Ok(format!("{} MiB beyond the program, {} s of CPU time", limits.memory >> 20, limits.cpu.as_secs()))
+    whole(format!("{} MiB beyond the program, {} s of CPU time", limits.memory >> 20, limits.cpu.as_secs()))
 }
 
 /// Bytes of address space mapped now; a generous guess if the kernel does not tell.
@@ -184,7 +222,7 @@ fn seccomp(threads: usize) -> Outcome {
     }
     let program = allow_list().map_err(because)?;
     seccompiler::apply_filter(&program).map_err(because)?;
-    Ok("only memory, time and the two pipes".to_owned())
+    whole("only memory, time and the two pipes")
 }
 
 /// What decoding from one pipe to another needs. Found with strace over the decoders, the scaler and the JPEG

@@ -215,6 +215,8 @@ fn figures(f: &Features) -> [f32; 15] {
 
 fn features_out(f: &Features, out: &mut Vec<u8>) {
     debug_assert!(f.luma.len() == GRID_CELLS && f.tint.len() == GRID_CELLS && f.checks.len() == GRID_CELLS);
+    out.extend(f.width.to_le_bytes());
+    out.extend(f.height.to_le_bytes());
     for figure in figures(f) {
         out.extend(figure.to_le_bytes());
     }
@@ -235,6 +237,7 @@ fn features_out(f: &Features, out: &mut Vec<u8>) {
 }
 
 fn features_in(read: &mut Reader<'_>) -> Option<Features> {
+    let (width, height) = (u16::from_le_bytes(read.array()?), u16::from_le_bytes(read.array()?));
     let mut figures = [0.0f32; 15];
     for figure in &mut figures {
         *figure = f32::from_le_bytes(read.array()?);
@@ -260,6 +263,8 @@ fn features_in(read: &mut Reader<'_>) -> Option<Features> {
         blocks,
     ] = figures;
     Some(Features {
+        width,
+        height,
         mean,
         deviation,
         dark,
@@ -325,6 +330,8 @@ mod tests {
 
     fn sample() -> Features {
         Features {
+            width: 640,
+            height: 360,
             mean: 12.5,
             blockiness: 3.0,
             percentiles: [1, 2, 3, 4, 5, 6, 7],

@@ -30,9 +30,42 @@ pub(crate) async fn put(tx: &mut SqliteConnection, finding: &FindingRecord) -> R
     Ok(())
 }
 
+struct Row {
+    camera: i64,
+    cause: String,
+    since_ms: i64,
+    until_ms: Option<i64>,
+    level: String,
+    confidence: f64,
+    measured: f64,
+    threshold: f64,
+    region: Vec<u8>,
+    twin: Option<i64>,
+    detail: String,
+}
+
+impl Row {
+    fn record(self) -> Result<FindingRecord, Fault> {
+        Ok(FindingRecord {
+            camera: CameraId(number(self.camera)?),
+            cause: word(&self.cause, Cause::from_code)?,
+            since: Wall(self.since_ms),
+            until: self.until_ms.map(Wall),
+            level: word(&self.level, FaultLevel::from_code)?,
+            confidence: self.confidence as f32,
+            measured: self.measured as f32,
+            threshold: self.threshold as f32,
+            region: self.region,
+            twin: self.twin.map(number).transpose()?.map(CameraId),
+            detail: self.detail,
+        })
+    }
+}
+
 pub(crate) async fn at(pool: &SqlitePool, camera: CameraId, at: Wall) -> Result<Vec<FindingRecord>, Fault> {
-    let rows = sqlx::query!(
-        "SELECT cause, since_ms, until_ms, level, confidence, measured, threshold, region, twin, detail
+    let rows = sqlx::query_as!(
+        Row,
+        "SELECT camera, cause, since_ms, until_ms, level, confidence, measured, threshold, region, twin, detail
          FROM picture_finding WHERE camera = ?1 AND since_ms <= ?2 AND (until_ms IS NULL OR until_ms > ?2)
          ORDER BY since_ms, cause",
         camera.0,
@@ -40,33 +73,21 @@ pub(crate) async fn at(pool: &SqlitePool, camera: CameraId, at: Wall) -> Result<
     )
     .fetch_all(pool)
     .await?;
-    rows.into_iter()
-        .map(|row| {
-            Ok(FindingRecord {
-                camera,
-                cause: word(&row.cause, Cause::from_code)?,
-                since: Wall(row.since_ms),
-                until: row.until_ms.map(Wall),
-                level: word(&row.level, FaultLevel::from_code)?,
-                confidence: row.confidence as f32,
-                measured: row.measured as f32,
-                threshold: row.threshold as f32,
-                region: row.region,
-                twin: row.twin.map(number).transpose()?.map(CameraId),
-                detail: row.detail,
-            })
-        })
-        .collect()
+    rows.into_iter().map(Row::record).collect()
 }
 
-pub(crate) async fn end(tx: &mut SqliteConnection) -> Result<(), Fault> {
-    sqlx::query!(
-        "UPDATE picture_finding SET until_ms = max(since_ms + 1, coalesce((SELECT at_ms FROM alive), since_ms + 1))
-         WHERE until_ms IS NULL"
+pub(crate) async fn open(pool: &SqlitePool) -> Result<Vec<FindingRecord>, Fault> {
+    let rows = sqlx::query_as!(
+        Row,
+        r#"SELECT camera AS "camera!: i64", cause AS "cause!", since_ms AS "since_ms!: i64",
+                max(since_ms + 1, coalesce((SELECT at_ms FROM alive), since_ms + 1)) AS "until_ms?: i64",
+                level AS "level!", confidence AS "confidence!: f64", measured AS "measured!: f64",
+                threshold AS "threshold!: f64", region AS "region!", twin, detail AS "detail!"
+           FROM picture_finding WHERE until_ms IS NULL ORDER BY camera, since_ms, cause"#
     )
-    .execute(tx)
+    .fetch_all(pool)
     .await?;
-    Ok(())
+    rows.into_iter().map(Row::record).collect()
 }
 
 pub(crate) async fn settings(pool: &SqlitePool) -> Result<Vec<DiagnosisSetting>, Fault> {

@@ -310,8 +310,8 @@ impl store::FindingStore for SqliteStore {
         limited(findings::at(&self.reader, camera, at)).await
     }
 
-    async fn end_findings(&self) -> Result<()> {
-        self.writer.write(move |tx| Box::pin(findings::end(tx))).await
+    async fn open_findings(&self) -> Result<Vec<store::FindingRecord>> {
+        limited(findings::open(&self.reader)).await
     }
 
     async fn diagnosis_settings(&self) -> Result<Vec<store::DiagnosisSetting>> {

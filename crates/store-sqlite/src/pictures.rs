@@ -7,7 +7,8 @@ use store::{BaselineChange, BaselineRecord, Said, Word, WordCount};
 
 pub(crate) async fn baselines(pool: &SqlitePool) -> Result<Vec<BaselineRecord>, Fault> {
     let rows = sqlx::query!(
-        "SELECT camera, saved_ms, data, reference, accepted_by, accepted_ms FROM picture_baseline ORDER BY camera"
+        "SELECT camera, saved_ms, data, reference_day, reference_dark, reference_infrared, accepted_by, accepted_ms
+         FROM picture_baseline ORDER BY camera"
     )
     .fetch_all(pool)
     .await?;
@@ -17,7 +18,7 @@ pub(crate) async fn baselines(pool: &SqlitePool) -> Result<Vec<BaselineRecord>, 
                 camera: CameraId(number(row.camera)?),
                 saved: Wall(row.saved_ms),
                 data: row.data,
-                reference: row.reference,
+                references: [row.reference_day, row.reference_dark, row.reference_infrared],
                 accepted: row.accepted_by.zip(row.accepted_ms.map(Wall)),
             })
         })
@@ -27,18 +28,23 @@ pub(crate) async fn baselines(pool: &SqlitePool) -> Result<Vec<BaselineRecord>, 
 pub(crate) async fn change_baselines(tx: &mut SqliteConnection, changes: Vec<BaselineChange>) -> Result<(), Fault> {
     for change in changes {
         match change {
-            BaselineChange::Put(BaselineRecord { camera, saved, data, reference, accepted }) => {
+            BaselineChange::Put(BaselineRecord { camera, saved, data, references, accepted }) => {
+                let [day, dark, infrared] = references;
                 let (by, at) = accepted.map_or((None, None), |(by, at)| (Some(by), Some(at.0)));
                 sqlx::query!(
-                    "INSERT INTO picture_baseline (camera, saved_ms, data, reference, accepted_by, accepted_ms)
-                     VALUES (?, ?, ?, ?, ?, ?)
+                    "INSERT INTO picture_baseline (camera, saved_ms, data, reference_day, reference_dark,
+                         reference_infrared, accepted_by, accepted_ms)
+                     VALUES (?, ?, ?, ?, ?, ?, ?, ?)
                      ON CONFLICT (camera) DO UPDATE SET saved_ms = excluded.saved_ms, data = excluded.data,
-                         reference = excluded.reference, accepted_by = excluded.accepted_by,
+                         reference_day = excluded.reference_day, reference_dark = excluded.reference_dark,
+                         reference_infrared = excluded.reference_infrared, accepted_by = excluded.accepted_by,
                          accepted_ms = excluded.accepted_ms",
                     camera.0,
                     saved.0,
                     data,
-                    reference,
+                    day,
+                    dark,
+                    infrared,
                     by,
                     at
                 )

@@ -85,8 +85,9 @@ pub struct DiagnosisSetting {
 pub trait FindingStore: Send + Sync {
     /// What was found on a camera's picture at an instant, in the order in which it began.
     async fn findings_at(&self, camera: CameraId, at: Wall) -> Result<Vec<FindingRecord>>;
-    /// Ends findings that a stop of the service left open, as of the last [`Fact::Alive`](crate::Fact::Alive).
-    async fn end_findings(&self) -> Result<()>;
+    /// Findings that a stop of the service left open, each with its end should it not go on: the last
+    /// [`Fact::Alive`](crate::Fact::Alive), never before it began. They stay open until a record of theirs has an end.
+    async fn open_findings(&self) -> Result<Vec<FindingRecord>>;
     /// Every camera's settings.
     async fn diagnosis_settings(&self) -> Result<Vec<DiagnosisSetting>>;
     /// Replaces a camera's settings; without a class it is judged as every camera.

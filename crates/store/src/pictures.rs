@@ -13,8 +13,9 @@ pub struct BaselineRecord {
     pub saved: Wall,
     /// In the form of the diagnosis, which alone can read it.
     pub data: Vec<u8>,
-    /// Archived snapshot that shows what was learned or accepted, if one is known.
-    pub reference: Option<String>,
+    /// Archived snapshots that show what was learned or accepted, as far as known: by day, in colour in the dark, by
+    /// infrared.
+    pub references: [Option<String>; 3],
     /// Who accepted it and when, if a person did.
     pub accepted: Option<(String, Wall)>,
 }

@@ -443,8 +443,9 @@ async fn one(
 
 /// The picture for the eye. Without one the original still is evidence.
 async fn render(app: &App, snapshot: &archive::Snapshot) -> Option<Bytes> {
+    let camera = snapshot.reference.id.camera();
     for wait in [50, 200, 1000, 3000] {
-        match app.services.pool.render(snapshot.reference.codec, snapshot.data.clone(), None).await {
+        match app.services.pool.render(camera, snapshot.reference.codec, snapshot.data.clone(), None).await {
             Ok(jpeg) => return Some(jpeg),
             // Judging cameras comes first; an export can wait.
             Err(picture::PictureError::Busy) => tokio::time::sleep(Duration::from_millis(wait)).await,

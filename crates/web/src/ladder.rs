@@ -407,7 +407,7 @@ impl App {
 
     /// One picture shows only the gross faults; the rest takes the watch over several.
     fn picture_rung(&self, camera: CameraId, keyframe: &Keyframe, assessment: &picture::Assessment) -> Rung {
-        let mut diagnosis = picture::Diagnosis::new(self.services.diagnosis.clone());
+        let mut diagnosis = picture::Diagnosis::new(self.services.diagnosis.clone().at_once());
         let verdict = diagnosis.judge(camera, &assessment.features, keyframe.received);
         match verdict.findings.into_iter().next() {
             Some(finding) => {

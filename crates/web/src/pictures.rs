@@ -97,7 +97,8 @@ impl Pictures {
 
     async fn render(&self, key: &Key) -> Result<Rendered> {
         let Snapshot { reference, data } = self.archive.read(&key.snapshot).await.map_err(archive_problem)?;
-        let jpeg = self.pool.render(reference.codec, data, key.width).await.map_err(picture_problem)?;
+        let rendered = self.pool.render(key.snapshot.camera(), reference.codec, data, key.width).await;
+        let jpeg = rendered.map_err(picture_problem)?;
         let size = key.width.map_or_else(|| "full".to_owned(), |w| w.to_string());
         let etag = format!("\"{}-{size}\"", hex::encode(reference.sha256));
         Ok(Rendered { jpeg, etag })
@@ -162,15 +163,17 @@ pub(crate) fn archive_problem(error: ArchiveError) -> Problem {
 }
 
 /// What a failing decoder means for a request.
-fn picture_problem(error: PictureError) -> Problem {
+pub(crate) fn picture_problem(error: PictureError) -> Problem {
     match error {
-        PictureError::Undecodable(_) | PictureError::Crashed(_) | PictureError::TimedOut | PictureError::Parked(_) => {
-            Problem::new(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "undecodable",
-                "the stored picture cannot be decoded; the original can be downloaded as evidence",
-            )
+        PictureError::Parked(left) => {
+            let left = left.as_secs();
+            Problem::busy(format!("this camera's pictures killed decoders; none is decoded for another {left} s"))
         }
+        PictureError::Undecodable(_) | PictureError::Crashed(_) | PictureError::TimedOut => Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "undecodable",
+            "the stored picture cannot be decoded; the original can be downloaded as evidence",
+        ),
         PictureError::Busy => Problem::busy("the decoders are busy; try again"),
         PictureError::Own(why) => Problem::internal("the decoders failed", why),
     }

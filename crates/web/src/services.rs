@@ -79,7 +79,7 @@ pub enum Change {
 }
 
 /// Something a person asks the node to do.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub enum Command {
     /// An event for the core: check now, acknowledge, pause.
     Event(health::Event),

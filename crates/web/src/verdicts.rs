@@ -2,9 +2,9 @@
 
 use fleet::{CameraId, Cause, Registry, Wall};
 use parking_lot::RwLock;
-use picture::{CameraSettings, Finding, Learned, Measure};
+use picture::{CameraSettings, Features, Finding, Learned, Light, Measure, NotAccepted};
 use std::{collections::HashMap, sync::Arc};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 /// A finding, and since when it has held.
 #[derive(Clone, PartialEq, Debug)]
@@ -30,7 +30,9 @@ pub struct Judged {
     pub learned: Learned,
     /// What people set for this camera.
     pub settings: CameraSettings,
-    /// Archived snapshot that shows the baseline.
+    /// By which light the newest picture was taken.
+    pub light: Light,
+    /// Archived snapshot that shows the baseline by this light.
     pub reference: Option<String>,
     /// Who accepted the baseline and when, if a person did.
     pub accepted: Option<(String, Wall)>,
@@ -59,16 +61,20 @@ impl Verdicts {
 }
 
 /// What a person decided about a camera's picture.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub enum PictureOrder {
-    /// What it shows now is its new normal.
+    /// What it shows now is its new normal by this light.
     Accept {
         /// Whose.
         camera: CameraId,
         /// Who says so.
         by: String,
         /// Archived snapshot that the person saw.
-        seen: Option<String>,
+        seen: String,
+        /// What was measured on it.
+        features: Box<Features>,
+        /// Told why not, if it cannot be.
+        refused: oneshot::Sender<NotAccepted>,
         /// Told when it is stored.
         done: mpsc::Sender<()>,
     },

@@ -6,7 +6,7 @@ use health::{
     LikelyCause, OwnPart, RuleScope, Severity, Shared, Situation, SnapshotClass,
     desk::{HoldReason, OrderState, Outcome},
 };
-use picture::{Level, MeasureKind};
+use picture::{Level, Light, MeasureKind};
 use serde::{Deserialize, Serialize};
 use store::{ChangeKind, Every, ExportState, PictureKind, Role, Said};
 use utoipa::{
@@ -67,6 +67,8 @@ words! {
     LevelWord(Level) = [Level::Slight, Level::Severe].map(Level::code);
     /// What came of diagnosing a camera's picture.
     PictureOutcomeWord(PictureOutcome) = PictureOutcome::ALL.map(PictureOutcome::code);
+    /// By which light a camera sees.
+    LightWord(Light) = Light::ALL.map(Light::code);
     /// What a figure of a picture is of.
     MeasureWord(MeasureKind) = MeasureKind::ALL.map(MeasureKind::code);
     /// What a person said of a verdict.

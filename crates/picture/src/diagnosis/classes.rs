@@ -46,7 +46,10 @@ impl Sign {
 
 /// All faults of the wanted classes that this picture shows by itself. Classes that explain each other away are
 /// asked in order: a black picture is not also dark, covered and blurred. One that is not wanted explains nothing.
+///
+/// What comes slowly is learned as usual: what takes the scene away bit by bit is also held against the anchor.
 pub(super) fn signs(f: &Features, lasting: &[u8], baseline: Option<&Baseline>, limits: Limits<'_>) -> Vec<Sign> {
+    let anchor = baseline.and_then(|b| b.anchor.as_deref());
     let ask = |sign: Option<Sign>| sign.filter(|s| limits.wants(s.cause));
     if let Some(sign) = ask(black(f, limits)) {
         return vec![sign];
@@ -55,12 +58,15 @@ pub(super) fn signs(f: &Features, lasting: &[u8], baseline: Option<&Baseline>, l
     found.extend(ask(stripes(f, baseline, limits)));
     if found.is_empty() {
         let first = ask(covered(f, baseline, limits))
+            .or_else(|| ask(covered(f, Some(anchor?), limits)))
             .or_else(|| ask(too_dark(f, baseline, limits)))
             .or_else(|| ask(too_bright(f, limits)))
             .or_else(|| ask(noise(f, baseline, limits)))
             .or_else(|| ask(torn(f, baseline, limits)))
             .or_else(|| ask(blurred(f, baseline, limits)))
-            .or_else(|| ask(moved(f, lasting, baseline, limits)));
+            .or_else(|| ask(blurred(f, Some(anchor?), limits)))
+            .or_else(|| ask(moved(f, lasting, baseline, limits)))
+            .or_else(|| ask(moved(f, lasting, Some(anchor?), limits)));
         found.extend(first);
     }
     // Another place has other colours.
@@ -69,6 +75,9 @@ pub(super) fn signs(f: &Features, lasting: &[u8], baseline: Option<&Baseline>, l
     }
     found
 }
+
+/// Share of the cells on which a recorder may write.
+const CAPTION: f32 = 0.05;
 
 /// 5th, 50th, 95th, 99th percentile of luma.
 fn spread(f: &Features) -> [f32; 4] {
@@ -87,18 +96,19 @@ fn is_clearer(f: &Features, usual: &Baseline, config: &DiagnosisConfig) -> bool 
 /// No light, or none of a scene: black, or the one colour that recorders show when the signal is lost.
 fn black(f: &Features, limits: Limits<'_>) -> Option<Sign> {
     let [low, _, high, _] = spread(f);
-    let (mean, shades) = compare::shades(f);
+    let (_, shades) = compare::shades(f);
     let threshold = limits.of(Cause::PictureBlack, limits.config.black_luma);
     if high <= threshold && high - low <= limits.config.black_spread && shades < limits.config.black_shades {
         let detail = format!("95 % of the picture is below luma {high:.0}, without structure (limit {threshold:.0})");
         return Some(Sign::new(Cause::PictureBlack, (high, threshold, 0.0), Region::ALL, detail).severe());
     }
-    // No lens and no sensor gives this, whatever is before it.
-    let tint = f.tint.get(compare::INNER).unwrap_or_default();
-    let one_tint = tint
-        .iter()
-        .all(|t| tint.first().is_some_and(|first| t[0].abs_diff(first[0]) <= 2 && t[1].abs_diff(first[1]) <= 2));
-    (shades < 0.5 && f.noise < 0.15 && high - low <= 2.0 && one_tint && !tint.is_empty()).then(|| {
+    // No lens and no sensor gives this, whatever is before it. A recorder writes on it why there is no signal.
+    let plain = compare::plain(f, CAPTION);
+    let (mean, shades) = compare::shade(f, &plain);
+    let mut tint = plain.iter().filter_map(|&cell| f.tint.get(cell));
+    let one_tint =
+        tint.next().is_some_and(|first| tint.all(|t| t[0].abs_diff(first[0]) <= 2 && t[1].abs_diff(first[1]) <= 2));
+    (shades < 0.5 && f.noise < 0.15 && high - low <= 2.0 && one_tint).then(|| {
         let detail = format!("the whole picture has one colour, luma {mean:.0}: no signal");
         Sign::new(Cause::PictureBlack, (shades, 0.5, 0.0), Region::ALL, detail).severe()
     })

@@ -130,6 +130,24 @@ pub(super) fn shows_through(f: &Features, baseline: &Baseline, cells: &[usize]) 
     pearson(pairs.map(|(cell, next)| (now(next) - now(cell), then(next) - then(cell))))
 }
 
+/// Cells but for the share whose luma lies farthest from the median.
+pub(super) fn plain(f: &Features, but: f32) -> Vec<usize> {
+    let luma = |cell: usize| f.luma.get(cell).copied().unwrap_or_default();
+    let mut cells: Vec<usize> = INNER.collect();
+    cells.sort_unstable_by_key(|&cell| luma(cell));
+    let median = luma(cells[cells.len() / 2]);
+    cells.sort_by_key(|&cell| luma(cell).abs_diff(median));
+    cells.truncate(cells.len() - (cells.len() as f32 * but) as usize);
+    cells
+}
+
+/// How well two pictures show the same scene: by their edges and by their coarse luma, the better of both, −1 to 1.
+pub(super) fn alike(a: &Features, b: &Features) -> f32 {
+    let cells = |f: &Features| f.luma.get(INNER).unwrap_or_default().iter().map(|l| f32::from(*l) / 256.0).collect();
+    let (one, other): (Vec<f32>, Vec<f32>) = (cells(a), cells(b));
+    correlation(&a.edges, &b.edges).max(pearson(one.into_iter().zip(other)))
+}
+
 /// Mean luma of some cells, and by how much it differs from one to the other.
 pub(super) fn shade(f: &Features, cells: &[usize]) -> (f32, f32) {
     let luma = |cell: &usize| f.luma.get(*cell).map_or(0.0, |l| f32::from(*l) / 256.0);

@@ -16,6 +16,10 @@ pub struct DiagnosisConfig {
     pub agreement: u8,
     /// The same for a black picture, which is hard to mistake.
     pub agreement_black: u8,
+    /// Time over which they must agree at least: a lorry that waits, the focus that is found again after the switch to
+    /// infrared and a moth on the dome are gone by then. Of a black picture 20 s will do, if this is not shorter: nothing
+    /// that passes takes all light, and a camera that restarts or switches its filter is back by then.
+    pub agreement_time: Duration,
     /// Classes that are not judged.
     pub off: Vec<Cause>,
     /// Black: 95 % of the picture is below this luma …
@@ -96,6 +100,7 @@ impl Default for DiagnosisConfig {
         DiagnosisConfig {
             agreement: 3,
             agreement_black: 2,
+            agreement_time: Duration::from_secs(90),
             off: Vec::new(),
             black_luma: 32.0,
             black_spread: 8.0,
@@ -135,7 +140,26 @@ impl Default for DiagnosisConfig {
     }
 }
 
+/// What [`DiagnosisConfig::agreement_time`] is for a black picture, at most.
+const BLACK_TIME: Duration = Duration::from_secs(20);
+
 impl DiagnosisConfig {
+    /// The same for whoever has one picture only: what needs several is not found.
+    #[must_use]
+    pub fn at_once(self) -> DiagnosisConfig {
+        DiagnosisConfig { agreement: 1, agreement_black: 1, agreement_time: Duration::ZERO, ..self }
+    }
+
+    /// Time over which pictures must agree on `cause`.
+    pub(super) fn span(&self, cause: Cause) -> Duration {
+        match cause {
+            Cause::PictureBlack => self.agreement_time.min(BLACK_TIME),
+            // Count their own time.
+            Cause::PictureFrozen | Cause::SamePicture => Duration::ZERO,
+            _ => self.agreement_time,
+        }
+    }
+
     /// Pictures in a row that must agree on `cause`.
     pub(super) fn needed(&self, cause: Cause) -> u8 {
         match cause {

@@ -5,19 +5,24 @@
 //! must be ruled out, so it takes many pictures, at varying distances in time.
 
 use super::{DiagnosisConfig, Level, classes::Sign, compare::INNER, limits::Limits, region::Region};
-use crate::Features;
+use crate::{Features, GRID_CELLS};
 use fleet::{Cause, Mono};
 use std::time::Duration;
 
 /// By how much (in 1/256 luma steps) the cells' mean luma may differ, on average, from the first picture of the
-/// run: the encoder rounds the same picture anew. Over minutes, light alone moves a live
-/// scene by more; so does sensor noise, unless the camera removes it.
-const REPEAT: u32 = 6;
+/// run, where a cell has [`SAMPLES`]: the encoder rounds the same picture anew. Over minutes, light alone moves a live
+/// scene by more; so does sensor noise, unless the camera removes it. Both average out with the root of a cell's samples,
+/// so the limits shrink with it.
+const REPEAT: f32 = 6.0;
+/// Samples of a cell for which [`REPEAT`] and [`NEAR`] hold: a picture of 640×360.
+const SAMPLES: f32 = 400.0;
 /// By how much they may differ when the encoder changes its quantiser: such a picture counts for nothing, and breaks no
 /// run as long as it stays one among [`BREAK`]. Live scenes, the stillest ones too, differ by 40 and more.
-const NEAR: u32 = 32;
+const NEAR: f32 = 32.0;
 /// See [`NEAR`].
 const BREAK: u16 = 4;
+/// Share of the picture without texture above which there is nothing that could stand still.
+const BLANK: f32 = 0.9;
 /// Different distances in time that a run must contain.
 const DISTANCES: usize = 3;
 
@@ -62,9 +67,10 @@ impl Stillness {
     pub(super) fn take(&mut self, features: &Features, at: Mono) -> Still {
         let whole = *self.checks == *features.checks && !features.checks.is_empty();
         let apart = self.apart(features);
-        let inner = whole || apart.is_some_and(|apart| apart <= REPEAT);
+        let scale = scale(features);
+        let inner = whole || apart.is_some_and(|apart| apart <= REPEAT * scale);
         // Only a run that is under way can be broken.
-        let near = !inner && self.inner.pictures > 1 && apart.is_some_and(|apart| apart <= NEAR);
+        let near = !inner && self.inner.pictures > 1 && apart.is_some_and(|apart| apart <= NEAR * scale);
         let near = near && (self.near + 1) * BREAK <= self.inner.pictures + BREAK;
         self.whole = self.whole.next(whole, at);
         if near {
@@ -91,19 +97,25 @@ impl Stillness {
         Still { whole: lasting(self.whole), inner: lasting(self.inner), varied: self.distances.iter().all(|&d| d > 0) }
     }
 
-    /// By how much the cells' mean luma differs from that of the run, on average, in 1/256 luma steps, rounded up.
-    fn apart(&self, features: &Features) -> Option<u32> {
+    /// By how much the cells' mean luma differs from that of the run, on average, in 1/256 luma steps.
+    fn apart(&self, features: &Features) -> Option<f32> {
         let (first, now) = (self.luma.get(INNER)?, features.luma.get(INNER)?);
         let sum: u32 = first.iter().zip(now).map(|(b, n)| u32::from(b.abs_diff(*n))).sum();
-        Some(sum.div_ceil(first.len() as u32))
+        Some(sum as f32 / first.len() as f32)
     }
+}
+
+/// By what the limits shrink or grow for pictures of this size.
+fn scale(features: &Features) -> f32 {
+    let samples = f32::from(features.width) * f32::from(features.height) / GRID_CELLS as f32;
+    if samples > 0.0 { (SAMPLES / samples).sqrt().clamp(0.1, 2.0) } else { 1.0 }
 }
 
 impl Still {
     pub(super) fn sign(&self, features: &Features, limits: Limits<'_>) -> Option<Sign> {
         let config = limits.config;
         // Nothing to see, nothing to freeze: a blank picture has its own classes.
-        if features.flat > 0.9 {
+        if features.flat > BLANK {
             return None;
         }
         let (pictures, time) = self.whole;
@@ -130,8 +142,11 @@ impl Still {
         })
     }
 
-    /// Whether it stands still, but not long enough to say so.
-    pub(super) fn suspicious(&self, config: &DiagnosisConfig) -> bool {
-        self.whole.0 >= 2 || (self.inner.0 >= 2 && self.inner.0 <= config.frozen_pictures_clock)
+    /// Whether it stands still, and some pictures more would help to say so. Once there are enough of them only time is
+    /// lacking, which the regular ones bring.
+    pub(super) fn suspicious(&self, features: &Features, config: &DiagnosisConfig) -> bool {
+        features.flat <= BLANK
+            && ((2..=2 * config.frozen_pictures).contains(&self.whole.0)
+                || (2..=config.frozen_pictures_clock).contains(&self.inner.0))
     }
 }

@@ -1,6 +1,6 @@
 //! The edges that stay from picture to picture: flakes, drops, insects and vehicles are elsewhere in each.
 
-use super::baseline::is_grey;
+use super::light::is_grey;
 use crate::Features;
 
 /// Pictures before the present one that an edge must be in.

@@ -1,9 +1,10 @@
 //! From measured features to findings that operators believe. Pure: no I/O, no clock, no randomness.
 //!
 //! Each picture is held against the classes ([`classes`]), the camera's last pictures ([`frozen`]) and what the
-//! camera usually shows, by day and by night ([`baseline`], stored as a [`record`]). A fault is spoken of only after
-//! several pictures agree; a false alarm is worse than a miss. A person may call a class a false alarm for a while or
-//! accept what a camera shows now. One camera's state takes about 40 KB once both baselines are learned.
+//! camera usually shows by each [`light`] ([`baseline`], stored as a [`record`]). A fault is spoken of only after several
+//! pictures over a while agree, and ends after two without it; a false alarm is worse than a miss. A person may call a
+//! class a false alarm for a while or accept what a camera shows now. One camera's state takes about 60 KB once two
+//! baselines are learned.
 
 mod baseline;
 mod classes;
@@ -11,10 +12,13 @@ mod compare;
 mod config;
 mod frozen;
 mod lasting;
+mod light;
 mod limits;
 mod measure;
 mod record;
 mod region;
+#[cfg(test)]
+mod tests;
 mod twins;
 
 use crate::Features;
@@ -32,6 +36,7 @@ use std::{
 use twins::{Meeting, Twins};
 
 pub use config::DiagnosisConfig;
+pub use light::Light;
 pub use limits::{CLASSES, CameraSettings, settable};
 pub use measure::{Measure, MeasureKind};
 pub use record::RecordError;
@@ -43,6 +48,10 @@ const MEMORY: Duration = Duration::from_secs(3600);
 const SURE_WHILE_YOUNG: f32 = 0.6;
 /// Two that may be the same are looked at again after this.
 const TOGETHER: Duration = Duration::from_secs(4);
+/// What may be over, or needs one picture more, is looked at again after this.
+const SOON: Duration = Duration::from_secs(5);
+/// A picture that was seen and the newest one show the same scene if they agree at least so well.
+const SAME_SCENE: f32 = 0.5;
 
 /// How bad a fault is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -102,6 +111,8 @@ pub struct Verdict {
     pub findings: Vec<Finding>,
     /// Agreed faults of classes that a person called a false alarm for now: shown, not told.
     pub excepted: Vec<Finding>,
+    /// The newest picture shows a sign of some fault, told or not.
+    pub doubtful: bool,
     /// When another picture would help to decide: something is suspected on which too few agree yet. The
     /// lengths vary on purpose, so that a scene that repeats itself in step with the checks is not called frozen.
     pub look_again: Option<Duration>,
@@ -133,22 +144,55 @@ struct State {
     baselines: Baselines,
     stillness: Stillness,
     lasting: Lasting,
-    agreed: [u8; CLASSES.len()],
+    runs: [Run; CLASSES.len()],
     /// Classes that a person called a false alarm, until when; at most one entry a class.
     exceptions: Vec<(Cause, Wall)>,
     last: Option<Mono>,
     /// The newest picture: what a person accepts.
     newest: Option<Box<Features>>,
+    /// By which light it was taken, as far as can be told.
+    light: Light,
+    /// The light of the last picture without a fault.
+    good_light: Option<Light>,
+    /// What was said of it.
+    verdict: Verdict,
     looked: u32,
+}
+
+/// Pictures in a row that agree on one class.
+#[derive(Clone, Debug, Default)]
+struct Run {
+    pictures: u8,
+    /// The first of them.
+    since: Mono,
+    /// What is told.
+    told: Option<Finding>,
+    /// The last picture was good: with another one it is over.
+    missed: bool,
+}
+
+/// Why a picture cannot become what a camera usually shows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NotAccepted {
+    /// No picture of it was judged yet.
+    NotJudged,
+    /// What was seen was taken by another light than the newest picture.
+    OtherLight,
+    /// What was seen shows another scene than the newest picture.
+    Changed,
+    /// The newest picture has a fault that has nothing to do with what is usual.
+    Fault(Cause),
 }
 
 /// How much a camera's baselines rest on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Learned {
-    /// Pictures in colour (day) learned from.
-    pub colour: u16,
-    /// Grey pictures (infrared night) learned from.
-    pub grey: u16,
+    /// Pictures by daylight learned from.
+    pub day: u16,
+    /// Pictures in colour in the dark learned from.
+    pub dark: u16,
+    /// Grey pictures by infrared learned from.
+    pub infrared: u16,
     /// Pictures from which on a baseline is held against the scene.
     pub needed: u16,
     /// Pictures from which on it knows the camera's hours and weathers.
@@ -162,10 +206,14 @@ impl Diagnosis {
         Diagnosis { config, ..Diagnosis::default() }
     }
 
-    /// Takes in one picture of `camera`, received `at`, and says what the last ones agree on.
+    /// Takes in one picture of `camera`, received `at`, and says what the last ones agree on. The same picture once more,
+    /// received at the same instant, says nothing anew.
     pub fn judge(&mut self, camera: CameraId, features: &Features, at: Now) -> Verdict {
         let config = &self.config;
         let limits = Limits::new(config, self.settings.get(&camera));
+        if let Some(state) = self.cameras.get(&camera).filter(|state| state.last == Some(at.mono)) {
+            return state.verdict.clone();
+        }
         let meeting = if limits.wants(Cause::SamePicture) {
             self.twins.meet(camera, features, at)
         } else {
@@ -174,19 +222,27 @@ impl Diagnosis {
         };
         let state = self.cameras.entry(camera).or_default();
         if state.last.is_some_and(|last| at.mono.since(last) > MEMORY) {
-            state.agreed = [0; CLASSES.len()];
+            state.runs = Default::default();
             state.stillness = Stillness::default();
             state.lasting = Lasting::default();
+            state.good_light = None;
         }
         state.last = Some(at.mono);
         state.newest = Some(Box::new(features.clone()));
         state.exceptions.retain(|(_, until)| *until > at.wall);
-        let excepted = |cause: Cause| state.exceptions.iter().any(|(c, _)| *c == cause);
-        let baseline = state.baselines.get(features);
-        // A false alarm still explains what follows from it: a black picture is not told as a dark one instead.
-        let run = CLASSES.iter().position(|c| *c == Cause::SceneMoved).map_or(0, |class| state.agreed[class]);
+        let exceptions = state.exceptions.clone();
+        let excepted = |cause: Cause| exceptions.iter().any(|(c, _)| *c == cause);
+        let run = CLASSES.iter().position(|c| *c == Cause::SceneMoved).map_or(0, |class| state.runs[class].pictures);
         let lasting = state.lasting.take(features, run.into());
-        let all = classes::signs(features, &lasting, baseline, limits);
+        let by = |light| classes::signs(features, &lasting, state.baselines.get(light, features, config), limits);
+        // By whichever light it may have been taken without a fault.
+        let (first, second) = light::likely(features, state.good_light, &state.baselines, config);
+        let (light, all) = match (by(first), second) {
+            (shown, Some(second)) if !shown.is_empty() && by(second).is_empty() => (second, Vec::new()),
+            (shown, _) => (first, shown),
+        };
+        let baseline = state.baselines.get(light, features, config);
+        // A false alarm still explains what follows from it: a black picture is not told as a dark one instead.
         let (mut others, mut signs): (Vec<Sign>, Vec<Sign>) = all.into_iter().partition(|s| excepted(s.cause));
         let still = state.stillness.take(features, at.mono);
         let frozen = still.sign(features, limits).filter(|_| limits.wants(Cause::PictureFrozen) && signs.is_empty());
@@ -200,57 +256,98 @@ impl Diagnosis {
             Some(sign) => signs.push(sign),
             None => {}
         }
-        // Whatever shows a fault of its own teaches nothing; a picture of an unmoved good scene does, and so does
-        // one that a person says is good, unless there is nothing to see on it.
-        let teaches = |cause| matches!(cause, Cause::PictureFrozen | Cause::SamePicture);
-        let taught =
-            signs.iter().all(|sign| teaches(sign.cause)) && others.iter().all(|sign| sign.cause != Cause::PictureBlack);
+        // Whatever shows a fault of its own teaches nothing, called a false alarm or not: the exception ends, and what it
+        // was about is to be found then. Only who accepts a picture makes it the usual one. A picture of a good scene
+        // that stands still does teach.
+        let taught = signs.iter().chain(&others).all(|sign| says_nothing_of_the_scene(sign.cause));
         // What is black is dark, too: a scene on the border between both breaks no run, and is told as dark.
         let is_black = signs.iter().any(|sign| sign.cause == Cause::PictureBlack);
         let dark = classes::too_dark(features, baseline, limits)
             .filter(|sign| is_black && limits.wants(sign.cause) && !excepted(sign.cause));
         let young = baseline.is_some_and(|b| !b.is_settled(config));
         let mut verdict = Verdict::default();
-        let mut undecided = still.suspicious(config) && signs.is_empty() && !excepted(Cause::PictureFrozen);
-        for (cause, agreed) in CLASSES.iter().zip(&mut state.agreed) {
+        // When the next picture would help, if one would.
+        let mut next: Option<Duration> = None;
+        let mut soon = |pause: Duration| next = Some(next.map_or(pause, |n| n.min(pause)));
+        let good = signs.is_empty() && others.is_empty();
+        let mut missed = Vec::new();
+        for (cause, run) in CLASSES.iter().zip(&mut state.runs) {
             let told = signs.iter().find(|sign| sign.cause == *cause);
-            let Some(sign) = told.or_else(|| others.iter().find(|sign| sign.cause == *cause)) else {
-                let also = dark.as_ref().filter(|dark| dark.cause == *cause);
-                *agreed = if also.is_some() { agreed.saturating_add(1) } else { 0 };
-                let told_black = verdict.findings.iter().any(|f| f.cause == Cause::PictureBlack);
-                if let Some(sign) = also.filter(|_| !told_black)
-                    && let Some(beyond) = agreed.checked_sub(config.needed(*cause))
-                {
-                    verdict.findings.push(finding(sign, beyond));
+            let excused = || others.iter().find(|sign| sign.cause == *cause);
+            let also = dark.as_ref().filter(|dark| dark.cause == *cause);
+            let told_black = verdict.findings.iter().any(|f| f.cause == Cause::PictureBlack);
+            let Some(sign) = told.or_else(excused).or(also) else {
+                // One good picture is no repair. But one that differs is enough against a frozen one, and two cameras
+                // count their own meetings.
+                let lasts = !run.missed && limits.wants(*cause) && !says_nothing_of_the_scene(*cause);
+                match run.told.clone().filter(|_| lasts) {
+                    Some(finding) => missed.push(finding),
+                    None => *run = Run::default(),
                 }
                 continue;
             };
-            *agreed = agreed.saturating_add(1);
-            let needed = config.needed(*cause);
-            if *agreed < needed {
-                undecided |= told.is_some();
+            if run.pictures == 0 {
+                run.since = at.mono;
+            }
+            run.pictures = run.pictures.saturating_add(1);
+            run.missed = false;
+            let (needed, span) = (config.needed(*cause), config.span(*cause));
+            let lacking = span.saturating_sub(at.mono.since(run.since));
+            if run.pictures < needed || !lacking.is_zero() {
+                if told.is_some() {
+                    let pictures = needed.saturating_sub(run.pictures).max(1);
+                    soon((lacking / u32::from(pictures)).max(SOON));
+                }
                 continue;
             }
-            let mut finding = finding(sign, *agreed - needed);
+            let mut finding = finding(sign, run.pictures - needed);
             if young && rests_on_the_usual(*cause) {
                 finding.confidence = finding.confidence.min(SURE_WHILE_YOUNG);
             }
-            if told.is_some() { verdict.findings.push(finding) } else { verdict.excepted.push(finding) }
+            run.told = Some(finding.clone()).filter(|_| told.is_some() || also.is_none() || !told_black);
+            match (told, also) {
+                (None, Some(_)) if told_black => {}
+                (None, None) => verdict.excepted.push(finding),
+                _ => verdict.findings.push(finding),
+            }
         }
-        if taught && state.baselines.learn(features, at.mono, config) {
-            self.changed.insert(camera);
+        // What another fault took the place of cannot be seen any more, and is over.
+        let replaced = !verdict.findings.is_empty();
+        for finding in missed {
+            let class = CLASSES.iter().position(|c| *c == finding.cause).unwrap_or_default();
+            if replaced {
+                state.runs[class] = Run::default();
+                continue;
+            }
+            state.runs[class].missed = true;
+            soon(SOON);
+            let list = if excepted(finding.cause) { &mut verdict.excepted } else { &mut verdict.findings };
+            list.push(finding);
         }
-        if undecided {
+        if good {
+            state.good_light = Some(light::settled(features, light, &state.baselines, config));
+        }
+        state.light = light;
+        if taught {
+            let of = light::settled(features, light, &state.baselines, config);
+            if state.baselines.learn(of, features, at.mono, config) {
+                self.changed.insert(camera);
+            }
+        }
+        let stands_still = still.suspicious(features, config) && signs.is_empty();
+        if stands_still && limits.wants(Cause::PictureFrozen) && !excepted(Cause::PictureFrozen) {
             state.looked = state.looked.wrapping_add(1);
             // Primes, so that no period of the scene divides them all.
-            let pause = [5u64, 7, 11, 13][state.looked as usize % 4];
-            verdict.look_again = Some(Duration::from_secs(pause));
+            soon(Duration::from_secs([5, 7, 11, 13][state.looked as usize % 4]));
         }
+        verdict.doubtful = !good;
+        verdict.look_again = next;
         if meeting.suspect.is_some_and(|_| !excepted(Cause::SamePicture)) {
             // So that both are taken at once; the pause keeps two suspects from following each other without end.
             verdict.look_again = Some(TOGETHER);
             verdict.look_also_at = meeting.suspect;
         }
+        state.verdict.clone_from(&verdict);
         verdict
     }
 
@@ -275,21 +372,31 @@ impl Diagnosis {
         let Some(state) = self.cameras.get(&camera) else { return Vec::new() };
         let Some(features) = &state.newest else { return Vec::new() };
         let limits = Limits::new(&self.config, self.settings.get(&camera));
-        measure::measures(features, state.baselines.get(features), limits)
+        measure::measures(features, state.baselines.get(state.light, features, &self.config), limits)
     }
 
     /// How much the baselines of `camera` rest on.
     #[must_use]
     pub fn learned(&self, camera: CameraId) -> Learned {
-        let (colour, grey) = self.cameras.get(&camera).map_or((0, 0), |state| {
-            let count = |one: &Option<Box<baseline::Baseline>>| one.as_deref().map_or(0, |b| b.count);
-            (count(&state.baselines.colour), count(&state.baselines.grey))
-        });
+        let state = self.cameras.get(&camera);
+        let count = |light| state.and_then(|s| s.baselines.of(light)).map_or(0, |b| b.count);
         let config = &self.config;
-        Learned { colour, grey, needed: config.baseline_pictures, settled: config.baseline_settled }
+        Learned {
+            day: count(Light::Day),
+            dark: count(Light::Dark),
+            infrared: count(Light::Infrared),
+            needed: config.baseline_pictures,
+            settled: config.baseline_settled,
+        }
     }
 
-    /// The baselines of `camera` to be stored, about 8 KB; `None` if there are none.
+    /// By which light the newest picture of `camera` was taken.
+    #[must_use]
+    pub fn light(&self, camera: CameraId) -> Light {
+        self.cameras.get(&camera).map_or(Light::Day, |state| state.light)
+    }
+
+    /// The baselines of `camera` to be stored, 4 to 24 KB; `None` if there are none.
     #[must_use]
     pub fn record(&self, camera: CameraId) -> Option<Vec<u8>> {
         let state = self.cameras.get(&camera).filter(|state| !state.baselines.is_empty())?;
@@ -325,22 +432,43 @@ impl Diagnosis {
         gone
     }
 
-    /// Takes what the camera shows now as its new normal: a person saw both pictures and accepts the new one, or the
-    /// camera was moved on purpose. Learning begins with the newest picture, by day and by night.
-    pub fn accept(&mut self, camera: CameraId, at: Now) {
-        self.reset(camera);
-        if let Some(state) = self.cameras.get_mut(&camera)
-            && let Some(newest) = &state.newest
-        {
-            state.baselines.learn(newest, at.mono, &self.config);
+    /// Takes what the camera shows now as its new normal by this light: a person saw it and accepts it, or the camera was
+    /// moved on purpose. `seen` is what was measured on the picture that the person saw, of whichever stream. Learning
+    /// begins with the newest picture; what was learned by other lights stays.
+    ///
+    /// # Errors
+    /// If nobody can have seen the newest picture by what was seen, or it has a fault that is not against the usual.
+    pub fn accept(&mut self, camera: CameraId, seen: &Features, at: Now) -> Result<Light, NotAccepted> {
+        let limits = Limits::new(&self.config, self.settings.get(&camera));
+        let Some(state) = self.cameras.get_mut(&camera) else { return Err(NotAccepted::NotJudged) };
+        let Some(newest) = &state.newest else { return Err(NotAccepted::NotJudged) };
+        let light = state.light;
+        let (first, second) = light::likely(seen, Some(light), &state.baselines, &self.config);
+        if first != light && second != Some(light) {
+            return Err(NotAccepted::OtherLight);
         }
+        if compare::alike(seen, newest) < SAME_SCENE {
+            return Err(NotAccepted::Changed);
+        }
+        let excepted = |cause: Cause| state.exceptions.iter().any(|(c, until)| *c == cause && *until > at.wall);
+        let shown = classes::signs(newest, &newest.edges, None, limits);
+        let frozen = state.verdict.findings.iter().map(|f| f.cause).find(|c| *c == Cause::PictureFrozen);
+        if let Some(cause) = shown.iter().map(|s| s.cause).chain(frozen).find(|c| !excepted(*c)) {
+            return Err(NotAccepted::Fault(cause));
+        }
+        *state.baselines.entry(light) = None;
+        state.baselines.learn(light, newest, at.mono, &self.config);
+        state.runs = Default::default();
+        state.good_light = Some(light);
+        self.changed.insert(camera);
+        Ok(light)
     }
 
     /// Forgets what the camera usually shows; it learns anew from its next good pictures.
     pub fn reset(&mut self, camera: CameraId) {
         if let Some(state) = self.cameras.get_mut(&camera) {
             state.baselines = Baselines::default();
-            state.agreed = [0; CLASSES.len()];
+            state.runs = Default::default();
             self.changed.insert(camera);
         }
     }
@@ -352,6 +480,11 @@ impl Diagnosis {
         state.exceptions.retain(|(c, _)| *c != cause);
         state.exceptions.push((cause, until));
     }
+}
+
+/// Whether pictures of a class are good ones that stand still or are seen twice.
+fn says_nothing_of_the_scene(cause: Cause) -> bool {
+    matches!(cause, Cause::PictureFrozen | Cause::SamePicture)
 }
 
 /// Whether a class is judged by what the camera usually shows.

@@ -21,7 +21,7 @@ pub(crate) fn features(planes: &Planes<'_>) -> Features {
     let range =
         if planes.full_range { Range { black: 0.0, gain: 1.0 } } else { Range { black: 16.0, gain: 255.0 / 219.0 } };
     let luma = &planes.luma;
-    let mut features = Features::default();
+    let mut features = Features { width: luma.width as u16, height: luma.height as u16, ..Features::default() };
     let small = Small::of(luma);
     let means = small.grid();
     features.luma = means.iter().map(|mean| (range.luma(*mean) * 256.0) as u16).collect();

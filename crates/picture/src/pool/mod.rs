@@ -9,6 +9,7 @@ mod slot;
 
 use crate::{
     Assessment, Config, PictureError, PoolError, SandboxPolicy, SandboxReport,
+    sandbox::Layer,
     wire::{Answer, MAX_KEYFRAME},
 };
 use bytes::Bytes;
@@ -19,7 +20,7 @@ use process::{Process, Terms};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, VecDeque},
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
@@ -53,7 +54,7 @@ pub struct Stats {
     pub crashed: u64,
     /// Workers killed because a picture took too long.
     pub timed_out: u64,
-    /// Requests refused because too many were waiting.
+    /// Requests refused because too many were waiting, or the machine too busy for its workers.
     pub busy: u64,
     /// Requests refused because the camera or picture is parked.
     pub refused_parked: u64,
@@ -77,7 +78,6 @@ pub struct Pool {
 
 struct Handle {
     shared: Arc<Shared>,
-    sandbox: SandboxReport,
     /// Closes when the last worker's thread has ended.
     ended: tokio::sync::Mutex<mpsc::Receiver<()>>,
 }
@@ -99,10 +99,9 @@ impl Pool {
         check(&config)?;
         let program = std::path::absolute(&program).map_err(|error| PoolError::Start { program, error })?;
         let terms = Terms { memory: config.memory_limit, picture: config.time_limit };
-        let (first, sandbox) = Process::start(&program, &terms, Instant::now() + READY_LIMIT)?;
-        judge_sandbox(&sandbox, config.sandbox)?;
         let (ending, ended) = mpsc::channel(1);
         let shared = Arc::new(Shared::new(config, program, terms));
+        let first = shared.start_worker(Instant::now() + READY_LIMIT)?;
         shared.alive.lock().insert(0, first.id());
         let mut first = Some(first);
         for index in 0..shared.config.workers {
@@ -115,7 +114,7 @@ impl Pool {
                 })
                 .map_err(|e| PoolError::NotReady(format!("no thread for it: {e}")))?;
         }
-        Ok(Pool { handle: Arc::new(Handle { shared, sandbox, ended: tokio::sync::Mutex::new(ended) }) })
+        Ok(Pool { handle: Arc::new(Handle { shared, ended: tokio::sync::Mutex::new(ended) }) })
     }
 
     /// Decodes one keyframe (Annex B with parameter sets first, or a JPEG), makes the thumbnail, measures.
@@ -124,7 +123,7 @@ impl Pool {
     /// See [`PictureError`]; [`Busy`](PictureError::Busy) at once when the queue is full.
     pub async fn assess(&self, camera: CameraId, codec: Codec, data: Bytes) -> Result<Assessment, PictureError> {
         let width = self.handle.shared.config.thumbnail_width;
-        match self.submit(Some(camera), Work::Assess { thumbnail_width: width }, codec, data).await? {
+        match self.submit(camera, Work::Assess { thumbnail_width: width }, codec, data).await? {
             Answer::Assessed { width, height, thumbnail, features, .. } => {
                 Ok(Assessment { width, height, thumbnail, features: *features })
             }
@@ -132,21 +131,27 @@ impl Pool {
         }
     }
 
-    /// Decodes one keyframe to a JPEG for people, scaled down to `max_width` pixels if it is wider.
+    /// Decodes one keyframe of a camera to a JPEG for people, scaled down to `max_width` pixels if it is wider.
     ///
     /// # Errors
     /// See [`PictureError`].
-    pub async fn render(&self, codec: Codec, data: Bytes, max_width: Option<u32>) -> Result<Bytes, PictureError> {
-        match self.submit(None, Work::Render { max_width }, codec, data).await? {
+    pub async fn render(
+        &self,
+        camera: CameraId,
+        codec: Codec,
+        data: Bytes,
+        max_width: Option<u32>,
+    ) -> Result<Bytes, PictureError> {
+        match self.submit(camera, Work::Render { max_width }, codec, data).await? {
             Answer::Rendered { jpeg, .. } => Ok(jpeg),
             other => Err(out_of_place(&other)),
         }
     }
 
-    /// Which layers of the sandbox hold in the workers.
+    /// Which layers of the sandbox hold in the worker that was started last.
     #[must_use]
     pub fn sandbox(&self) -> SandboxReport {
-        self.handle.sandbox.clone()
+        self.handle.shared.sandbox.lock().clone()
     }
 
     /// Figures since start.
@@ -165,13 +170,7 @@ impl Pool {
         }
     }
 
-    async fn submit(
-        &self,
-        camera: Option<CameraId>,
-        work: Work,
-        codec: Codec,
-        data: Bytes,
-    ) -> Result<Answer, PictureError> {
+    async fn submit(&self, camera: CameraId, work: Work, codec: Codec, data: Bytes) -> Result<Answer, PictureError> {
         if data.len() > MAX_KEYFRAME {
             return Err(PictureError::Undecodable(format!("its {} bytes are too many", data.len())));
         }
@@ -211,19 +210,33 @@ fn check(config: &Config) -> Result<(), PoolError> {
     Err(PoolError::Config(fault.to_owned()))
 }
 
+/// Refuses a worker whose sandbox lacks a whole layer that the policy requires. What a layer holds in part only is named:
+/// the calls that this kernel's landlock does not know are among those that seccomp forbids.
 fn judge_sandbox(report: &SandboxReport, policy: SandboxPolicy) -> Result<(), PoolError> {
-    let missing: Vec<String> = report.missing().map(|l| format!("{} ({})", l.layer.code(), l.detail)).collect();
+    let seccomp = report.layers.iter().any(|l| l.layer == Layer::Seccomp && l.active);
+    let missing: Vec<String> = report
+        .layers
+        .iter()
+        .filter(|l| !l.active || !l.lacks.is_empty() && !seccomp)
+        .map(|l| format!("{} ({})", l.layer.code(), if l.active { &l.lacks } else { &l.detail }))
+        .collect();
     if missing.is_empty() {
         return Ok(());
     }
-    let missing = missing.join(", ");
     match policy {
-        SandboxPolicy::Require => Err(PoolError::Sandbox(missing)),
-        SandboxPolicy::Prefer => {
-            tracing::warn!(%missing, "the decoders' sandbox is incomplete on this kernel");
-            Ok(())
-        }
+        SandboxPolicy::Require => Err(PoolError::Sandbox(missing.join(", "))),
+        SandboxPolicy::Prefer => Ok(()),
     }
+}
+
+/// What a report lacks, for people; empty if it is whole.
+fn lacking(report: &SandboxReport) -> String {
+    let lacks = report.layers.iter().filter_map(|l| match (l.active, l.lacks.as_str()) {
+        (true, "") => None,
+        (true, lacks) => Some(format!("{} (in part: lacks {lacks})", l.layer.code())),
+        (false, _) => Some(format!("{} ({})", l.layer.code(), l.detail)),
+    });
+    lacks.collect::<Vec<_>>().join(", ")
 }
 
 /// What is wanted from a picture.
@@ -234,7 +247,7 @@ enum Work {
 }
 
 struct Job {
-    camera: Option<CameraId>,
+    camera: CameraId,
     work: Work,
     codec: Codec,
     data: Bytes,
@@ -251,6 +264,10 @@ struct Shared {
     /// Notified when the queue gets a job or closes.
     wake: Condvar,
     parking: Mutex<Parking>,
+    /// Cameras of which a picture ran out of time lately, and when.
+    late: Mutex<Vec<(CameraId, Instant)>>,
+    /// Of the worker started last.
+    sandbox: Mutex<SandboxReport>,
     /// Process id by slot.
     alive: Mutex<BTreeMap<usize, u32>>,
     fault: Mutex<Option<String>>,
@@ -289,14 +306,27 @@ impl Shared {
             queue: Mutex::default(),
             wake: Condvar::new(),
             parking: Mutex::new(parking),
+            late: Mutex::default(),
+            sandbox: Mutex::default(),
             alive: Mutex::default(),
             fault: Mutex::default(),
             counters: Counters::default(),
         }
     }
 
-    fn program(&self) -> &Path {
-        &self.program
+    /// Starts a worker whose sandbox is as the policy wants it.
+    fn start_worker(&self, ready: Instant) -> Result<Process, PoolError> {
+        let (process, report) = Process::start(&self.program, &self.terms, ready)?;
+        judge_sandbox(&report, self.config.sandbox)?;
+        let mut known = self.sandbox.lock();
+        if *known != report {
+            let lacking = lacking(&report);
+            if !lacking.is_empty() {
+                tracing::warn!(%lacking, "the decoders' sandbox is incomplete on this kernel");
+            }
+            *known = report;
+        }
+        Ok(process)
     }
 
     fn enqueue(&self, job: Job) -> Result<(), PictureError> {

@@ -36,9 +36,9 @@ impl Parking {
     }
 
     /// How long this camera or picture stays parked, if it is.
-    pub(super) fn refuses(&self, camera: Option<CameraId>, data: &[u8], now: Instant) -> Option<Duration> {
+    pub(super) fn refuses(&self, camera: CameraId, data: &[u8], now: Instant) -> Option<Duration> {
         let left = |record: &Record| record.until.and_then(|until| until.checked_duration_since(now));
-        let by_camera = camera.and_then(|camera| self.cameras.get(&camera)).and_then(left);
+        let by_camera = self.cameras.get(&camera).and_then(left);
         if by_camera.is_some() || self.pictures.is_empty() {
             return by_camera;
         }
@@ -46,10 +46,8 @@ impl Parking {
     }
 
     /// This picture killed a worker.
-    pub(super) fn killed(&mut self, camera: Option<CameraId>, data: &[u8], now: Instant) {
-        if let Some(camera) = camera {
-            note(&mut self.cameras, camera, self.camera_kills, self.parking, now);
-        }
+    pub(super) fn killed(&mut self, camera: CameraId, data: &[u8], now: Instant) {
+        note(&mut self.cameras, camera, self.camera_kills, self.parking, now);
         note(&mut self.pictures, self.hasher.hash_one(data), PICTURE_KILLS, self.parking, now);
     }
 
@@ -94,35 +92,35 @@ mod tests {
         let begin = Instant::now();
         let mut parking = Parking::new(3, 15 * MINUTE);
         for kill in 0u32..3 {
-            assert_eq!(parking.refuses(Some(CAMERA), b"new", begin), None, "after {kill} kills");
-            parking.killed(Some(CAMERA), &kill.to_le_bytes(), begin);
+            assert_eq!(parking.refuses(CAMERA, b"new", begin), None, "after {kill} kills");
+            parking.killed(CAMERA, &kill.to_le_bytes(), begin);
         }
-        assert_eq!(parking.refuses(Some(CAMERA), b"new", begin + MINUTE), Some(14 * MINUTE));
-        assert_eq!(parking.refuses(Some(CameraId(8)), b"new", begin), None);
+        assert_eq!(parking.refuses(CAMERA, b"new", begin + MINUTE), Some(14 * MINUTE));
+        assert_eq!(parking.refuses(CameraId(8), b"new", begin), None);
         assert_eq!(parking.parked(begin), 1);
-        assert_eq!(parking.refuses(Some(CAMERA), b"new", begin + 16 * MINUTE), None);
-        parking.killed(Some(CAMERA), b"again", begin + 16 * MINUTE);
-        assert!(parking.refuses(Some(CAMERA), b"new", begin + 17 * MINUTE).is_some(), "one more kill is enough");
+        assert_eq!(parking.refuses(CAMERA, b"new", begin + 16 * MINUTE), None);
+        parking.killed(CAMERA, b"again", begin + 16 * MINUTE);
+        assert!(parking.refuses(CAMERA, b"new", begin + 17 * MINUTE).is_some(), "one more kill is enough");
     }
 
     #[test]
     fn old_kills_are_forgiven() {
         let begin = Instant::now();
         let mut parking = Parking::new(2, MINUTE);
-        parking.killed(Some(CAMERA), b"a", begin);
-        parking.killed(Some(CAMERA), b"b", begin + 2 * MEMORY);
-        assert_eq!(parking.refuses(Some(CAMERA), b"c", begin + 2 * MEMORY), None);
+        parking.killed(CAMERA, b"a", begin);
+        parking.killed(CAMERA, b"b", begin + 2 * MEMORY);
+        assert_eq!(parking.refuses(CAMERA, b"c", begin + 2 * MEMORY), None);
     }
 
     #[test]
     fn a_picture_is_parked_whoever_sends_it() {
         let begin = Instant::now();
         let mut parking = Parking::new(9, MINUTE);
-        parking.killed(Some(CAMERA), b"evil", begin);
-        assert_eq!(parking.refuses(None, b"evil", begin), None);
-        parking.killed(None, b"evil", begin);
-        assert_eq!(parking.refuses(Some(CameraId(99)), b"evil", begin), Some(MINUTE));
-        assert_eq!(parking.refuses(Some(CameraId(99)), b"good", begin), None);
+        parking.killed(CAMERA, b"evil", begin);
+        assert_eq!(parking.refuses(CameraId(98), b"evil", begin), None);
+        parking.killed(CameraId(98), b"evil", begin);
+        assert_eq!(parking.refuses(CameraId(99), b"evil", begin), Some(MINUTE));
+        assert_eq!(parking.refuses(CameraId(99), b"good", begin), None);
     }
 
     #[test]
@@ -130,7 +128,7 @@ mod tests {
         let begin = Instant::now();
         let mut parking = Parking::new(3, MINUTE);
         for index in 0..2 * MOST as u32 {
-            parking.killed(Some(CameraId(index)), &index.to_le_bytes(), begin);
+            parking.killed(CameraId(index), &index.to_le_bytes(), begin);
         }
         assert!(parking.cameras.len() <= MOST && parking.pictures.len() <= MOST);
     }

@@ -20,8 +20,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// CPU time of one worker's whole life; it is replaced long before (see `slot::PICTURES_PER_LIFE`).
-const CPU_OF_A_LIFE: Duration = Duration::from_secs(1800);
+/// CPU time of one worker's whole life, after which the kernel ends it; it is replaced before (see `slot::is_spent`).
+pub(super) const CPU_OF_A_LIFE: Duration = Duration::from_secs(1800);
 /// A pipe of this size takes most keyframes at once.
 const PIPE_BYTES: usize = 1 << 20;
 /// Most answers are smaller: features and a thumbnail.
@@ -106,6 +106,15 @@ impl Process {
 
     pub(super) fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// CPU time that the process used since its start, to a hundredth of a second; `None` if the kernel does not tell.
+    pub(super) fn cpu(&self) -> Option<Duration> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.id())).ok()?;
+        // The name in brackets may hold anything; of what follows it utime and stime are the 12th and 13th.
+        let mut after_name = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
+        let ticks = after_name.next()?.parse::<u64>().ok()? + after_name.next()?.parse::<u64>().ok()?;
+        Some(Duration::from_millis(ticks.saturating_mul(1000) / rustix::param::clock_ticks_per_second().max(1)))
     }
 
     /// Sends `request` with its keyframe and waits for the answer, at most `most` bytes and until `deadline`.

@@ -2,13 +2,15 @@
 
 use super::{
     Job, Shared, Work,
-    process::{Broken, Process},
+    process::{Broken, CPU_OF_A_LIFE, Process},
 };
 use crate::{
     PictureError,
     jpeg::size_fault,
     wire::{Answer, MAX_ANSWER, Request},
 };
+use bytes::Bytes;
+use fleet::CameraId;
 use std::{
     sync::atomic::Ordering::Relaxed,
     time::{Duration, Instant},
@@ -18,6 +20,13 @@ use std::{
 const QUEUE_LIMIT: Duration = Duration::from_secs(10);
 /// After so many pictures a worker is replaced: bounds what leaks and fragments, and what a taken-over worker sees.
 const PICTURES_PER_LIFE: u32 = 20_000;
+/// A picture that ran out of time is to blame if its worker computed for at least this share of it: else the worker did
+/// not come to its turn, and that is ours.
+const SHARE_OF_ITS_TIME: u32 = 2;
+/// Timeouts of so many cameras in so short a time are ours, too, whatever the workers say they did.
+const AT_ONCE: (usize, Duration) = (4, Duration::from_secs(20));
+/// A worker that is gone so soon after an answer was ended by what it answered last.
+const AFTERMATH: Duration = Duration::from_secs(1);
 /// Largest thumbnail that is taken from a worker.
 const MAX_THUMBNAIL: usize = 1 << 20;
 /// Waits between attempts to start a worker: first and longest.
@@ -37,8 +46,8 @@ pub(super) fn drive(shared: &Shared, index: usize, first: Option<Process>) {
                 if !std::mem::take(&mut first_life) {
                     shared.counters.restarts.fetch_add(1, Relaxed);
                 }
-                match Process::start(shared.program(), &shared.terms, Instant::now() + READY_LIMIT) {
-                    Ok((process, _)) => process,
+                match shared.start_worker(Instant::now() + READY_LIMIT) {
+                    Ok(process) => process,
                     Err(error) => {
                         not_started(shared, &error.to_string());
                         if !shared.rest(pause) {
@@ -83,7 +92,12 @@ struct Life {
 /// One worker's life; it is gone afterwards.
 fn live(shared: &Shared, index: usize, mut process: Process) -> Life {
     let mut served = 0;
-    while served < PICTURES_PER_LIFE {
+    let mut last: Option<(CameraId, Bytes, Instant)> = None;
+    loop {
+        let cpu = process.cpu();
+        if is_spent(served, cpu, shared.config.time_limit) {
+            break;
+        }
         let Some(job) = shared.next_job() else { break };
         if job.reply.is_closed() {
             continue;
@@ -94,18 +108,32 @@ fn live(shared: &Shared, index: usize, mut process: Process) -> Life {
             continue;
         }
         shared.counters.at_work.fetch_add(1, Relaxed);
-        let deadline = Instant::now() + shared.config.time_limit;
+        let begun = Instant::now();
+        let deadline = begun + shared.config.time_limit;
         let outcome = process.exchange(&request(&job), &job.data, MAX_ANSWER, deadline, || shared.is_closed());
         shared.counters.at_work.fetch_sub(1, Relaxed);
         let outcome = outcome.and_then(|body| verdict(&job, Answer::parse(&body)).ok_or(Broken::Died));
         match outcome {
             Ok(answer) => {
                 served += 1;
+                last = Some((job.camera, job.data.clone(), Instant::now()));
                 let _ = job.reply.send(count(shared, answer));
             }
-            // Died while idle (the system ran out of memory, an administrator).
+            // Died while idle (the system ran out of memory, an administrator), or of what it had answered just before.
             Err(Broken::Gone) => {
+                if let Some((camera, data, _)) = last.filter(|(.., at)| begun.duration_since(*at) < AFTERMATH) {
+                    tracing::warn!(%camera, "a decoder process ended right after this camera's picture");
+                    shared.parking.lock().killed(camera, &data, Instant::now());
+                }
                 shared.put_back(job);
+                break;
+            }
+            Err(Broken::TimedOut) if shared.was_kept_waiting(&job, cpu, process.cpu()) => {
+                process.end();
+                shared.alive.lock().remove(&index);
+                shared.counters.busy.fetch_add(1, Relaxed);
+                tracing::warn!(camera = %job.camera, "a decoder process did not come to its turn: this machine is too busy");
+                let _ = job.reply.send(Err(PictureError::Busy));
                 break;
             }
             Err(broken) => {
@@ -118,6 +146,28 @@ fn live(shared: &Shared, index: usize, mut process: Process) -> Life {
         }
     }
     Life { served }
+}
+
+/// Whether a worker is to be replaced before its next picture: after enough of them, or while its CPU time still lasts
+/// for the worst picture.
+fn is_spent(served: u32, cpu: Option<Duration>, picture: Duration) -> bool {
+    served >= PICTURES_PER_LIFE || cpu.is_some_and(|cpu| cpu + picture * 2 >= CPU_OF_A_LIFE)
+}
+
+impl Shared {
+    /// Whether a picture that ran out of time did so because this machine did not let its worker work.
+    fn was_kept_waiting(&self, job: &Job, before: Option<Duration>, after: Option<Duration>) -> bool {
+        let now = Instant::now();
+        let mut late = self.late.lock();
+        late.retain(|(_, at)| now.duration_since(*at) < AT_ONCE.1);
+        if !late.iter().any(|(camera, _)| *camera == job.camera) {
+            late.push((job.camera, now));
+        }
+        let idle = before
+            .zip(after)
+            .is_some_and(|(before, after)| after.saturating_sub(before) < self.config.time_limit / SHARE_OF_ITS_TIME);
+        idle || late.len() >= AT_ONCE.0
+    }
 }
 
 fn request(job: &Job) -> Request<'_> {
@@ -179,7 +229,22 @@ fn bury(shared: &Shared, job: &Job, broken: &Broken, end: String) -> PictureErro
             PictureError::TimedOut
         }
     };
-    tracing::warn!(camera = ?job.camera, codec = job.codec.code(), bytes = job.data.len(), %error, "lost a decoder process");
+    tracing::warn!(camera = %job.camera, codec = job.codec.code(), bytes = job.data.len(), %error, "lost a decoder process");
     shared.parking.lock().killed(job.camera, &job.data, Instant::now());
     error
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_worker_is_replaced_before_the_kernel_ends_it() {
+        let picture = Duration::from_secs(4);
+        let spent = |served, cpu| is_spent(served, Some(Duration::from_secs(cpu)), picture);
+        assert!(!spent(0, 0) && !spent(PICTURES_PER_LIFE - 1, 1700));
+        assert!(spent(PICTURES_PER_LIFE, 0));
+        assert!(spent(5, CPU_OF_A_LIFE.as_secs() - picture.as_secs()), "the next picture may take all its time");
+        assert!(!is_spent(5, None, picture), "a kernel that does not tell");
+    }
 }

@@ -54,7 +54,7 @@ fn renders() {
         let pool = pool(|_| {});
         for codec in CODECS {
             let data = lively(codec, "640x360");
-            assert_eq!(jpeg_size(&pool.render(codec, data.clone(), None).await.unwrap()), (640, 360));
+            assert_eq!(jpeg_size(&pool.render(CameraId(1), codec, data.clone(), None).await.unwrap()), (640, 360));
             assert_eq!(jpeg_size(&pool.render(codec, data.clone(), Some(200)).await.unwrap()), (200, 112));
             assert_eq!(jpeg_size(&pool.render(codec, data, Some(9000)).await.unwrap()), (640, 360));
         }
@@ -100,7 +100,7 @@ fn colours() {
             {
                 let source = format!("color=c={colour}:size=320x240:rate=1");
                 let data = keyframe(codec, &source, &[]);
-                let jpeg = pool.render(codec, data.clone(), None).await.unwrap();
+                let jpeg = pool.render(CameraId(1), codec, data.clone(), None).await.unwrap();
                 let middle = image::load_from_memory(&jpeg).unwrap().to_rgb8().get_pixel(160, 120).0;
                 let off = middle.iter().zip(expected).map(|(a, b): (&u8, u8)| a.abs_diff(b)).max().unwrap();
                 assert!(off <= 6, "{codec:?} {colour}: {middle:?}");

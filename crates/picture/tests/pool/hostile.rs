@@ -11,7 +11,12 @@ use std::{
     time::Duration,
 };
 
-pub(crate) const TESTS: &[Test] = &[("hostile::answers_of_a_taken_over_worker_are_refused", answers)];
+pub(crate) const TESTS: &[Test] = &[
+    ("hostile::answers_of_a_taken_over_worker_are_refused", answers),
+    ("hostile::a_picture_that_takes_all_the_time_is_to_blame", spins),
+    ("hostile::a_worker_that_ends_after_its_answer_blames_that_picture", aftermath),
+    ("hostile::a_replacement_without_a_sandbox_does_not_serve", naked),
+];
 
 /// The parts, and the first bytes of what they answer to a picture.
 const PARTS: &[(&str, &[u8])] = &[
@@ -25,13 +30,23 @@ const PARTS: &[(&str, &[u8])] = &[
     ("hostile-silent", &[]),
 ];
 
+/// A worker that computes without end.
+const SPINS: &str = "hostile-spins";
+/// One that refuses a picture and ends.
+const ENDS: &str = "hostile-ends";
+/// One that is confined only while the file beside it is there.
+const NAKED: &str = "hostile-naked";
+
 pub(crate) fn is_hostile(program: &str) -> bool {
-    PARTS.iter().any(|(name, _)| program.ends_with(name))
+    PARTS.iter().map(|(name, _)| *name).chain([SPINS, ENDS, NAKED]).any(|name| program.ends_with(name))
 }
 
 /// The worker's side.
 pub(crate) fn run(program: &str) -> ExitCode {
-    let answer = PARTS.iter().find(|(name, _)| program.ends_with(name)).unwrap().1;
+    // Refused, after no time at all, for "no".
+    let refused: &[u8] = &[11, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, b'n', b'o'];
+    let answer = PARTS.iter().find(|(name, _)| program.ends_with(name)).map_or(refused, |(_, answer)| answer);
+    let confined = !program.ends_with(NAKED) || std::path::Path::new(&format!("{program}.confined")).exists();
     let (mut input, mut output) = (std::io::stdin(), std::io::stdout());
     let mut length = [0; 4];
     let mut message = Vec::new();
@@ -41,7 +56,14 @@ pub(crate) fn run(program: &str) -> ExitCode {
         }
         message.resize(u32::from_le_bytes(length) as usize, 0);
         input.read_exact(&mut message).unwrap();
-        let ready = b"\x01{\"layers\":[]}";
+        let whole: &[u8] = b"\x01{\"layers\":[]}";
+        let naked: &[u8] = b"\x01{\"layers\":[{\"layer\":\"seccomp\",\"active\":false,\"detail\":\"gone\"}]}";
+        let ready = if confined { whole } else { naked };
+        if turn > 0 && program.ends_with(SPINS) {
+            loop {
+                std::hint::spin_loop();
+            }
+        }
         if turn == 0 {
             output.write_all(&u32::try_from(ready.len()).unwrap().to_le_bytes()).unwrap();
             output.write_all(ready).unwrap();
@@ -49,6 +71,9 @@ pub(crate) fn run(program: &str) -> ExitCode {
             output.write_all(answer).unwrap();
         }
         output.flush().unwrap();
+        if turn > 0 && (program.ends_with(ENDS) || program.ends_with(NAKED)) {
+            break;
+        }
     }
     ExitCode::SUCCESS
 }
@@ -63,8 +88,76 @@ fn answers() {
                 picture::Config { workers: 1, time_limit: Duration::from_millis(400), ..picture::Config::default() };
             let pool = Pool::start(config, program.clone()).unwrap();
             let error = pool.assess(CameraId(1), Codec::H264, lively(Codec::H264, "176x144")).await.unwrap_err();
-            assert!(matches!(error, PictureError::Crashed(_) | PictureError::TimedOut), "{name}: {error:?}");
+            assert!(matches!(error, PictureError::Crashed(_) | PictureError::Busy), "{name}: {error:?}");
             pool.shutdown().await;
         });
     }
+}
+
+/// A pool of workers that play this part.
+fn playing(folder: &tempfile::TempDir, part: &str, change: impl FnOnce(&mut picture::Config)) -> Pool {
+    let program = folder.path().join(part);
+    symlink(std::env::current_exe().unwrap(), &program).unwrap();
+    let mut config = picture::Config { workers: 1, kills_before_parking: 1, ..picture::Config::default() };
+    change(&mut config);
+    Pool::start(config, program).unwrap()
+}
+
+async fn ended(pid: u32) {
+    let state = || std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    while !state().contains(") Z") {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+fn spins() {
+    let folder = tempfile::tempdir().unwrap();
+    wait_for(async {
+        // Long enough that a busy machine gives the worker half of it now and then.
+        let pool = playing(&folder, SPINS, |c| c.time_limit = Duration::from_secs(2));
+        let data = lively(Codec::H264, "176x144");
+        loop {
+            match pool.assess(CameraId(1), Codec::H264, data.clone()).await {
+                Err(PictureError::Busy) => {}
+                other => break assert_eq!(other, Err(PictureError::TimedOut)),
+            }
+        }
+        assert_eq!((pool.stats().timed_out, pool.stats().parked_cameras), (1, 1));
+    });
+}
+
+fn aftermath() {
+    let folder = tempfile::tempdir().unwrap();
+    wait_for(async {
+        let pool = playing(&folder, ENDS, |_| {});
+        let pid = pool.stats().pids[0];
+        let data = lively(Codec::H264, "176x144");
+        let refused = pool.assess(CameraId(1), Codec::H264, data.clone()).await;
+        assert!(matches!(refused, Err(PictureError::Undecodable(_))), "{refused:?}");
+        ended(pid).await;
+        // The next camera is served by another worker, and the one before pays.
+        let other = lively(Codec::H265, "176x144");
+        let refused = pool.assess(CameraId(2), Codec::H265, other).await;
+        assert!(matches!(refused, Err(PictureError::Undecodable(_))), "{refused:?}");
+        assert_eq!(pool.stats().parked_cameras, 1);
+        assert!(matches!(pool.assess(CameraId(1), Codec::H264, data).await, Err(PictureError::Parked(_))));
+    });
+}
+
+fn naked() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("hostile-naked.confined"), "").unwrap();
+    wait_for(async {
+        let pool = playing(&folder, NAKED, |c| c.sandbox = picture::SandboxPolicy::Require);
+        let data = lively(Codec::H264, "176x144");
+        std::fs::remove_file(folder.path().join("hostile-naked.confined")).unwrap();
+        // The first worker answers and ends; what would take its place is not confined.
+        let pid = pool.stats().pids[0];
+        assert!(matches!(pool.assess(CameraId(1), Codec::H264, data.clone()).await, Err(PictureError::Undecodable(_))));
+        ended(pid).await;
+        let refused = pool.assess(CameraId(2), Codec::H264, data).await.unwrap_err();
+        let PictureError::Own(why) = &refused else { panic!("{refused:?}") };
+        assert!(why.contains("seccomp (gone)"), "{why}");
+        assert!(pool.stats().fault.is_some_and(|f| f.contains("seccomp")));
+    });
 }

@@ -39,12 +39,18 @@ pub(super) async fn findings_last_until_they_end(store: &dyn Store) {
     }
     assert_eq!(store.findings_at(camera, Wall(199)).await.expect("reads")[0], ended);
     assert_eq!(causes(200).await, [SamePicture]);
-    // What a stop left open ends when we were last alive, and never before it began.
+    // What a stop left open ends when we were last alive, and never before it began; or goes on.
     store
         .record(&[Fact::Alive(Wall(170)), Fact::Finding(finding(1, PictureCovered, 300, None))])
         .await
         .expect("writes");
-    store.end_findings().await.expect("writes");
+    let open = store.open_findings().await.expect("reads");
+    let ends: Vec<_> = open.iter().map(|f| (f.camera.0, f.cause, f.until)).collect();
+    let end = |at| Some(Wall(at));
+    assert_eq!(ends, [(1, SamePicture, end(170)), (1, PictureCovered, end(301)), (2, PictureCovered, end(170))]);
+    assert_eq!(causes(i64::MAX).await, [SamePicture, PictureCovered], "asking ends nothing");
+    store.record(&open.into_iter().map(Fact::Finding).collect::<Vec<_>>()).await.expect("writes");
+    assert_eq!(store.open_findings().await.expect("reads"), []);
     assert_eq!(causes(169).await, [PictureBlurred, SamePicture]);
     assert_eq!(causes(170).await, [PictureBlurred]);
     assert_eq!(causes(300).await, [PictureCovered]);

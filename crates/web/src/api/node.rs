@@ -230,7 +230,11 @@ pub(crate) async fn own(State(app): State<App>, _: Caller) -> Json<SelfView> {
                 .sandbox()
                 .layers
                 .into_iter()
-                .map(|l| SandboxLayer { name: l.layer.code().to_owned(), active: l.active, detail: l.detail })
+                .map(|l| SandboxLayer {
+                    name: l.layer.code().to_owned(),
+                    active: l.active,
+                    detail: if l.lacks.is_empty() { l.detail } else { format!("{}; lacks {}", l.detail, l.lacks) },
+                })
                 .collect(),
         },
         archive,

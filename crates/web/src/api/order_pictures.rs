@@ -90,7 +90,7 @@ pub(crate) async fn verify(
     let mut picture = None;
     if let Some(keyframe) = keyframe {
         let at = keyframe.received.wall;
-        if let Ok(jpeg) = app.services.pool.render(keyframe.codec, keyframe.data.clone(), Some(WIDTH)).await {
+        if let Ok(jpeg) = app.services.pool.render(camera, keyframe.codec, keyframe.data.clone(), Some(WIDTH)).await {
             picture = Some(
                 app.services
                     .store
@@ -253,23 +253,25 @@ impl App {
                 cause: Some(cause),
                 ..around.clone()
             };
-            if let Some(found) = self.newest_picture(&failing).await {
+            if let Some(found) = self.newest_picture(camera, &failing).await {
                 return Some(found);
             }
         }
-        if let Some(found) = self.newest_picture(&SnapshotQuery { until: Some(incident.opened), ..around }).await {
+        if let Some(found) =
+            self.newest_picture(camera, &SnapshotQuery { until: Some(incident.opened), ..around }).await
+        {
             return Some(found);
         }
         let seen = self.services.gallery.get(camera).filter(|t| t.received < incident.opened)?;
         Some((seen.jpeg.to_vec(), seen.received))
     }
 
-    async fn newest_picture(&self, query: &SnapshotQuery) -> Option<(Vec<u8>, Wall)> {
+    async fn newest_picture(&self, camera: CameraId, query: &SnapshotQuery) -> Option<(Vec<u8>, Wall)> {
         let services = &self.services;
         let page = services.archive.search(query).await.ok()?;
         let Some(Entry::Snapshot(found)) = page.entries.first() else { return None };
         let snapshot = services.archive.read(&found.id).await.ok()?;
-        let jpeg = services.pool.render(found.codec, snapshot.data, Some(WIDTH)).await.ok()?;
+        let jpeg = services.pool.render(camera, found.codec, snapshot.data, Some(WIDTH)).await.ok()?;
         Some((jpeg.to_vec(), found.captured))
     }
 }

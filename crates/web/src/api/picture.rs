@@ -7,21 +7,21 @@ use crate::{
     audit::{Action, Deed},
     caller::Caller,
     outcome::PictureOutcome,
-    pictures::archive_problem,
+    pictures::{archive_problem, picture_problem},
     problem::{Body, Path, Problem, Result},
     services::Command,
     verdicts::{Held, PictureOrder},
     views::finite,
-    words::{CauseWord, LevelWord, MeasureWord, PictureOutcomeWord, SaidWord},
+    words::{CauseWord, LevelWord, LightWord, MeasureWord, PictureOutcomeWord, SaidWord},
 };
 use archive::{Entry, Kind, SnapshotId, SnapshotQuery};
 use axum::{Json, extract::State, http::StatusCode};
 use fleet::{CameraId, Cause, Layer, Wall};
-use picture::Region;
+use picture::{NotAccepted, Region};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use store::{Said, Word};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use utoipa::ToSchema;
 
 /// Words shown of one camera.
@@ -109,15 +109,19 @@ struct MeasureView {
 /// What the camera usually shows.
 #[derive(Serialize, ToSchema)]
 struct BaselineView {
-    /// Pictures in colour (day) learned from.
-    colour: u16,
-    /// Grey pictures (infrared night) learned from.
-    grey: u16,
+    /// By which light the newest picture was taken.
+    light: LightWord,
+    /// Pictures by daylight learned from.
+    day: u16,
+    /// Pictures in colour in the dark learned from.
+    dark: u16,
+    /// Grey pictures by infrared learned from.
+    infrared: u16,
     /// From so many on the scene is held against it.
     needed: u16,
     /// From so many on it knows the camera's hours and weathers; until then it is still being learned.
     settled: u16,
-    /// Archived snapshot that shows it, if it still is in the archive.
+    /// Archived snapshot that shows it by this light, if it still is in the archive.
     reference: Option<SnapshotName>,
     /// Who accepted it, if a person did.
     accepted_by: Option<String>,
@@ -209,8 +213,10 @@ pub(crate) async fn picture(State(app): State<App>, caller: Caller, Path(id): Pa
             .collect(),
         classes: diagnosis::rules(&app, &judged),
         baseline: BaselineView {
-            colour: judged.learned.colour,
-            grey: judged.learned.grey,
+            light: judged.light.into(),
+            day: judged.learned.day,
+            dark: judged.learned.dark,
+            infrared: judged.learned.infrared,
             needed: judged.learned.needed,
             settled: judged.learned.settled,
             reference: match &judged.reference {
@@ -318,7 +324,8 @@ pub(crate) async fn end_exception(
 pub(crate) struct Baseline {
     action: BaselineAction,
     reason: String,
-    /// To accept: the archived snapshot that was looked at.
+    /// To accept: the archived snapshot that was looked at. What the camera shows now must be the same scene by the same
+    /// light; what is usual by other lights stays.
     seen: Option<String>,
 }
 
@@ -343,28 +350,56 @@ pub(crate) async fn baseline(
     let camera = caller.camera(&app.services.registry.load_full(), id)?.id;
     let why = reason(&body.reason)?;
     let (done, mut stored) = mpsc::channel(1);
+    let (refuse, mut refused) = oneshot::channel();
     let (action, order) = match body.action {
         BaselineAction::Accept => {
             if app.services.verdicts.get(camera).is_none_or(|j| j.at.is_none()) {
                 return Err(not_judged("no picture of this camera was judged since the service started; wait for one"));
             }
-            if let Some(seen) = &body.seen
-                && app.archived(camera, seen).await?.is_none()
-            {
-                return Err(Problem::invalid("seen: not an archived snapshot of this camera"));
-            }
+            let seen = body.seen.clone().unwrap_or_default();
+            let (Some(_), Ok(id)) = (app.archived(camera, &seen).await?, seen.parse::<SnapshotId>()) else {
+                return Err(Problem::invalid("seen: expected the archived snapshot of this camera that was looked at"));
+            };
+            let snapshot = app.services.archive.read(&id).await.map_err(archive_problem)?;
+            let assessed = app.services.pool.assess(camera, snapshot.reference.codec, snapshot.data).await;
+            let features = Box::new(assessed.map_err(picture_problem)?.features);
             let by = caller.user.name.clone();
-            let order = PictureOrder::Accept { camera, by, seen: body.seen.clone(), done };
+            let order = PictureOrder::Accept { camera, by, seen, features, refused: refuse, done };
             (Action::BaselineAccepted, order)
         }
         BaselineAction::Reset => (Action::BaselineReset, PictureOrder::Reset { camera, done }),
     };
     let seen = body.seen.unwrap_or_default();
-    app.audit(Deed::of(&caller, action).on(camera).because(why).detail(seen)).await?;
+    app.audit(Deed::of(&caller, action).on(camera).because(why.clone()).detail(seen)).await?;
     app.command(Command::Picture(order)).await?;
-    match tokio::time::timeout(STORED, stored.recv()).await {
+    let stored = tokio::time::timeout(STORED, stored.recv()).await;
+    if let Ok(refusal) = refused.try_recv() {
+        let problem = not_accepted(refusal);
+        app.audit(Deed::of(&caller, action).on(camera).because(why).detail("refused")).await?;
+        return Err(problem);
+    }
+    match stored {
         Ok(Some(())) => Ok(StatusCode::NO_CONTENT),
         _ => Err(Problem::busy("done, but not stored yet: the database does not answer; it is tried again")),
+    }
+}
+
+/// Why the present picture does not become the usual one.
+fn not_accepted(why: NotAccepted) -> Problem {
+    let conflict = |code, detail: String| Problem::new(StatusCode::CONFLICT, code, detail);
+    match why {
+        NotAccepted::NotJudged => not_judged("no picture of this camera was judged yet; wait for one"),
+        NotAccepted::OtherLight => conflict(
+            "other_light",
+            "the snapshot was taken by another light than the present picture; accept one of the present light".into(),
+        ),
+        NotAccepted::Changed => conflict(
+            "picture_changed",
+            "the present picture no longer shows what the snapshot shows; look at a newer snapshot".into(),
+        ),
+        NotAccepted::Fault(cause) => {
+            conflict("picture_faulty", format!("the present picture has a fault of its own: {}", cause.code()))
+        }
     }
 }
 

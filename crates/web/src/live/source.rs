@@ -111,7 +111,8 @@ impl Source {
         Box::pin(async move {
             loop {
                 let keyframe = ingest.next_keyframe(camera, KEYFRAME_WITHIN).await.ok()?;
-                if let Ok(jpeg) = pool.render(keyframe.codec, keyframe.data.clone(), Some(PICTURE_WIDTH)).await {
+                if let Ok(jpeg) = pool.render(camera, keyframe.codec, keyframe.data.clone(), Some(PICTURE_WIDTH)).await
+                {
                     tokio::time::sleep_until(earliest).await;
                     return Some(jpeg);
                 }

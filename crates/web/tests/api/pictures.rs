@@ -1,12 +1,15 @@
 //! The verdict on a picture and what people say of it: confirmed, a false alarm with its end, a new normal.
 
-use crate::support::{County, code};
+use crate::{
+    snapshots::{recent, store_one},
+    support::{County, code},
+};
 use fleet::{CameraId, Cause, Wall};
 use health::{
     IncidentId, Severity,
     desk::{Act, Actor, Assignee, Desk, NewOrder, OrderState},
 };
-use picture::{Finding, Learned, Level, Region};
+use picture::{Finding, Learned, Level, NotAccepted, Region};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -49,7 +52,7 @@ async fn county() -> County {
     let judged = Judged {
         at: Some(Wall::read()),
         findings: vec![held(Cause::PictureBlurred, 1000)],
-        learned: Learned { colour: 7, grey: 0, needed: 5, settled: 24 },
+        learned: Learned { day: 7, needed: 5, settled: 24, ..Learned::default() },
         ..Judged::default()
     };
     county.services.verdicts.put(CameraId(3), judged);
@@ -69,7 +72,7 @@ async fn a_verdict_comes_with_its_figures() {
     let finding = &picture["findings"][0];
     assert_eq!((finding["cause"].as_str(), finding["since"].as_i64()), (Some("picture_blurred"), Some(1000)));
     assert!(finding["measured"].as_f64() < finding["threshold"].as_f64() && finding["excepted"] == false);
-    assert_eq!(picture["baseline"]["colour"], 7);
+    assert_eq!(picture["baseline"]["day"], 7);
     // A camera that was not judged yet is not called normal.
     let unseen = technician.json("/api/v1/cameras/2/picture").await;
     assert_eq!((&unseen["judged"], &unseen["level"]), (&Value::Null, &Value::Null));
@@ -144,32 +147,60 @@ async fn the_present_picture_becomes_the_new_normal() {
     let county = county().await;
     let operator = county.signed_in(Role::Operator).await;
     let path = format!("{PATH}/baseline");
-    let seen = format!("{:08x}{:016x}{:08x}", 3, 1, 2);
-    let bad = json!({ "action": "accept", "reason": "转向集市", "seen": seen });
-    assert_eq!(operator.post(&path, &bad).await.status(), StatusCode::BAD_REQUEST, "no such snapshot");
-    let accept = json!({ "action": "accept", "reason": "x" });
-    let unseen = operator.post("/api/v1/cameras/2/picture/baseline", &accept).await;
+    let stored = store_one(&county, 3, recent()).await;
+    let accept = |seen: Value| json!({ "action": "accept", "reason": "转向集市", "seen": seen });
+    let elsewhere = store_one(&county, 1, recent()).await;
+    for unknown in [json!(format!("{:08x}{:016x}{:08x}", 3, 1, 2)), json!(elsewhere.id.to_string()), Value::Null] {
+        let bad = operator.post(&path, &accept(unknown.clone())).await;
+        assert_eq!(bad.status(), StatusCode::BAD_REQUEST, "{unknown}: nobody saw it");
+    }
+    let seen = accept(json!(stored.id.to_string()));
+    let unseen = operator.post("/api/v1/cameras/2/picture/baseline", &seen).await;
     assert_eq!(code(unseen).await, (409, "no_such_verdict".into()));
 
-    for action in ["accept", "reset"] {
-        let body = json!({ "action": action, "reason": "转向集市" });
-        let asked = operator.post(&path, &body);
+    let told = async || {
+        loop {
+            match county.command() {
+                Some(Command::Picture(order)) => return order,
+                Some(other) => panic!("{other:?}"),
+                None => tokio::time::sleep(Duration::from_millis(5)).await,
+            }
+        }
+    };
+    for (why, expected) in [
+        (NotAccepted::OtherLight, "other_light"),
+        (NotAccepted::Changed, "picture_changed"),
+        (NotAccepted::Fault(Cause::PictureBlack), "picture_faulty"),
+        (NotAccepted::NotJudged, "no_such_verdict"),
+    ] {
+        let node = async {
+            let PictureOrder::Accept { refused, features, .. } = told().await else { panic!("something else") };
+            assert_eq!(features.size(), (64, 48), "what was measured on the snapshot");
+            refused.send(why).unwrap();
+        };
+        let (answer, ()) = tokio::join!(operator.post(&path, &seen), node);
+        assert_eq!(code(answer).await, (409, expected.to_owned()));
+    }
+    for body in [seen, json!({ "action": "reset", "reason": "转向集市" })] {
         // The answer comes when the node says that it is stored, not before.
         let node = async {
-            loop {
-                match county.command() {
-                    Some(Command::Picture(PictureOrder::Accept { by, done, .. })) if by == "operator1" => return done,
-                    Some(Command::Picture(PictureOrder::Reset { done, .. })) => return done,
-                    Some(other) => panic!("{other:?}"),
-                    None => tokio::time::sleep(Duration::from_millis(5)).await,
+            let done = match told().await {
+                PictureOrder::Accept { by, seen, done, .. } => {
+                    assert_eq!((by.as_str(), seen), ("operator1", stored.id.to_string()));
+                    done
                 }
-            }
+                PictureOrder::Reset { done, .. } => done,
+                other => panic!("{other:?}"),
+            };
+            done.send(()).await.unwrap();
         };
-        let (answer, ()) = tokio::join!(asked, async { node.await.send(()).await.unwrap() });
-        assert_eq!(answer.status(), StatusCode::NO_CONTENT, "{action}");
+        let (answer, ()) = tokio::join!(operator.post(&path, &body), node);
+        assert_eq!(answer.status(), StatusCode::NO_CONTENT, "{body}");
     }
     let actions: Vec<String> = county.audited().await.into_iter().map(|(action, ..)| action).collect();
-    assert_eq!(actions, ["sign_in", "baseline_accepted", "baseline_reset"]);
+    // What was tried is on record, and that it was refused.
+    let accepted = actions.iter().filter(|a| *a == "baseline_accepted").count();
+    assert_eq!((accepted, actions.last().map(String::as_str)), (2 * 4 + 1, Some("baseline_reset")));
 }
 
 #[tokio::test]

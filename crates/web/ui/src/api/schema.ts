@@ -148,14 +148,21 @@ export interface components {
             accepted_by?: string | null;
             /**
              * Format: int32
-             * @description Pictures in colour (day) learned from.
+             * @description Pictures in colour in the dark learned from.
              */
-            colour: number;
+            dark: number;
             /**
              * Format: int32
-             * @description Grey pictures (infrared night) learned from.
+             * @description Pictures by daylight learned from.
              */
-            grey: number;
+            day: number;
+            /**
+             * Format: int32
+             * @description Grey pictures by infrared learned from.
+             */
+            infrared: number;
+            /** @description By which light the newest picture was taken. */
+            light: components["schemas"]["LightWord"];
             /**
              * Format: int32
              * @description From so many on the scene is held against it.
@@ -1220,6 +1227,7 @@ export interface components {
         LayerWord: "address" | "network" | "port" | "rtsp" | "auth" | "media" | "flow" | "decode" | "picture" | "clock";
         /** @enum {string} */
         LevelWord: "slight" | "severe";
+        LightWord: "day" | "dark" | "infrared";
         /** @enum {string} */
         LifeCycleWord: "in_use" | "repair" | "out_of_use" | "dismantled";
         /** @enum {string} */

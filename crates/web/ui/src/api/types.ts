@@ -381,6 +381,8 @@ export interface SnapshotName {
   id: string
   captured: Millis
 }
+/** By which light a camera sees: daylight, colour in the dark, infrared. */
+export type LightCode = 'day' | 'dark' | 'infrared'
 /** The verdict on a camera's picture. While it is not judged the findings are those of the last picture that was. */
 export interface PictureVerdict {
   outcome: OutcomeCode
@@ -391,8 +393,10 @@ export interface PictureVerdict {
   measures: { kind: MeasureCode; value: number; low: number | null; high: number | null }[]
   classes: ClassRule[]
   baseline: {
-    colour: number
-    grey: number
+    light: LightCode
+    day: number
+    dark: number
+    infrared: number
     needed: number
     settled: number
     reference: SnapshotName | null
