@@ -79,7 +79,8 @@ impl Missed {
 
     /// The last of its slots, if `slot` is the first.
     pub(crate) fn last(self, slot: Wall) -> Wall {
-        Wall(slot.0.saturating_add(i64::from(self.slots.saturating_sub(1)) * i64::from(self.every_ms)))
+        let span = i64::from(self.slots.saturating_sub(1)).saturating_mul(i64::from(self.every_ms));
+        Wall(slot.0.saturating_add(span))
     }
 
     fn is_sound(self, slot: Wall) -> bool {

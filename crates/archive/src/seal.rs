@@ -213,7 +213,9 @@ impl Seal {
             previous: array_at(bytes, 128),
             word: array_at(bytes, SAID),
         };
-        (right && seal.records as usize <= RECORDS_MAX && seal.skipped as usize <= SKIPPED_MAX).then_some(seal)
+        let bounded = seal.records as usize <= RECORDS_MAX && seal.skipped as usize <= SKIPPED_MAX;
+        // Nothing of it may lie where no field is.
+        (right && bounded && seal.encode() == *bytes).then_some(seal)
     }
 
     /// With this node's word for it.

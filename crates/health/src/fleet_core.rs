@@ -73,6 +73,10 @@ pub struct Fleet {
     pub(crate) windows: Arc<[Window]>,
     /// We come back from a time in which nothing was run: what did not answer could not.
     pub(crate) slept: bool,
+    /// The latest slot that has a name, of any camera: what lies before it has been lived through, or left out.
+    pub(crate) named: Wall,
+    /// How often the wall clock was set, as far as we know.
+    pub(crate) steps: u32,
 }
 
 impl Fleet {
@@ -101,6 +105,8 @@ impl Fleet {
             effects: Vec::new(),
             windows: Arc::from([]),
             slept: false,
+            named: now.wall,
+            steps: 0,
         }
     }
 

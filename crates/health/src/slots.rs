@@ -19,6 +19,8 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 const MOST_PENDING: usize = 4;
 /// Why a picture of the main stream was not even tried.
 const BUSY: &str = "its turn for a session of the main stream did not come in time: the uplink is in use";
+/// A slot so long before another one that has a name already may be of a time that comes again: it is named apart.
+const AGAIN_MS: i64 = 1_000;
 /// What is told of slots in a time in which nothing of ours ran.
 const STOOD_STILL: &str = "our service did not run at this time";
 
@@ -47,9 +49,16 @@ impl Fleet {
     pub(crate) fn slots_left_out(&mut self, from: Wall, until: Wall) {
         let every = self.config.snapshot_every.max(Duration::from_millis(1));
         let every_ms = i64::try_from(every.as_millis()).unwrap_or(i64::MAX);
+        self.steps = self.steps.wrapping_add(1);
+        // Where the clock was set back before, that time has been lived through once.
+        let lived = self.named;
         for ix in self.watched() {
             let Some(due) = self.schedule.due(Key::Camera(ix, Timer::Slot)) else { continue };
-            let first = from + due.since(self.now.mono);
+            let mut first = from + due.since(self.now.mono);
+            if first <= lived {
+                let again = lived.millis_since(first) / every_ms.max(1) + 1;
+                first = Wall(first.0.saturating_add(again.saturating_mul(every_ms)));
+            }
             let left = until.millis_since(first);
             if left > 0 {
                 let slots = u32::try_from((left - 1) / every_ms + 1).unwrap_or(u32::MAX);
@@ -62,6 +71,7 @@ impl Fleet {
         let failure = Failure { cause: Cause::NotRunning, detail: STOOD_STILL.to_owned() };
         let camera = &mut self.cameras[ix.at()];
         camera.last_slot = slot + every.saturating_mul(slots.saturating_sub(1));
+        self.named = self.named.max(camera.last_slot);
         self.effects.push(Effect::Gaps { camera: camera.id, slot, slots, every, failure });
     }
 
@@ -280,9 +290,16 @@ impl Fleet {
         let wall = self.wall_at(at);
         let camera = &mut self.cameras[ix.at()];
         let near = camera.last_slot.0.abs_diff(wall.0) < 1_000;
+        // After a step back the same time comes again, and with it the names.
+        let again = self.named.millis_since(wall) > AGAIN_MS;
         let taken = near || camera.slots.get().is_some_and(|s| s.has(wall));
-        let slot = if taken { Wall(camera.last_slot.0.max(wall.0) + 1) } else { wall };
+        let slot = match (taken, again) {
+            (true, _) => Wall(camera.last_slot.0.max(wall.0) + 1),
+            (false, true) => Wall(wall.0 + 1 + i64::from(self.steps % 900)),
+            (false, false) => wall,
+        };
         camera.last_slot = slot;
+        self.named = self.named.max(slot);
         slot
     }
 }

@@ -8,9 +8,10 @@ use store::{Said, Word};
 
 const CAMERA: CameraId = CameraId(1);
 
-/// No light at all, or a good picture.
-fn seen(black: bool) -> Features {
-    let luma = |cell: usize| if black { 0 } else { (40 + cell * 37 % 150) as u16 * 256 };
+/// No light at all, or a good picture; no two good ones are the same, or it would be looked at for being frozen.
+fn seen(black: bool, n: usize) -> Features {
+    let living = |cell: usize| ((cell * 13 + n * 71) % 160) as u16;
+    let luma = |cell: usize| if black { 0 } else { (40 + cell * 37 % 150) as u16 * 256 + living(cell) };
     Features {
         width: 640,
         height: 360,
@@ -21,6 +22,7 @@ fn seen(black: bool) -> Features {
         saturation: 14.0,
         flat: if black { 1.0 } else { 0.1 },
         luma: (0..GRID_CELLS).map(luma).collect(),
+        checks: (0..GRID_CELLS).map(|cell| if black { 0 } else { (cell * 31 + n * 7 + 1) as u32 }).collect(),
         edges: (0..GRID_CELLS).map(|cell| if black { 0 } else { (cell * 31 % 200) as u8 }).collect(),
         detail: vec![if black { 0 } else { 80 }; GRID_CELLS],
         grain: vec![8; GRID_CELLS],
@@ -59,7 +61,7 @@ impl Life {
     fn sees(&mut self, black: bool) {
         self.clock += 60_000;
         let mono = Mono::default() + Duration::from_millis(self.clock.unsigned_abs());
-        self.judge.judge(CAMERA, &seen(black), Now { mono, wall: Wall(self.clock) });
+        self.judge.judge(CAMERA, &seen(black, (self.clock / 60_000) as usize), Now { mono, wall: Wall(self.clock) });
     }
 
     fn since(&self) -> Vec<(Cause, Wall)> {
@@ -147,7 +149,7 @@ async fn each_light_has_a_reference_and_one_that_is_gone_is_replaced() {
     // By infrared it is another one.
     life.clock += 60_000;
     let mono = Mono::default() + Duration::from_millis(life.clock.unsigned_abs());
-    let infrared = Features { saturation: 0.0, luma: vec![50 * 256; GRID_CELLS], mean: 50.0, ..seen(false) };
+    let infrared = Features { saturation: 0.0, luma: vec![50 * 256; GRID_CELLS], mean: 50.0, ..seen(false, 0) };
     for step in 0..2 {
         let at = Now { mono: mono + Duration::from_secs(step), wall: Wall(life.clock) };
         life.judge.judge(CAMERA, &infrared, at);

@@ -55,8 +55,8 @@ fn renders() {
         for codec in CODECS {
             let data = lively(codec, "640x360");
             assert_eq!(jpeg_size(&pool.render(CameraId(1), codec, data.clone(), None).await.unwrap()), (640, 360));
-            assert_eq!(jpeg_size(&pool.render(codec, data.clone(), Some(200)).await.unwrap()), (200, 112));
-            assert_eq!(jpeg_size(&pool.render(codec, data, Some(9000)).await.unwrap()), (640, 360));
+            assert_eq!(jpeg_size(&pool.render(CameraId(0), codec, data.clone(), Some(200)).await.unwrap()), (200, 112));
+            assert_eq!(jpeg_size(&pool.render(CameraId(0), codec, data, Some(9000)).await.unwrap()), (640, 360));
         }
     });
 }

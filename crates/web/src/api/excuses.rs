@@ -90,7 +90,7 @@ pub(crate) struct Range {
 }
 
 /// Requests for excuses that cover cameras in scope, by their number
-#[utoipa::path(get, path = "/api/v1/excuses", tag = "windows", params(Range),
+#[utoipa::path(get, path = "/api/v1/excuses", tag = "excuses", params(Range),
     responses((status = 200, body = Paged<ExcuseView>), (status = 400)))]
 pub(crate) async fn list(
     State(app): State<App>,
@@ -117,7 +117,7 @@ pub(crate) struct AskExcuse {
 }
 
 /// Ask that a time that is past be left out of the figures; another person decides
-#[utoipa::path(post, path = "/api/v1/excuses", tag = "windows", request_body = AskExcuse,
+#[utoipa::path(post, path = "/api/v1/excuses", tag = "excuses", request_body = AskExcuse,
     responses((status = 200, body = ExcuseView), (status = 400), (status = 404)))]
 pub(crate) async fn ask(
     State(app): State<App>,
@@ -154,7 +154,7 @@ pub(crate) struct DecideExcuse {
 }
 
 /// Grant or refuse an excuse that another person asked for
-#[utoipa::path(post, path = "/api/v1/excuses/{id}/decide", tag = "windows", params(("id" = u64, Path)),
+#[utoipa::path(post, path = "/api/v1/excuses/{id}/decide", tag = "excuses", params(("id" = u64, Path)),
     request_body = DecideExcuse,
     responses((status = 200, body = ExcuseView), (status = 400), (status = 403), (status = 404)))]
 pub(crate) async fn decide(

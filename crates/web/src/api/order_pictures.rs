@@ -213,10 +213,8 @@ impl App {
             Ok(_) => {}
             Err(error) => return tracing::warn!(%error, order = %order.id, "cannot look for pictures of an order"),
         }
-        let incident = match self.services.store.incident(order.incident).await {
-            Ok(Some(incident)) => incident,
-            Ok(None) => return,
-            Err(error) => return tracing::warn!(%error, order = %order.id, "cannot look for the incident of an order"),
+        let Ok(Some(incident)) = self.any_incident(order.incident.0).await else {
+            return tracing::warn!(order = %order.id, "cannot find the incident of an order");
         };
         for camera in order.to_verify() {
             let Some((jpeg, at)) = self.before(*camera, &incident).await else { continue };

@@ -51,6 +51,8 @@ const HARD_TO_PLEASE: &[&str] = &[
     // Steps of which each allows only the next one.
     "POST /api/v1/exports/{id}/decision",
     "POST /api/v1/register/changes/{id}/undo",
+    // An outage that is over, not long ago.
+    "POST /api/v1/excuses",
     "POST /api/v1/handovers/{id}/take",
     "POST /api/v1/channels/{id}/test",
     // An address beginning with rtsp, an end of a verdict that a person gave.
