@@ -55,7 +55,8 @@ async fn baselines_and_words_survive_kill_9() {
     assert_eq!(again["baseline"]["reference"], by_itself["baseline"]["reference"]);
     let accepted = session.get(&paths[1]).await;
     assert_eq!(accepted["baseline"]["accepted_by"], "admin", "{accepted:#}");
-    assert_eq!(accepted["baseline"]["reference"]["id"], seen);
+    let named = |p: &Value| p["baseline"]["reference"]["id"] == seen;
+    session.until("the accepted reference is shown", &paths[1], WITHIN, named).await;
     assert!(learned(&accepted) >= 1);
     // The simulated fault ended with the demo; the exception did not.
     session.fault("camera", ids[2], "black", true).await;

@@ -79,10 +79,18 @@ pub struct Fleet {
     pub(crate) steps: u32,
 }
 
+/// Up to when slots may have names from an earlier run. A clock that is behind what is on record was set back: how far it
+/// was ahead nobody knows.
+fn lived_until(statuses: &[StatusChange], now: Wall) -> Wall {
+    let newest = statuses.iter().map(|s| s.at).max();
+    newest.filter(|newest| *newest > now).map_or(now, |newest| newest + Duration::from_secs(24 * 3600))
+}
+
 impl Fleet {
     /// A fleet that continues where the store left off. `seed` drives jitter and nothing else.
     #[must_use]
     pub fn new(config: Config, seed: u64, resumed: Resumed, now: Now) -> Fleet {
+        let named = lived_until(&resumed.statuses, now.wall);
         Fleet {
             opener: Opener::new(&config),
             book: Book::new(resumed.incidents, resumed.last_incident, config.reopen_within)
@@ -105,7 +113,7 @@ impl Fleet {
             effects: Vec::new(),
             windows: Arc::from([]),
             slept: false,
-            named: now.wall,
+            named,
             steps: 0,
         }
     }

@@ -69,7 +69,9 @@ impl World {
         }
         for (camera, slots) in self.log.slots.iter().enumerate() {
             for (slot, (at, stored, gaps)) in slots {
-                if stored + gaps != 1 {
+                // One that starts on a clock that was set back cannot know what an earlier run has photographed ahead of it.
+                let both = self.restarts > 0 && (*stored, *gaps) == (1, 1);
+                if stored + gaps != 1 && !both {
                     wrong.push(format!("camera {camera}: slot {slot:?} at {at}: {stored} stored, {gaps} gaps"));
                 }
             }
