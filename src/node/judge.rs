@@ -58,7 +58,7 @@ pub(super) struct Outcome {
 /// What is stored beside a baseline.
 #[derive(Clone, Default)]
 struct Kept {
-    /// By [`Light`].
+    /// By [`picture::Light`].
     references: [Option<String>; 3],
     accepted: Option<(String, Wall)>,
     /// When the archive was last asked for a reference.
