@@ -410,8 +410,20 @@ pub(crate) mod bad_sectors {
         (metadata.dev(), metadata.ino(), range)
     }
 
-    pub(crate) fn make(path: &Path, range: Range<u64>) {
-        BAD.lock().unwrap().push(name(&path.metadata().unwrap(), range));
+    /// Bad until this is dropped: afterwards the inode may be another file's.
+    #[must_use]
+    pub(crate) struct Bad((u64, u64, Range<u64>));
+
+    pub(crate) fn make(path: &Path, range: Range<u64>) -> Bad {
+        let bad = name(&path.metadata().unwrap(), range);
+        BAD.lock().unwrap().push(bad.clone());
+        Bad(bad)
+    }
+
+    impl Drop for Bad {
+        fn drop(&mut self) {
+            BAD.lock().unwrap().retain(|bad| *bad != self.0);
+        }
     }
 
     pub(crate) fn fail(file: &File, range: Range<u64>) -> io::Result<()> {

@@ -134,7 +134,8 @@ async fn a_segment_that_could_not_be_sealed_is_sealed_a_little_later() {
     writer.tick().await;
     assert_eq!(writer.catalog.len(), 1);
     let sealed = writer.catalog.values().next().unwrap();
-    assert!(writer.folder.root().join(&sealed.file).is_file());
+    let path = writer.folder.root().join(&sealed.file);
+    assert!(matches!(segment::look(&path, sealed.number), Ok(Found::Sealed(seal, _)) if seal.records == 1));
     writer.finish().await;
 }
 
@@ -234,7 +235,7 @@ async fn a_bad_sector_costs_a_record_and_not_the_start() {
     let second = &rows[1].header;
     let path = folder.segments().unwrap()[&second.segment].clone();
     let picture = second.offset + record::HEADER as u64;
-    segment::bad_sectors::make(&path, picture..picture + 8);
+    let _bad = segment::bad_sectors::make(&path, picture..picture + 8);
     let (writer, damaged) = Writer::open(folder.clone(), settings(), Index::Keep, Missing::Refuse).await.unwrap();
     let named: Vec<String> = damaged.iter().map(ToString::to_string).collect();
     assert!(named.len() == 1 && named[0].contains("camera C00002") && named[0].contains("input/output"), "{named:?}");
