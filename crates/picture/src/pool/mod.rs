@@ -264,8 +264,7 @@ struct Shared {
     /// Notified when the queue gets a job or closes.
     wake: Condvar,
     parking: Mutex<Parking>,
-    /// Cameras of which a picture ran out of time lately, and when.
-    late: Mutex<Vec<(CameraId, Instant)>>,
+    late: Mutex<Vec<slot::Late>>,
     /// Of the worker started last.
     sandbox: Mutex<SandboxReport>,
     /// Process id by slot.

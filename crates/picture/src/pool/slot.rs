@@ -20,8 +20,8 @@ use std::{
 const QUEUE_LIMIT: Duration = Duration::from_secs(10);
 /// After so many pictures a worker is replaced: bounds what leaks and fragments, and what a taken-over worker sees.
 const PICTURES_PER_LIFE: u32 = 20_000;
-/// A picture that ran out of time is to blame if its worker computed for at least this share of it: else the worker did
-/// not come to its turn, and that is ours.
+/// A camera whose pictures ran out of time is to blame once its workers computed for at least this share of one
+/// picture's time: else they did not come to their turn, and that is ours.
 const SHARE_OF_ITS_TIME: u32 = 2;
 /// Timeouts of so many cameras in so short a time are ours, too, whatever the workers say they did.
 const AT_ONCE: (usize, Duration) = (4, Duration::from_secs(20));
@@ -116,6 +116,7 @@ fn live(shared: &Shared, index: usize, mut process: Process) -> Life {
         match outcome {
             Ok(answer) => {
                 served += 1;
+                shared.late.lock().retain(|late| late.camera != job.camera);
                 last = Some((job.camera, job.data.clone(), Instant::now()));
                 let _ = job.reply.send(count(shared, answer));
             }
@@ -148,6 +149,14 @@ fn live(shared: &Shared, index: usize, mut process: Process) -> Life {
     Life { served }
 }
 
+/// A camera of which a picture ran out of time lately.
+pub(super) struct Late {
+    camera: CameraId,
+    at: Instant,
+    /// CPU time that its workers took since it last had an answer; none if the system does not tell.
+    computed: Option<Duration>,
+}
+
 /// Whether a worker is to be replaced before its next picture: after enough of them, or while its CPU time still lasts
 /// for the worst picture.
 fn is_spent(served: u32, cpu: Option<Duration>, picture: Duration) -> bool {
@@ -155,18 +164,22 @@ fn is_spent(served: u32, cpu: Option<Duration>, picture: Duration) -> bool {
 }
 
 impl Shared {
-    /// Whether a picture that ran out of time did so because this machine did not let its worker work.
+    /// Whether a picture that ran out of time did so because this machine did not let its worker work. On a machine
+    /// that is always busy a picture that takes all the time is found out as well, in more than one attempt.
     fn was_kept_waiting(&self, job: &Job, before: Option<Duration>, after: Option<Duration>) -> bool {
         let now = Instant::now();
-        let mut late = self.late.lock();
-        late.retain(|(_, at)| now.duration_since(*at) < AT_ONCE.1);
-        if !late.iter().any(|(camera, _)| *camera == job.camera) {
-            late.push((job.camera, now));
+        let mut all = self.late.lock();
+        all.retain(|late| now.duration_since(late.at) < AT_ONCE.1);
+        let at = all.iter().position(|late| late.camera == job.camera).unwrap_or(all.len());
+        if at == all.len() {
+            all.push(Late { camera: job.camera, at: now, computed: Some(Duration::ZERO) });
         }
-        let idle = before
-            .zip(after)
-            .is_some_and(|(before, after)| after.saturating_sub(before) < self.config.time_limit / SHARE_OF_ITS_TIME);
-        idle || late.len() >= AT_ONCE.0
+        let late = &mut all[at];
+        late.at = now;
+        late.computed =
+            late.computed.zip(before.zip(after)).map(|(sum, (before, after))| sum + after.saturating_sub(before));
+        let idle = late.computed.is_some_and(|computed| computed < self.config.time_limit / SHARE_OF_ITS_TIME);
+        idle || all.len() >= AT_ONCE.0
     }
 }
 

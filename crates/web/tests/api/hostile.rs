@@ -1,7 +1,12 @@
 //! Input that means no good: nothing breaks, nothing leaks, nothing grows.
 
-use crate::support::{County, code};
+use crate::{
+    live::cookie,
+    support::{County, code, until},
+};
 use reqwest::{Method, StatusCode};
+use serde_json::json;
+use std::time::Duration;
 use store::Role;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -114,4 +119,68 @@ async fn nonsense_on_the_socket_hurts_nobody_else() {
     let mut headers = TcpStream::connect(county.address).await.unwrap();
     let _ = headers.write_all(format!("GET / HTTP/1.1\r\nX: {}\r\n", "x".repeat(200_000)).as_bytes()).await;
     assert_eq!(county.anybody().get("/livez").await.status(), StatusCode::OK);
+}
+
+/// Sends the head of a request and the body that is given, whatever length it promises.
+async fn begin(county: &County, path: &str, cookie: &str, length: usize, body: &str) -> TcpStream {
+    let mut socket = TcpStream::connect(county.address).await.unwrap();
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nhost: {}\r\ncookie: {cookie}\r\ncontent-type: application/json\r\n\
+         content-length: {length}\r\n\r\n{body}",
+        county.address
+    );
+    socket.write_all(head.as_bytes()).await.unwrap();
+    socket
+}
+
+#[tokio::test]
+async fn a_change_is_finished_with_its_entry_though_the_browser_goes_away() {
+    let county = County::start().await;
+    let boss = cookie(&county, "boss", Role::Administrator, &[]).await;
+    let there = async |name: &str| county.services.store.users().await.unwrap().iter().any(|u| u.name == name);
+    for n in 0..20 {
+        let name = format!("new{n}");
+        let body = json!({ "name": name, "full_name": "", "unit": "", "role": "operator" }).to_string();
+        let socket = begin(&county, "/api/v1/users", &boss, body.len(), &body).await;
+        // Gone as soon as it is in the store, or at once.
+        while n % 2 == 0 && !there(&name).await {
+            tokio::task::yield_now().await;
+        }
+        drop(socket);
+    }
+    until("whoever is there is on record", || async {
+        let users = county.services.store.users().await.unwrap();
+        let added = county.audited().await.into_iter().filter(|(action, ..)| action == "user_added").count();
+        let new = users.iter().filter(|u| u.name.starts_with("new")).count();
+        new >= 10 && new == added
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_come_is_given_up_and_is_no_whole_one() {
+    let county = County::with(|s| s.config.request_limit = Duration::from_millis(300)).await;
+    let boss = cookie(&county, "boss", Role::Administrator, &[]).await;
+    let body = json!({ "name": "half", "full_name": "", "unit": "", "role": "operator" }).to_string();
+    let mut socket = begin(&county, "/api/v1/users", &boss, body.len() + 1, &body).await;
+    let mut answer = String::new();
+    let _ = tokio::time::timeout(Duration::from_secs(10), socket.read_to_string(&mut answer)).await.expect("an end");
+    assert!(["HTTP/1.1 503", "HTTP/1.1 400"].iter().any(|status| answer.starts_with(status)), "{answer}");
+    assert!(county.services.store.users().await.unwrap().iter().all(|u| u.name != "half"));
+}
+
+#[tokio::test]
+async fn one_address_does_not_take_all_connections() {
+    let county = County::with(|s| s.config.connections_per_address = 2).await;
+    let open = || async { TcpStream::connect(county.address).await.unwrap() };
+    let live = |mut socket: TcpStream| async move {
+        let asked = socket.write_all(b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n").await;
+        let mut first = [0; 12];
+        asked.is_ok() && socket.read_exact(&mut first).await.is_ok() && &first == b"HTTP/1.1 200"
+    };
+    let (one, two) = (open().await, open().await);
+    assert!(!live(open().await).await, "a third is turned away");
+    drop(one);
+    until("there is room for another", || async { live(open().await).await }).await;
+    assert!(live(two).await);
 }

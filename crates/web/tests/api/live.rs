@@ -67,7 +67,7 @@ async fn filmed() -> (Farm, County) {
 }
 
 /// A new user's cookie.
-async fn cookie(county: &County, name: &str, role: Role, towns: &[u32]) -> String {
+pub(crate) async fn cookie(county: &County, name: &str, role: Role, towns: &[u32]) -> String {
     county.user(name, role, towns, &[]).await;
     let response = county.anybody().sign_in(name, PASSWORD).await;
     assert_eq!(response.status(), StatusCode::OK);

@@ -61,9 +61,10 @@ fn mail_channel(port: u16) -> Value {
     })
 }
 
+/// Due at midnight: at every hour of the day, yesterday is the last day that it tells of.
 fn input(channel: &Value) -> Value {
     json!({
-        "name": "给局长的日报", "enabled": true, "every": "day", "weekday": 1, "day": 1, "minute": 450, "group": "town",
+        "name": "给局长的日报", "enabled": true, "every": "day", "weekday": 1, "day": 1, "minute": 0, "group": "town",
         "town": null, "site": null, "contractor": null, "channel": channel["id"], "to": ["chief@county.example"],
         "language": "zh-CN"
     })

@@ -64,6 +64,16 @@ export interface components {
             /** Format: float */
             width: number;
         };
+        AskExcuse: {
+            /** Format: int64 */
+            from: number;
+            /** @description planned (work that was not announced in time) or third_party. */
+            kind: string;
+            reason: string;
+            scope: components["schemas"]["Place"];
+            /** Format: int64 */
+            until: number;
+        };
         /** @description A technician to whom orders may be given. */
         AssignableView: {
             /** Format: int32 */
@@ -135,7 +145,10 @@ export interface components {
         Baseline: {
             action: components["schemas"]["BaselineAction"];
             reason: string;
-            /** @description To accept: the archived snapshot that was looked at. */
+            /**
+             * @description To accept: the archived snapshot that was looked at. What the camera shows now must be the same scene by the same
+             *     light; what is usual by other lights stays.
+             */
             seen?: string | null;
         };
         /** @enum {string} */
@@ -495,10 +508,24 @@ export interface components {
             /** @description ok or failed. */
             state: string;
         };
+        DecideExcuse: {
+            granted: boolean;
+            /** @description Why. */
+            reason: string;
+        };
         Decision: {
             approve: boolean;
             /** @description Why; needed to refuse. */
             reason?: string;
+        };
+        /** @description What another person decided. */
+        DecisionView: {
+            /** Format: int64 */
+            at: number;
+            by: string;
+            /** @description The time is out of the figures. */
+            granted: boolean;
+            note: string;
         };
         Decoders: {
             /** Format: int64 */
@@ -618,6 +645,30 @@ export interface components {
             /** Format: int64 */
             segment?: number | null;
             steps: components["schemas"]["StepView"][];
+        };
+        /** @description A request for an excuse, and what was decided. */
+        ExcuseView: {
+            /** Format: int64 */
+            at: number;
+            by: string;
+            /**
+             * Format: int32
+             * @description How many cameras it covers now.
+             */
+            cameras: number;
+            decision?: null | components["schemas"]["DecisionView"];
+            /** Format: int64 */
+            from: number;
+            /** Format: int64 */
+            id: number;
+            /** @description planned (work that was not announced in time) or third_party. */
+            kind: string;
+            /** @description The caller may decide it: he is not who asked, and all of its cameras are his. */
+            may_decide: boolean;
+            reason: string;
+            scope: components["schemas"]["ScopeView"];
+            /** Format: int64 */
+            until: number;
         };
         /** @description An export as the pages see it. */
         ExportView: {
@@ -1171,6 +1222,29 @@ export interface components {
              */
             until?: number | null;
         };
+        /** @description A rule that makes one incident of many cameras: when it does, and its sentence. */
+        JoiningText: {
+            code: string;
+            en: string;
+            /**
+             * Format: int32
+             * @description At least so many of its parts are silent: cameras of a link, links of anything wider.
+             */
+            parts: number;
+            /**
+             * Format: int32
+             * @description At least this share, in percent, of all cameras that can testify fell silent.
+             */
+            share: number;
+            /** @description What its members share: one of `shared`. */
+            shared: string;
+            /**
+             * Format: int32
+             * @description The first and the last fell silent within so many seconds; the window of correlation if null.
+             */
+            within_s?: number | null;
+            zh: string;
+        };
         /** @description What is kept alike: some classes, of one place or of everywhere else. */
         KeptView: {
             /** Format: int64 */
@@ -1227,9 +1301,10 @@ export interface components {
         LayerWord: "address" | "network" | "port" | "rtsp" | "auth" | "media" | "flow" | "decode" | "picture" | "clock";
         /** @enum {string} */
         LevelWord: "slight" | "severe";
-        LightWord: "day" | "dark" | "infrared";
         /** @enum {string} */
         LifeCycleWord: "in_use" | "repair" | "out_of_use" | "dismantled";
+        /** @enum {string} */
+        LightWord: "day" | "dark" | "infrared";
         /** @enum {string} */
         LikelyWord: "power_or_fibre" | "power" | "fibre" | "switch" | "lightning" | "borrowed_power" | "trunk" | "camera" | "firmware" | "account" | "ip_conflict" | "settings" | "sessions" | "link" | "lens" | "own";
         MachineView: {
@@ -1757,6 +1832,34 @@ export interface components {
                 /** @description waiting, trying, refused (aside, tried again now and then), delivered or failed. */
                 state: string;
                 title: string;
+            }[];
+            /** @description Ask again with this as `cursor` to continue; null at the end. */
+            next?: string | null;
+        };
+        /** @description A page of a longer list. */
+        Paged_ExcuseView: {
+            items: {
+                /** Format: int64 */
+                at: number;
+                by: string;
+                /**
+                 * Format: int32
+                 * @description How many cameras it covers now.
+                 */
+                cameras: number;
+                decision?: null | components["schemas"]["DecisionView"];
+                /** Format: int64 */
+                from: number;
+                /** Format: int64 */
+                id: number;
+                /** @description planned (work that was not announced in time) or third_party. */
+                kind: string;
+                /** @description The caller may decide it: he is not who asked, and all of its cameras are his. */
+                may_decide: boolean;
+                reason: string;
+                scope: components["schemas"]["ScopeView"];
+                /** Format: int64 */
+                until: number;
             }[];
             /** @description Ask again with this as `cursor` to continue; null at the end. */
             next?: string | null;
@@ -2408,7 +2511,7 @@ export interface components {
             /** @description Only of these towns and sites; of everywhere if both are empty. */
             towns: number[];
         };
-        /** @description A rule that infers a cause: its sentence, with names in braces where figures are filled in. */
+        /** @description A rule that infers a cause: when it speaks, and its sentence, with names in braces where figures are filled in. */
         RuleText: {
             cause?: null | components["schemas"]["CauseWord"];
             code: string;
@@ -3028,52 +3131,6 @@ export interface components {
              * @description As planned.
              */
             until: number;
-        };
-        /** @description What another person decided. */
-        DecisionView: {
-            /** Format: int64 */
-            at: number;
-            by: string;
-            /** @description The time is out of the figures. */
-            granted: boolean;
-            note: string;
-        };
-        /** @description A request for an excuse, and what was decided. */
-        ExcuseView: {
-            /** Format: int64 */
-            at: number;
-            by: string;
-            /**
-             * Format: int32
-             * @description How many cameras it covers now.
-             */
-            cameras: number;
-            decision?: null | components["schemas"]["DecisionView"];
-            /** Format: int64 */
-            from: number;
-            /** Format: int64 */
-            id: number;
-            /** @description planned (work that was not announced in time) or third_party. */
-            kind: string;
-            /** @description The caller may decide it: he is not who asked, and all of its cameras are his. */
-            may_decide: boolean;
-            reason: string;
-            scope: components["schemas"]["ScopeView"];
-            /** Format: int64 */
-            until: number;
-        };
-        /** @description A rule that makes one incident of many cameras: when it does, and its sentence. */
-        JoiningText: {
-            code: string;
-            en: string;
-            /** Format: int32 */
-            parts: number;
-            /** Format: int32 */
-            share: number;
-            shared: string;
-            /** Format: int32 */
-            within_s?: number | null;
-            zh: string;
         };
         /** @description A code word and what it is called. */
         Word: {
