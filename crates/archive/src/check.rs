@@ -48,6 +48,8 @@ const AWAY_MOST: u32 = 3;
 const MARKS_MOST: u64 = 4096;
 /// A segment has its opening so long after its file at the latest.
 const BEING_MADE: Duration = Duration::from_millis(300);
+/// A segment is read again so often while it ends before where it ended.
+const SEALED_MEANWHILE: usize = 3;
 /// A manifest names a segment so long after it was sealed at the latest.
 const BEING_NAMED: Duration = Duration::from_secs(5);
 /// Threads that verify at most.
@@ -284,7 +286,18 @@ impl Run {
         };
         let file = self.folder.relative(&path);
         let bytes = fs::metadata(&path).map_or(0, |m| m.len());
-        let read = self.segment(number, &path, &file);
+        let (damaged, records) = (self.report.damaged.len(), self.report.records);
+        let mut read = self.segment(number, &path, &file);
+        for _ in 0..SEALED_MEANWHILE {
+            // A service that seals it cuts off what was set aside: an end that was there is not.
+            if !read.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::UnexpectedEof) {
+                break;
+            }
+            self.report.damaged.truncate(damaged);
+            self.report.records = records;
+            std::thread::sleep(BEING_MADE);
+            read = self.segment(number, &path, &file);
+        }
         self.progress.segments += 1;
         self.progress.bytes += bytes;
         self.report.segments += 1;

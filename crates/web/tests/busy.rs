@@ -73,7 +73,7 @@ async fn pages_bear_a_big_restless_fleet() {
         .env("SHARPEYES_PASSWORD", PASSWORD)
         .env("SHARPEYES_CAMERAS", cameras.to_string())
         // The aims are for a machine of its own; here other tests run beside.
-        .env("SHARPEYES_SLACK", std::env::var("SHARPEYES_SLACK").unwrap_or_else(|_| "4".into()))
+        .env("SHARPEYES_SLACK", std::env::var("SHARPEYES_SLACK").unwrap_or_else(|_| "8".into()))
         .stdin(Stdio::null())
         .output()
         .await

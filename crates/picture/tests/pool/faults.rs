@@ -397,7 +397,7 @@ fn hour_of_day(frame: &mut Frame, hour: f32, n: u64) {
 }
 
 fn whole_day() {
-    wait_at_most(Duration::from_secs(180), async {
+    wait_at_most(Duration::from_secs(600), async {
         let pool = pool(|_| {});
         let (mut diagnosis, mut clock) = (Diagnosis::new(DiagnosisConfig::default()), 0);
         // Six pictures an hour, from ten in the morning until ten in the next: day, rain, dusk, infrared, dawn.

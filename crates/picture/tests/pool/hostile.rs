@@ -1,7 +1,7 @@
 //! Workers that were taken over: they confine themselves and get ready like a real one, then answer as they like.
 //! The program knows its part by the name of the link it is started by.
 
-use crate::{Test, samples::*, wait_at_most, wait_for};
+use crate::{Test, samples::*, wait_for};
 use fleet::{CameraId, Codec};
 use picture::{PictureError, Pool};
 use std::{
@@ -113,7 +113,7 @@ async fn ended(pid: u32) {
 fn spins() {
     let folder = tempfile::tempdir().unwrap();
     // Also on a machine so busy that one attempt proves nothing.
-    wait_at_most(Duration::from_secs(300), async {
+    wait_for(async {
         let pool = playing(&folder, SPINS, |c| c.time_limit = Duration::from_millis(100));
         let data = lively(Codec::H264, "176x144");
         loop {
@@ -128,7 +128,7 @@ fn spins() {
 
 fn aftermath() {
     let folder = tempfile::tempdir().unwrap();
-    wait_at_most(Duration::from_secs(300), async {
+    wait_for(async {
         let pool = playing(&folder, ENDS, |_| {});
         // Until the worker is gone that gave the answer.
         let served = async |camera, codec| {

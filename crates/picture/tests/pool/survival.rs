@@ -48,7 +48,7 @@ async fn until(what: &str, condition: impl Fn() -> bool) {
 /// Keyframes of each codec: 700, or as many as `SHARPEYES_MUTATIONS` says (3,400 make the 10,000 and more in all).
 fn mutations() {
     let each: u64 = std::env::var("SHARPEYES_MUTATIONS").map_or(700, |n| n.parse().unwrap());
-    wait_at_most(Duration::from_secs(60 + each / 10), async move {
+    wait_at_most(Duration::from_secs(300 + each / 10), async move {
         let pool = pool(|c| c.workers = 2);
         let mut refused = [0u32; 3];
         for (index, codec) in CODECS.into_iter().enumerate() {
