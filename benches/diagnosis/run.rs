@@ -54,7 +54,7 @@ impl Way {
     }
 
     /// What is measured on each picture once it was coded and decoded.
-    async fn measure(&self, frames: impl Iterator<Item = Frame> + Send + 'static) -> Vec<Features> {
+    pub(crate) async fn measure(&self, frames: impl Iterator<Item = Frame> + Send + 'static) -> Vec<Features> {
         let pictures = tokio::task::spawn_blocking(move || coded(frames)).await.expect("the encoder thread ends");
         let mut features = Vec::with_capacity(pictures.len());
         for some in pictures.chunks(WAITING) {
@@ -71,8 +71,18 @@ impl Way {
     }
 
     fn judge(&mut self, diagnosis: &mut Diagnosis, features: &Features, second: u64) -> picture::Verdict {
+        self.judge_of(diagnosis, CameraId(1), features, second)
+    }
+
+    pub(crate) fn judge_of(
+        &mut self,
+        diagnosis: &mut Diagnosis,
+        camera: CameraId,
+        features: &Features,
+        second: u64,
+    ) -> picture::Verdict {
         let begin = std::time::Instant::now();
-        let verdict = diagnosis.judge(CameraId(1), features, at(second));
+        let verdict = diagnosis.judge(camera, features, at(second));
         self.judging += begin.elapsed();
         self.judged += 1;
         verdict

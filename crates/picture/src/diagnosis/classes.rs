@@ -352,16 +352,18 @@ fn stripes(f: &Features, baseline: Option<&Baseline>, limits: Limits<'_>) -> Opt
 /// A damaged bitstream leaves blocks that do not fit their neighbours: steps at the borders of blocks, in many cells.
 fn torn(f: &Features, baseline: Option<&Baseline>, limits: Limits<'_>) -> Option<Sign> {
     let threshold = limits.config.torn_share;
+    // Whoever bears with more stripes on a camera bears with higher steps, by the same factor.
+    let factor = limits.set(Cause::PictureStripes).map_or(1.0, |own| own / limits.config.stripe_jump.max(0.1));
+    let step = limits.config.torn_step * factor;
     let usual = |cell: usize| baseline.and_then(|b| b.blocks.get(cell)).map_or(2.0, |b| b / 8.0);
-    let does = |cell: usize| {
-        f32::from(f.blocks.get(cell).copied().unwrap_or_default()) / 8.0 > usual(cell) * 1.5 + limits.config.torn_step
-    };
+    let does =
+        |cell: usize| f32::from(f.blocks.get(cell).copied().unwrap_or_default()) / 8.0 > usual(cell) * 1.5 + step;
     let region = Region::of(does);
     // Another place has its steps elsewhere, but not more of them.
     let usual = baseline
         .filter(|b| !b.blocks.is_empty())
         .map_or(2.0, |b| b.blocks.iter().sum::<f32>() / 8.0 / b.blocks.len() as f32);
-    (region.share() > threshold && f.blockiness > usual + limits.config.torn_step / 2.0).then(|| {
+    (region.share() > threshold && f.blockiness > usual + step / 2.0).then(|| {
         let detail = format!(
             "{:.0} % of the picture is made of blocks that do not fit (limit {:.0} %)",
             region.share() * 100.0,

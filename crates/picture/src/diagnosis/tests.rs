@@ -311,6 +311,24 @@ fn a_class_that_is_switched_off_is_not_looked_for() {
 }
 
 #[test]
+fn blocks_that_do_not_fit_are_borne_with_as_stripes_are() {
+    let torn = |n| {
+        let mut f = day(n);
+        f.blocks.iter_mut().step_by(3).for_each(|b| *b = 9 * 8);
+        Features { blockiness: 6.0, ..f }
+    };
+    let told = |limits: Vec<(Cause, f32)>| {
+        let mut camera = Camera::new();
+        camera.half_a_day("day", day);
+        camera.diagnosis.set(CAMERA, CameraSettings { off: Vec::new(), limits });
+        (0..4).map(|_| camera.sees(60, torn)).last().map(|verdict| causes(&verdict)).unwrap()
+    };
+    assert_eq!(told(Vec::new()), [Cause::PictureStripes]);
+    assert_eq!(told(vec![(Cause::PictureStripes, 8.0)]), [Cause::PictureStripes], "the default, set by a person");
+    assert_eq!(told(vec![(Cause::PictureStripes, 24.0)]), []);
+}
+
+#[test]
 fn only_what_was_seen_is_accepted() {
     let mut camera = Camera::new();
     assert_eq!(camera.diagnosis.accept(CAMERA, &day(1), at(0)), Err(NotAccepted::NotJudged));
