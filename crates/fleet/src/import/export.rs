@@ -1,6 +1,6 @@
 //! The register as the cells of a table: for the export, and to tell what a row changes.
 
-use super::Column;
+use super::{Column, row::looks_like_a_formula};
 use crate::{Camera, Registry, SiteKind, Transport};
 
 /// The value of one column for a camera, as the file would have it. Never a password.
@@ -80,7 +80,5 @@ fn push_row(out: &mut String, cells: impl Iterator<Item = String>) {
 }
 
 fn escaped(value: String) -> String {
-    // An apostrophe of the value's own before such a sign is not the one that the import takes off.
-    let formula = value.trim_start_matches('\'').starts_with(['=', '+', '-', '@', '\t']);
-    if formula && value.parse::<f64>().is_err() { format!("'{value}") } else { value }
+    if looks_like_a_formula(&value) && value.parse::<f64>().is_err() { format!("'{value}") } else { value }
 }

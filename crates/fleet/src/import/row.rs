@@ -202,9 +202,16 @@ fn life_cycle(value: &str) -> Option<LifeCycle> {
 /// Takes off the apostrophe that our own export puts before what a spreadsheet would take for a formula.
 fn unescaped(value: &str) -> &str {
     match value.strip_prefix('\'') {
-        Some(rest) if rest.trim_start_matches('\'').starts_with(['=', '+', '-', '@', '\t']) => rest,
+        Some(rest) if looks_like_a_formula(rest) => rest,
         _ => value,
     }
+}
+
+/// Whether a spreadsheet may take a value for a formula, the full-width signs of Chinese keyboards included; apostrophes
+/// before it change nothing, so that a value's own is not mistaken for the export's.
+pub(super) fn looks_like_a_formula(value: &str) -> bool {
+    let begins = value.trim_start_matches(['\'', ' ', '\u{a0}', '\u{3000}']);
+    begins.starts_with(['=', '+', '-', '@', '\t', '＝', '＋', '－', '＠'])
 }
 
 /// The account of two cells. Some cameras want a password and no name.

@@ -149,12 +149,14 @@ fn an_account_without_a_name_survives_the_export_and_a_file_without_names_change
 
 #[test]
 fn formulas_are_made_harmless_in_the_export_and_come_back_whole() {
-    let text =
-        "site,name,main_url,address\nA,1,rtsp://10.0.0.1/,\"=HYPERLINK(\"\"x\"\")\"\nA,2,rtsp://10.0.0.2/,''=1\n";
+    let text = "site,name,main_url,address\nA,1,rtsp://10.0.0.1/,\"=HYPERLINK(\"\"x\"\")\"\nA,2,rtsp://10.0.0.2/,''=1\n\
+         A,3,rtsp://10.0.0.3/,＝1+1\nA,4,rtsp://10.0.0.4/,' ＋1\nA,5,rtsp://10.0.0.5/,'东边\n";
     let registry = planned(text, &Registry::default()).apply(&Registry::default());
     let exported = to_csv(&registry);
-    assert!(exported.contains("'=HYPERLINK"), "{exported}");
-    assert_eq!(outcomes(&planned(&exported, &registry)), ["unchanged"; 2]);
+    for harmless in ["'=HYPERLINK", ",'＝1+1", ",'＋1", ",'东边"] {
+        assert!(exported.contains(harmless), "{harmless}: {exported}");
+    }
+    assert_eq!(outcomes(&planned(&exported, &registry)), ["unchanged"; 5]);
 }
 
 #[test]
