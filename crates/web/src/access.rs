@@ -28,6 +28,8 @@ enum Access {
     Session,
     /// Signed in, with one of these roles, a password of his own and the second factor his role must have.
     Roles(&'static [Role]),
+    /// The same, and a person: what is signed with one's name.
+    Signed(&'static [Role]),
     /// The same; which roles depends on whether duties are apart 三员分立.
     Duty { together: &'static [Role], apart: &'static [Role] },
 }
@@ -37,7 +39,7 @@ impl Access {
     fn roles(self, duties: Duties) -> Option<&'static [Role]> {
         match self {
             Anyone | Session => None,
-            Roles(roles) => Some(roles),
+            Roles(roles) | Access::Signed(roles) => Some(roles),
             Duty { together, apart } => Some(if duties == Duties::Apart { apart } else { together }),
         }
     }
@@ -51,6 +53,7 @@ const EVERYBODY: Access = Roles(&Role::ALL);
 const ALL: Access = Roles(&[Operator, Technician, Auditor, Administrator]);
 const WATCH: Access = Roles(&[Operator, Technician, Administrator]);
 const DESK: Access = Roles(&[Operator, Administrator]);
+const SIGNED_DESK: Access = Access::Signed(&[Operator, Administrator]);
 const ARCHIVE: Access = Roles(&[Operator, Auditor, Administrator]);
 const EVIDENCE: Access = Duty { together: &[Auditor, Administrator], apart: &[Auditor] };
 const ADMIN: Access = Roles(&[Administrator]);
@@ -83,7 +86,7 @@ const TABLE: &[(Method, &str, Access)] = &[
     (Method::POST, "/api/v1/cameras/{id}/pause", DESK),
     (Method::DELETE, "/api/v1/cameras/{id}/certificate", ADMIN),
     (Method::GET, "/api/v1/cameras/{id}/history", ALL),
-    (Method::GET, "/api/v1/cameras/{id}/thumbnail", ALL),
+    (Method::GET, "/api/v1/cameras/{id}/thumbnail", WATCH),
     (Method::GET, "/api/v1/cameras/{id}/live", WATCH),
     (Method::GET, "/api/v1/cameras/{id}/picture", ALL),
     (Method::POST, "/api/v1/cameras/{id}/picture/confirm", WATCH),
@@ -116,7 +119,7 @@ const TABLE: &[(Method, &str, Access)] = &[
     (Method::POST, "/api/v1/windows/{id}/end", DESK),
     (Method::GET, "/api/v1/excuses", ALL),
     (Method::POST, "/api/v1/excuses", DESK),
-    (Method::POST, "/api/v1/excuses/{id}/decide", DESK),
+    (Method::POST, "/api/v1/excuses/{id}/decide", SIGNED_DESK),
     (Method::GET, "/api/v1/orders", ALL),
     (Method::POST, "/api/v1/orders", DESK),
     (Method::GET, "/api/v1/orders/figures", ARCHIVE),
@@ -172,9 +175,9 @@ const TABLE: &[(Method, &str, Access)] = &[
     (Method::GET, "/api/v1/reports/intervals", ARCHIVE),
     (Method::GET, "/api/v1/shift", ARCHIVE),
     (Method::GET, "/api/v1/handovers", ARCHIVE),
-    (Method::POST, "/api/v1/handovers", DESK),
+    (Method::POST, "/api/v1/handovers", SIGNED_DESK),
     (Method::GET, "/api/v1/handovers/{id}", ARCHIVE),
-    (Method::POST, "/api/v1/handovers/{id}/take", DESK),
+    (Method::POST, "/api/v1/handovers/{id}/take", SIGNED_DESK),
     (Method::GET, "/api/v1/self", DESK),
     (Method::GET, "/api/v1/retention", ADMIN),
     (Method::GET, "/api/v1/map", ALL),
@@ -225,6 +228,7 @@ async fn admit(app: &App, request: &mut Request) -> Result<(), Problem> {
         Some(_) if caller.machine && matches!(access, Duty { .. }) && *request.method() != Method::GET => {
             return Err(Problem::forbidden());
         }
+        Some(_) if caller.machine && matches!(access, Access::Signed(_)) => return Err(Problem::forbidden()),
         _ => {}
     }
     request.extensions_mut().insert(caller);

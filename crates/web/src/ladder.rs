@@ -95,6 +95,14 @@ impl Rung {
         }
     }
 
+    /// Without its words if it is about a cause that is hidden.
+    pub(crate) fn without(mut self, hidden: impl Fn(Cause) -> bool) -> Rung {
+        if self.cause.is_some_and(|c| hidden(c.0)) {
+            self.evidence.clear();
+        }
+        self
+    }
+
     /// Seen more than once, as the watch does before it tells.
     fn confirmed(self) -> Rung {
         Rung { confidence: self.confidence.map(|c| c.0.confirmed().into()), ..self }
@@ -117,9 +125,7 @@ impl From<&ingest::Rung> for Rung {
 impl Ladder {
     /// Without the words on causes that are hidden.
     pub(crate) fn without(mut self, hidden: impl Fn(Cause) -> bool) -> Ladder {
-        for rung in self.rungs.iter_mut().filter(|r| r.cause.is_some_and(|c| hidden(c.0))) {
-            rung.evidence.clear();
-        }
+        self.rungs = self.rungs.into_iter().map(|rung| rung.without(&hidden)).collect();
         self
     }
 

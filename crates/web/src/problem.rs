@@ -92,11 +92,6 @@ impl Problem {
         self
     }
 
-    /// Whether this is its code.
-    pub(crate) fn is(&self, code: &str) -> bool {
-        self.code == code
-    }
-
     /// What happened and what to do.
     pub(crate) fn detail(&self) -> &str {
         &self.detail

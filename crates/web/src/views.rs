@@ -1,6 +1,7 @@
 //! What the API says of cameras, incidents and the rest: plain data with schemas, made from the other floors' types.
 
 use crate::{
+    api::orders::Hiding,
     gallery::Gallery,
     words::{
         CauseWord, CodecWord, LayerWord, LikelyWord, OwnWord, SeverityWord, StatusWord, StreamWord, TransportWord,
@@ -298,8 +299,9 @@ impl From<StatusInterval> for IntervalView {
 
 impl IntervalView {
     /// Without the words on causes that are hidden.
-    pub(crate) fn without(self, hidden: impl Fn(Cause) -> bool) -> IntervalView {
-        if self.cause.is_some_and(|c| hidden(c.0)) { IntervalView { detail: String::new(), ..self } } else { self }
+    pub(crate) fn without(self, hiding: &Hiding) -> IntervalView {
+        let hidden = self.cause.is_some_and(|c| hiding.hides(self.camera(), c.0));
+        if hidden { IntervalView { detail: String::new(), ..self } } else { self }
     }
 
     pub(crate) fn camera(&self) -> CameraId {

@@ -205,8 +205,9 @@ pub(crate) async fn ladder(State(app): State<App>, caller: Caller, Path(id): Pat
     let camera = caller.camera(&registry, id)?;
     let board = app.services.board.load_full();
     let row = board.camera(camera.id).ok_or_else(Problem::not_found)?;
-    let hidden = app.hidden(&caller, camera.id).await?;
-    Ok(Json(Ladder::known(camera, row, app.services.ingest.transcript(camera.id)).without(hidden)))
+    let hiding = app.hiding(&caller).await?;
+    let ladder = Ladder::known(camera, row, app.services.ingest.transcript(camera.id));
+    Ok(Json(ladder.without(|cause| hiding.hides(camera.id, cause))))
 }
 
 /// Climb the ladder now
@@ -215,8 +216,9 @@ pub(crate) async fn ladder(State(app): State<App>, caller: Caller, Path(id): Pat
 pub(crate) async fn probe(State(app): State<App>, caller: Caller, Path(id): Path<u32>) -> Result<Json<Ladder>> {
     let registry = app.services.registry.load_full();
     let camera = caller.camera(&registry, id)?;
+    let hiding = app.hiding(&caller).await?;
     app.audit(Deed::of(&caller, Action::CameraProbed).on(camera.id)).await?;
-    Ok(Json(app.probe(camera).await?))
+    Ok(Json(app.probe(camera).await?.without(|cause| hiding.hides(camera.id, cause))))
 }
 
 /// Climb the ladder now, told rung by rung
@@ -228,17 +230,19 @@ pub(crate) async fn probe(State(app): State<App>, caller: Caller, Path(id): Path
 pub(crate) async fn climb(State(app): State<App>, caller: Caller, Path(id): Path<u32>) -> Result<Response> {
     let registry = app.services.registry.load_full();
     let camera = caller.camera(&registry, id)?.clone();
+    let hiding = app.hiding(&caller).await?;
     app.audit(Deed::of(&caller, Action::CameraProbed).on(camera.id)).await?;
     // More lines than a ladder has rungs: nothing waits for a slow reader, and nothing is lost.
     let (tell, lines) = tokio::sync::mpsc::channel::<std::result::Result<Bytes, Infallible>>(64);
     tokio::spawn(async move {
         let line = |value: serde_json::Value| Ok(Bytes::from(format!("{value}\n")));
         let rungs = tell.clone();
-        let mut on_rung = move |rung: crate::ladder::Rung| {
-            let _ = rungs.try_send(line(serde_json::json!({ "rung": rung })));
+        let hidden = |cause| hiding.hides(camera.id, cause);
+        let mut on_rung = |rung: crate::ladder::Rung| {
+            let _ = rungs.try_send(line(serde_json::json!({ "rung": rung.without(hidden) })));
         };
         let last = match app.probe_telling(&camera, &mut on_rung).await {
-            Ok((ladder, _)) => serde_json::json!({ "ladder": ladder }),
+            Ok((ladder, _)) => serde_json::json!({ "ladder": ladder.without(hidden) }),
             Err(problem) => serde_json::json!({ "problem": problem.detail() }),
         };
         let _ = tell.send(line(last)).await;
@@ -353,8 +357,8 @@ pub(crate) async fn history(
         cursor: range.cursor,
     };
     let page = Paged::from(app.services.store.history(&query).await?);
-    let hidden = app.hidden(&caller, camera).await?;
-    Ok(Json(page.map(|interval| IntervalView::from(interval).without(&hidden))))
+    let hiding = app.hiding(&caller).await?;
+    Ok(Json(page.map(|interval| IntervalView::from(interval).without(&hiding))))
 }
 
 #[derive(Deserialize, IntoParams)]

@@ -83,6 +83,7 @@ pub(crate) async fn verify(
         return Err(Problem::not_found());
     }
     let record = registry.camera(camera).ok_or_else(Problem::not_found)?;
+    let hiding = app.hiding(&caller).await?;
     let deed = Deed::of(&caller, Action::OrderVerified).on(order.id).detail(camera.to_string());
     app.audit(deed).await?;
     let (ladder, keyframe) = app.probe_telling(record, &mut |_| ()).await?;
@@ -113,6 +114,7 @@ pub(crate) async fn verify(
     let order = app.order(&caller, id).await?;
     let order = app.act(&caller, &order, Act::Verify(verification)).await?;
     let names = app.names().await?;
+    let ladder = ladder.without(|cause| hiding.hides(camera, cause));
     Ok(Json(VerifiedOrder { ladder, order: OrderView::of(&app, &caller, &names, &order) }))
 }
 

@@ -279,6 +279,21 @@ pub(super) fn sees_camera(caller: &Caller, registry: &Registry, order: &Order, c
         || caller.scope.sees_camera(registry, camera)
 }
 
+/// The causes of which a caller is not told in words what they rest on: those found in pictures that he may not see, and
+/// a likeness to a camera that may be outside his part of the county.
+pub(crate) struct Hiding {
+    /// Whose pictures a technician sees; nothing for others.
+    given: Option<BTreeSet<CameraId>>,
+    everything: bool,
+}
+
+impl Hiding {
+    pub(crate) fn hides(&self, camera: CameraId, cause: Cause) -> bool {
+        let watches = self.given.as_ref().is_none_or(|given| given.contains(&camera));
+        is_of_picture(cause) && (!watches || cause == Cause::SamePicture && !self.everything)
+    }
+}
+
 impl App {
     /// Refuses a technician the picture of a camera that is in no open order given to him or his unit.
     pub(crate) async fn watches(&self, caller: &Caller, camera: CameraId) -> Result<()> {
@@ -295,18 +310,16 @@ impl App {
         ))
     }
 
-    /// The causes of which a caller is not told in words what they rest on: those found in pictures that he may not see,
-    /// and a likeness to a camera that may be outside his part of the county.
+    /// What a caller is not told in words.
     ///
     /// # Errors
     /// The store failed.
-    pub(crate) async fn hidden(&self, caller: &Caller, camera: CameraId) -> Result<impl Fn(Cause) -> bool> {
-        let watches = match self.watches(caller, camera).await {
-            Err(problem) if !problem.is("no_order") => return Err(problem),
-            watches => watches.is_ok(),
+    pub(crate) async fn hiding(&self, caller: &Caller) -> Result<Hiding> {
+        let given = match caller.user.role {
+            Role::Technician => Some(given_to(self.services.store.as_ref(), &caller.user).await?),
+            _ => None,
         };
-        let everything = caller.scope.is_everything();
-        Ok(move |cause| is_of_picture(cause) && (!watches || cause == Cause::SamePicture && !everything))
+        Ok(Hiding { given, everything: caller.scope.is_everything() })
     }
 
     /// Names of those to whom orders may be given.

@@ -131,7 +131,7 @@ pub(crate) async fn overview(State(app): State<App>, caller: Caller) -> Result<J
             } += 1;
         }
     }
-    let recent = recent(&app).await?;
+    let (recent, hiding) = (recent(&app).await?, app.hiding(&caller).await?);
     Ok(Json(Overview {
         counts,
         total: counts.total(),
@@ -150,7 +150,12 @@ pub(crate) async fn overview(State(app): State<App>, caller: Caller) -> Result<J
             .into_iter()
             .map(|(site, counts)| SiteCounts { site: site.0, counts, total: counts.total() })
             .collect(),
-        recent: recent.iter().filter(|i| scope.sees_camera(&registry, i.camera())).take(RECENT).cloned().collect(),
+        recent: recent
+            .iter()
+            .filter(|i| scope.sees_camera(&registry, i.camera()))
+            .take(RECENT)
+            .map(|i| i.clone().without(&hiding))
+            .collect(),
         incidents,
         snapshots_24h: app.tally.sum(|camera| scope.sees_camera(&registry, camera)).await,
         archive: ArchiveView::of(&app.services.archive.stats()),

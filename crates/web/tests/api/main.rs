@@ -28,6 +28,7 @@ mod register;
 mod reports;
 mod roles;
 mod rules;
+mod scopes;
 mod sign_in;
 mod snapshots;
 mod stream;

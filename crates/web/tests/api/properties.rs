@@ -93,7 +93,7 @@ const EVERYBODY: [Who; 6] = [
 ];
 
 /// A county with something of everything in both towns.
-async fn county() -> County {
+pub(crate) async fn county() -> County {
     let county = County::with(|s| {
         s.demo = Some(Arc::new(ToyDemo::default()));
         s.config.snapshots_need_reason = false;
@@ -128,7 +128,7 @@ async fn county() -> County {
 }
 
 /// What administrators and operators leave behind in a day.
-async fn day(county: &County, technician: u32) {
+pub(crate) async fn day(county: &County, technician: u32) {
     let admin = county.signed_in(Role::Administrator).await;
     let now = Wall::read().0;
     let did = async |path: &str, body: Value| {
@@ -187,7 +187,7 @@ async fn day(county: &County, technician: u32) {
 }
 
 /// Does what the node does with what people ask of it.
-async fn node(county: &County) {
+pub(crate) async fn node(county: &County) {
     loop {
         match county.command() {
             Some(Command::Picture(PictureOrder::Accept { done, .. } | PictureOrder::Reset { done, .. })) => {
