@@ -3,14 +3,13 @@
 //
 // SHARPEYES_URL, SHARPEYES_USER, SHARPEYES_PASSWORD (the one-time password, or the one chosen before),
 // SHARPEYES_NEW_PASSWORD (chosen if a new one is asked for), SHARPEYES_SHOTS (folder for pictures; none if unset).
-import { mkdirSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+import { statSync } from 'node:fs'
 import { expect, test, type Page } from '@playwright/test'
+import { shot } from './shot'
 
 const user = process.env.SHARPEYES_USER ?? 'admin'
 const password = process.env.SHARPEYES_PASSWORD ?? ''
 const chosen = process.env.SHARPEYES_NEW_PASSWORD ?? 'every village has an eye 42'
-const shots = process.env.SHARPEYES_SHOTS
 const PHONE = { width: 390, height: 844 }
 const DESKTOP = { width: 1440, height: 900 }
 
@@ -31,18 +30,11 @@ async function ask<T>(page: Page, path: string): Promise<T> {
   }, path) as Promise<T>
 }
 
-async function shot(page: Page, name: string): Promise<void> {
-  if (!shots) return
-  mkdirSync(shots, { recursive: true })
-  await page.screenshot({ path: join(shots, `${name}.png`) })
-}
-
 async function onPhone(page: Page, name: string): Promise<void> {
   await page.setViewportSize(PHONE)
   // A phone shows everything in its width.
   await expect.poll(() => page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0)
-  if (shots) await page.waitForTimeout(600)
-  await shot(page, `phone-${name}`)
+  await shot(page, `phone-${name}`, 600)
   await page.setViewportSize(DESKTOP)
 }
 
@@ -232,8 +224,7 @@ test('an outage of a village, from the first glance to the archive', async ({ pa
   for (const path of ['/sites', '/users', '/audit', '/self']) {
     await page.goto(path)
     await expect(page.locator('.page')).toBeVisible()
-    if (shots) await page.waitForTimeout(500)
-    await shot(page, path.slice(1))
+    await shot(page, path.slice(1), 500)
     await onPhone(page, path.slice(1))
   }
   expect(complaints).toEqual([])

@@ -1,20 +1,12 @@
 // Live view against a real server in demo mode: a running picture at once, side by side, in pictures where the
 // browser cannot play the coding, and a slow viewer who slows nobody.
-import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
 import { expect, test, type Locator, type Page } from '@playwright/test'
 import { ask, enter } from './enter'
+import { shot } from './shot'
 
-const shots = process.env.SHARPEYES_SHOTS
 
 interface CameraPage {
   figures: { codec: string | null; width: number; height: number } | null
-}
-
-async function shot(page: Page, name: string): Promise<void> {
-  if (!shots) return
-  mkdirSync(shots, { recursive: true })
-  await page.screenshot({ path: join(shots, `${name}.png`) })
 }
 
 /** Cameras that deliver video, by coding. */

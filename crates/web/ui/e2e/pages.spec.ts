@@ -1,8 +1,9 @@
 // Every page against a real server in demo mode: usable with a screen reader and a keyboard (axe finds nothing
 // serious), nothing wider than the screen at 360 px, the first route small.
-import AxeBuilder from '@axe-core/playwright'
 import { expect, test, type Page } from '@playwright/test'
 import { ask, enter } from './enter'
+import { judged, tooWide } from './judged'
+import { shot } from './shot'
 
 /** Largest first route, compressed as it is sent, in bytes: fonts and data left out. */
 const FIRST_ROUTE = 250 * 1024
@@ -12,14 +13,6 @@ const SIZES = [
   { width: 1366, height: 768 },
   { width: 360, height: 780 },
 ]
-
-async function judged(page: Page, path: string, width: number): Promise<string[]> {
-  const { violations } = await new AxeBuilder({ page }).analyze()
-  const serious = violations.filter((found) => found.impact === 'serious' || found.impact === 'critical')
-  const told = serious.flatMap((found) => found.nodes.slice(0, 3).map((node) => `${path} at ${width}: ${found.id} ${String(node.target)} ${node.failureSummary?.split('\n')[1] ?? ''}`))
-  const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)
-  return wide > 0 ? [...told, `${path} at ${width}: ${wide} px wider than the screen`] : told
-}
 
 /** Texts of a Chinese page that are English sentences: three words of small letters after each other. */
 function english(page: Page): Promise<string[]> {
@@ -35,17 +28,13 @@ function english(page: Page): Promise<string[]> {
   })
 }
 
-test('every page is usable by everybody, on the desk and on the phone', async ({ page }) => {
-  await page.goto('/sign-in')
-  await page.locator('#name').waitFor()
-  const complaints = await judged(page, '/sign-in', 1440)
-  await enter(page)
+/** Every page that there is, with one camera of each kind of trouble. */
+async function everyPage(page: Page): Promise<string[]> {
   const { cameras } = await ask<{ cameras: { id: number; site: number }[] }>(page, '/fleet')
   const first = cameras[0]!
-  // One camera of each kind of trouble there is.
   const { cameras: states } = await ask<{ cameras: { id: number; cause: string | null }[] }>(page, '/states')
   const troubled = [...new Map(states.filter((state) => state.cause !== null).map((state) => [state.cause, state.id])).values()].slice(0, 5)
-  const paths = [
+  return [
     '/',
     '/wall',
     '/map',
@@ -77,6 +66,14 @@ test('every page is usable by everybody, on the desk and on the phone', async ({
     '/password',
     '/no-such-page',
   ]
+}
+
+test('every page is usable by everybody, on the desk and on the phone', async ({ page }) => {
+  await page.goto('/sign-in')
+  await page.locator('#name').waitFor()
+  const complaints = await judged(page, '/sign-in', 1440)
+  await enter(page)
+  const paths = await everyPage(page)
   for (const path of paths) {
     await page.setViewportSize(SIZES[0]!)
     await page.goto(path)
@@ -90,6 +87,30 @@ test('every page is usable by everybody, on the desk and on the phone', async ({
       complaints.push(...(await judged(page, path, size.width)))
     }
     if (!RECORDS.includes(path)) complaints.push(...(await english(page)).map((text) => `${path} says in English: ${text}`))
+  }
+  expect(complaints).toEqual([])
+})
+
+test('in English, too, nothing is wider than the screen, from the phone to the wall of the monitoring centre', async ({ page }) => {
+  await enter(page)
+  const paths = await everyPage(page)
+  await page.evaluate(() => localStorage.setItem('sharpeyes.language', 'en'))
+  const complaints: string[] = []
+  for (const path of [...paths, '/?screen=full', '/wall?screen=full']) {
+    await page.goto(path)
+    await page.locator('.page, .card').first().waitFor()
+    await expect(page.locator('html')).toHaveAttribute('lang', 'en')
+    await expect(page.locator('.notice .spinner')).toHaveCount(0, { timeout: 20_000 })
+    for (const [width, height] of [
+      [3840, 2160],
+      [1920, 1080],
+      [360, 780],
+    ] as const) {
+      await page.setViewportSize({ width, height })
+      await page.waitForTimeout(350)
+      complaints.push(...(await tooWide(page, path, width)))
+      await shot(page, `en-${width}${path.replaceAll(/[^a-z0-9]+/g, '-')}`)
+    }
   }
   expect(complaints).toEqual([])
 })

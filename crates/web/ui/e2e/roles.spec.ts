@@ -1,19 +1,12 @@
 // What each role comes for, and what it does not get to see: operator, technician on a telephone, auditor,
 // administrator, security administrator. Against a real server in demo mode; see fleet.spec.ts for the settings.
-import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
 import { expect, test, type Browser, type Page } from '@playwright/test'
 import { ask, enter } from './enter'
+import { judged } from './judged'
+import { shot } from './shot'
 
-const shots = process.env.SHARPEYES_SHOTS
 const OWN = 'a lantern over the county road'
 const PHONE = { width: 360, height: 780 }
-
-async function shot(page: Page, name: string): Promise<void> {
-  if (!shots) return
-  mkdirSync(shots, { recursive: true })
-  await page.screenshot({ path: join(shots, `${name}.png`) })
-}
 
 async function send<T>(page: Page, method: string, path: string, body: object): Promise<T> {
   return page.evaluate(
@@ -53,6 +46,12 @@ async function begin(browser: Browser, made: Made, viewport = { width: 1440, hei
   return page
 }
 
+/** Where each role spends its time, axe finds nothing serious, and nothing is wider than the screen. */
+async function usable(page: Page): Promise<void> {
+  await expect(page.locator('.notice .spinner')).toHaveCount(0, { timeout: 20_000 })
+  expect(await judged(page, new URL(page.url()).pathname, page.viewportSize()?.width ?? 0)).toEqual([])
+}
+
 async function hidden(page: Page, path: string): Promise<void> {
   await page.goto(path)
   await expect(page).toHaveTitle(/没有这个页面/)
@@ -86,6 +85,7 @@ test('each role finds what it comes for and nothing else', async ({ page: admin,
   await technician.goto(`/cameras/${first.id}`)
   await expect(technician.locator('[data-test=no-order]')).toBeVisible()
   await expect(technician.locator('[data-test=play]')).toHaveCount(0)
+  await usable(technician)
   await send(admin, 'POST', '/demo/fault', { target: { kind: 'camera', id: first.id }, fault: 'power_off', on: true })
   const incident = async () =>
     (await ask<{ items: { id: number; members: { camera: number }[] }[] }>(admin, '/incidents?open=true')).items.find((one) => one.members.some((member) => member.camera === first.id))?.id
@@ -95,10 +95,11 @@ test('each role finds what it comes for and nothing else', async ({ page: admin,
   await technician.goto('/orders')
   await expect(technician.getByText(`G${order.id}`).first()).toBeVisible()
   await shot(technician, 'phone-technician-orders')
+  await usable(technician)
   await technician.goto(`/cameras/${first.id}`)
   await expect(technician.locator('[data-test=play]')).toBeVisible()
   await shot(technician, 'phone-technician-camera')
-  await expect.poll(() => technician.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0)
+  await usable(technician)
   await technician.goto(`/cameras/${other.id}`)
   await expect(technician.locator('[data-test=no-order]')).toBeVisible()
   for (const path of ['/snapshots', '/users', '/audit']) await hidden(technician, path)
@@ -113,6 +114,7 @@ test('each role finds what it comes for and nothing else', async ({ page: admin,
   await operator.goto('/orders')
   await expect(operator.getByText(`G${order.id}`).first()).toBeVisible()
   await shot(operator, 'operator-orders')
+  await usable(operator)
   for (const path of ['/register', '/users', '/tokens', '/audit']) await hidden(operator, path)
 
   // ---- auditor: the archive and the log, never live ----
@@ -120,10 +122,14 @@ test('each role finds what it comes for and nothing else', async ({ page: admin,
   await auditor.goto('/audit')
   await expect(auditor.getByText('新增用户').first()).toBeVisible()
   await shot(auditor, 'auditor-log')
+  await usable(auditor)
   await auditor.goto('/snapshots')
   await auditor.locator('.page').waitFor()
+  await usable(auditor)
   await auditor.goto(`/cameras/${other.id}`)
   await auditor.locator('[data-test=camera-name]').waitFor()
+  await expect(auditor.locator('[data-test=no-order]')).toContainText('审计员')
+  await usable(auditor)
   await expect(auditor.locator('[data-test=play]')).toHaveCount(0)
   for (const path of [`/live?cameras=${other.id}`, '/register', '/users']) await hidden(auditor, path)
 
@@ -133,12 +139,14 @@ test('each role finds what it comes for and nothing else', async ({ page: admin,
   await expect(security.locator('.side .place')).toHaveCount(2)
   await security.locator('[data-test=sign-ins]').first().click()
   await shot(security, 'security-sign-ins')
+  await usable(security)
   await security.goto('/tokens')
   await security.locator('[data-test=make-token]').click()
   await security.locator('#t-name').fill(`大屏 ${Date.now()}`)
   await security.locator('button[form=token-form]').click()
   await expect(security.getByText(/spk_/)).toBeVisible()
   await shot(security, 'security-token')
+  await usable(security)
   for (const path of ['/wall', `/cameras/${first.id}`, '/orders', '/snapshots']) await hidden(security, path)
 
   // ---- the second factor, as anybody sets it up ----
@@ -148,4 +156,5 @@ test('each role finds what it comes for and nothing else', async ({ page: admin,
   await operator.locator('#confirm').press('Enter')
   await expect(operator.locator('[data-test=factor-secret]')).toBeVisible()
   await shot(operator, 'account-factor')
+  await usable(operator)
 })

@@ -81,11 +81,13 @@ export function may(power: Power): boolean {
   return POWERS[power].includes(now.user.role)
 }
 
-// ---- whose pictures a technician sees: those of the open orders given to him ----
+// ---- whose present pictures one sees: a technician those of the open orders given to him, an auditor none (his are in
+// the archive, for a stated reason) ----
 
 const given = shallowRef<ReadonlySet<number>>(new Set())
 export function sees(camera: number): boolean {
-  return session.value?.user.role !== 'technician' || given.value.has(camera)
+  const role = session.value?.user.role
+  return role === 'technician' ? given.value.has(camera) : role !== 'auditor'
 }
 /** Reads anew which cameras were given to him (after an order was taken on or closed, say). */
 export async function loadGiven(): Promise<void> {

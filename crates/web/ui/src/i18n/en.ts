@@ -265,6 +265,7 @@ const en: Messages = {
     noneMatch: 'No site matches',
   },
   camera: {
+    archiveOnly: 'Auditors see pictures in the archive only, for a stated reason.',
     noOrder: 'Technicians see pictures only of cameras in the open work orders given to them or their unit.',
     pictureOf: 'Picture of {name}',
     probe: 'Probe now',
@@ -303,6 +304,7 @@ const en: Messages = {
     open: 'Open the camera',
     close: 'Close',
     more: '{n} more; zoom in to see them',
+    moreListed: '{n} more',
     unplaced: '{n} have no position in the register and are not shown',
     nowhere: 'No camera has a position in the register',
     nowhereHint: 'Give longitude and latitude (WGS-84) in the import file',
@@ -976,6 +978,7 @@ const en: Messages = {
     refuse: 'Refuse',
     refuseTitle: 'Reason for refusal',
     remove: 'Remove',
+    removeText: '{what} (no. {id}) will be removed: its file can no longer be downloaded; that it was asked for and removed stays in the audit log.',
     giveUp: 'Give up',
     removed: 'Removed',
     none: 'No export yet',

@@ -263,6 +263,7 @@ const zhCN = {
     noneMatch: '没有符合条件的村或区域',
   },
   camera: {
+    archiveOnly: '审计员只在快照存档中查看画面，并须说明理由。',
     noOrder: '维护员只能查看派给本人或本单位的未办结工单中的摄像机画面。',
     pictureOf: '{name} 的画面',
     probe: '逐层探测',
@@ -301,6 +302,7 @@ const zhCN = {
     open: '打开摄像机',
     close: '收起',
     more: '另有 {n} 路，放大地图可见',
+    moreListed: '另有 {n} 路',
     unplaced: '{n} 路没有登记坐标，未显示',
     nowhere: '没有摄像机登记坐标',
     nowhereHint: '在导入文件中填写经度、纬度（WGS-84）后即可显示',
@@ -974,6 +976,7 @@ const zhCN = {
     refuse: '不批准',
     refuseTitle: '不批准的理由',
     remove: '删除',
+    removeText: '{what}（第 {id} 号）将被删除：其文件不再可下载，申请与删除都留在审计日志中。',
     giveUp: '放弃',
     removed: '已删除',
     none: '还没有导出',
