@@ -12,6 +12,7 @@ describe('what the service says', () => {
     expect(said('no packet for 5.0 s')).toBe('5.0 秒没有数据包')
     expect(said('ping answered in 0.3 ms; TCP answered')).toBe('ping 应答 0.3 毫秒；TCP 有应答')
     expect(said('10.0.0.9:554 refused the connection (the host answers ping)')).toBe('10.0.0.9:554 拒绝连接（主机能 ping 通）')
+    expect(said('+0.0 s ± 0.00 s, +0.1 ± 0.6 s/day')).toBe('+0.0 秒 ± 0.00 秒，每天漂移 +0.1 ± 0.6 秒')
     expect(said('the server refused: status 500')).toBe('服务器拒绝：状态 500')
     expect(said('edges agree with the usual scene by 12 %, by 80 % if it is shifted by 3 % of the width and 4 % of the height')).toBe(
       '轮廓与平时场景吻合 12%，若横移画面宽度的 3%、纵移高度的 4% 则吻合 80%',

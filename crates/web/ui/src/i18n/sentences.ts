@@ -101,6 +101,8 @@ const SENTENCES: readonly Pair[] = [
   ['horizontal', '水平'],
   ['vertical', '垂直'],
   // clock
+  ['{} s ± {} s', '{} 秒 ± {} 秒'],
+  ['{} s ± {} s, {} ± {} s/day', '{} 秒 ± {} 秒，每天漂移 {} ± {} 秒'],
   ['camera clock {} s from ours', '摄像机时钟与本机相差 {} 秒'],
   ['the sender reports tell no date', '发送端报告中没有有效日期'],
   // ourselves
