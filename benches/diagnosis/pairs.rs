@@ -28,8 +28,24 @@ const PAIRS: [Pair; 4] = [Pair::Twins, Pair::TwinsInTraffic, Pair::Alike, Pair::
 const LIGHTS: [Condition; 3] = [Condition::Day, Condition::Infrared, Condition::StreetLit];
 /// When which of the two is looked at, in seconds: each once a minute, and as the service does once they look alike,
 /// both at once.
-const LOOKS: [(u32, u64); 10] =
-    [(1, 0), (2, 30), (1, 35), (2, 36), (1, 41), (2, 42), (1, 47), (2, 48), (1, 53), (2, 54)];
+const LOOKS: [(u32, u64); 16] = [
+    (1, 0),
+    (2, 30),
+    (1, 35),
+    (2, 36),
+    (1, 41),
+    (2, 42),
+    (1, 47),
+    (2, 48),
+    (1, 53),
+    (2, 54),
+    (1, 59),
+    (2, 60),
+    (1, 65),
+    (2, 66),
+    (1, 71),
+    (2, 72),
+];
 /// By how many pixels neighbours see the same otherwise: the same field, the same road.
 const ASIDE: usize = 5;
 
@@ -45,10 +61,10 @@ impl Pairs {
         }
     }
 
-    /// Prints them; true if two different cameras were told as one, or few of those that are one.
+    /// Prints them; true if two different cameras were told as one, or fewer than nine in ten of those that are one.
     pub(crate) fn print(&self) -> bool {
         println!("\nsame picture (told of all; by day, under infrared, in the light of street lamps)");
-        let (mut missed, mut wrong, mut same) = (0, 0, 0);
+        let (mut found, mut wrong, mut same) = (0, 0, 0);
         for pair in PAIRS {
             let (text, is_one) = match pair {
                 Pair::Twins => ("one camera twice in the register", true),
@@ -61,13 +77,13 @@ impl Pairs {
             for (told, all) in figures {
                 if is_one {
                     same += all;
-                    missed += all - told;
+                    found += told;
                 } else {
                     wrong += told;
                 }
             }
         }
-        wrong > 0 || missed * 10 > same
+        wrong > 0 || found * 10 < same * 9
     }
 }
 
@@ -107,8 +123,8 @@ fn look(place: &Place, pair: Pair, light: Condition, which: u32, second: u64) ->
     }
     let mut frame = camera::picture(&still, light, camera, second / 10);
     if pair == Pair::TwinsInTraffic {
-        // Across the picture in eight seconds.
-        let x = (second % 12 * 80) as i32 - 160;
+        // Across the picture in ten seconds.
+        let x = (second as i32 - 40) * 80 - 150;
         frame.rectangle(x, 210, 150, 80, (70, 120, 140), 1.0);
     }
     frame.grain(1.5, camera << 20 ^ second << 2 ^ u64::from(which));
