@@ -52,6 +52,11 @@ async fn a_token_opens_what_its_role_and_scope_allow_until_it_is_revoked() {
     assert_eq!(get("/api/v1/session").await.status(), StatusCode::FORBIDDEN, "it is nobody who could sign out");
     let check = with_token(&county, &secret, Method::POST, "/api/v1/cameras/1/check").await;
     assert_eq!(check.status(), StatusCode::ACCEPTED);
+    // What is signed with a name is signed by a person.
+    for signed in ["/api/v1/handovers", "/api/v1/handovers/1/take", "/api/v1/excuses/1/decide"] {
+        let refused = with_token(&county, &secret, Method::POST, signed).await;
+        assert_eq!(code(refused).await, (403, "forbidden".into()), "{signed}");
+    }
     assert_eq!(
         with_token(&county, &secret[1..], Method::GET, "/api/v1/fleet").await.status(),
         StatusCode::UNAUTHORIZED
