@@ -403,33 +403,62 @@ pub(crate) fn read_record(
 pub(crate) mod bad_sectors {
     use std::{fs::File, io, ops::Range, os::unix::fs::MetadataExt as _, path::Path, sync::Mutex};
 
-    /// By device and inode.
-    static BAD: Mutex<Vec<(u64, u64, Range<u64>)>> = Mutex::new(Vec::new());
+    /// A place of a file that cannot be read.
+    #[derive(Clone, PartialEq)]
+    struct Place {
+        device: u64,
+        inode: u64,
+        range: Range<u64>,
+    }
 
-    fn name(metadata: &std::fs::Metadata, range: Range<u64>) -> (u64, u64, Range<u64>) {
-        (metadata.dev(), metadata.ino(), range)
+    /// With how many more reads find that the file ends there; without a number the disk fails, at each.
+    static BAD: Mutex<Vec<(Place, Option<u32>)>> = Mutex::new(Vec::new());
+
+    fn place(metadata: &std::fs::Metadata, range: Range<u64>) -> Place {
+        Place { device: metadata.dev(), inode: metadata.ino(), range }
     }
 
     /// Bad until this is dropped: afterwards the inode may be another file's.
     #[must_use]
-    pub(crate) struct Bad((u64, u64, Range<u64>));
+    pub(crate) struct Bad(Place);
 
     pub(crate) fn make(path: &Path, range: Range<u64>) -> Bad {
-        let bad = name(&path.metadata().unwrap(), range);
-        BAD.lock().unwrap().push(bad.clone());
-        Bad(bad)
+        add(path, range, None)
+    }
+
+    /// The file ends there, for so many reads: it is being cut off.
+    pub(crate) fn cut_off(path: &Path, range: Range<u64>, reads: u32) -> Bad {
+        add(path, range, Some(reads))
+    }
+
+    fn add(path: &Path, range: Range<u64>, reads: Option<u32>) -> Bad {
+        let place = place(&path.metadata().unwrap(), range);
+        BAD.lock().unwrap().push((place.clone(), reads));
+        Bad(place)
     }
 
     impl Drop for Bad {
         fn drop(&mut self) {
-            BAD.lock().unwrap().retain(|bad| *bad != self.0);
+            BAD.lock().unwrap().retain(|(place, _)| *place != self.0);
         }
     }
 
     pub(crate) fn fail(file: &File, range: Range<u64>) -> io::Result<()> {
-        let bad = BAD.lock().unwrap();
-        let (device, inode, range) = if bad.is_empty() { return Ok(()) } else { name(&file.metadata()?, range) };
-        let hit = bad.iter().any(|(d, i, r)| (*d, *i) == (device, inode) && r.start < range.end && range.start < r.end);
-        if hit { Err(io::Error::from_raw_os_error(super::libc_eio())) } else { Ok(()) }
+        let mut bad = BAD.lock().unwrap();
+        let read = if bad.is_empty() { return Ok(()) } else { place(&file.metadata()?, range) };
+        let hit = |(place, reads): &&mut (Place, Option<u32>)| {
+            (place.device, place.inode) == (read.device, read.inode)
+                && place.range.start < read.range.end
+                && read.range.start < place.range.end
+                && *reads != Some(0)
+        };
+        match bad.iter_mut().find(hit) {
+            None => Ok(()),
+            Some((_, None)) => Err(io::Error::from_raw_os_error(super::libc_eio())),
+            Some((_, Some(reads))) => {
+                *reads -= 1;
+                Err(io::ErrorKind::UnexpectedEof.into())
+            }
+        }
     }
 }

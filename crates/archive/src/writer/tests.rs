@@ -221,6 +221,26 @@ async fn a_clock_that_runs_wild_drops_nothing_and_dates_no_manifest() {
     writer.finish().await;
 }
 
+#[tokio::test]
+async fn a_segment_that_is_cut_off_while_the_check_reads_it_is_read_again() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = Folder::new(root.path());
+    let (mut writer, _) = Writer::open(folder.clone(), settings(), Index::Keep, Missing::Refuse).await.unwrap();
+    let row = stored(&mut writer, 1).await.unwrap();
+    let path = folder.segments().unwrap()[&row.header.segment].clone();
+    let length = path.metadata().unwrap().len();
+    let checked = |reads| {
+        let _cut = segment::bad_sectors::cut_off(&path, length - 8..length, reads);
+        let report = crate::check::folder_alone(&folder, [0; 32]).unwrap();
+        (report.records, report.damaged.iter().map(|d| d.what.clone()).collect::<Vec<_>>())
+    };
+    assert_eq!(checked(0), (1, vec![]));
+    assert_eq!(checked(1), (1, vec![]), "it had ended elsewhere a moment ago");
+    let (records, named) = checked(u32::MAX);
+    assert_eq!((records, named.len()), (0, 1), "told once: {named:?}");
+    writer.finish().await;
+}
+
 /// Three snapshots in a segment that is left open, and the second one's picture lies where the disk cannot read.
 #[tokio::test]
 async fn a_bad_sector_costs_a_record_and_not_the_start() {
