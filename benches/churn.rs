@@ -7,7 +7,7 @@
 //! simulator knows to be true. The exit status is 1 if a status is wrong, or memory or file descriptors have grown.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
-#[path = "../crates/ingest/tests/common/mod.rs"]
+#[path = "../crates/ingest/tests/streams/common/mod.rs"]
 mod common;
 
 use common::{churn::Churn, desk::Desk};

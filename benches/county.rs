@@ -13,7 +13,7 @@
 //! The exit status is 1 if an aim is missed.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
-#[path = "../tests/demo/mod.rs"]
+#[path = "../tests/nodes/demo/mod.rs"]
 mod demo;
 
 use demo::{Demo, PASSWORD, Session, state};

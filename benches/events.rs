@@ -5,7 +5,7 @@
 //! checks and snapshots are spread over time. It fails where an aim is missed.
 #![allow(clippy::print_stdout, clippy::print_stderr, clippy::unwrap_used)]
 
-#[path = "../crates/health/tests/sim/mod.rs"]
+#[path = "../crates/health/tests/core/sim/mod.rs"]
 mod sim;
 
 use fleet::{CameraId, Mono, Now, Wall};

@@ -1,6 +1,6 @@
 //! What only somebody inside can do to the store: give it other bytes, take objects away.
 
-#[path = "../../tests/common/weed.rs"]
+#[path = "../../tests/archive/common/weed.rs"]
 mod weed;
 
 use super::*;

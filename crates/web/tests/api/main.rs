@@ -16,7 +16,7 @@ mod hostile;
 mod import;
 mod incidents;
 mod live;
-#[path = "../../../notify/tests/mail_server/mod.rs"]
+#[path = "../../../notify/tests/letters/mail_server/mod.rs"]
 mod mail_server;
 mod mailings;
 mod map;

@@ -1,6 +1,6 @@
 //! Checking, pausing, probing, causing demo faults; metrics and signs of life.
 
-use crate::support::{County, ToyDemo, code};
+use crate::support::{County, ToyDemo, code, until};
 use fleet::{CameraId, Cause, Codec, Now, Secret, StreamChoice};
 use health::{Event, FormatChange, Profile, StreamFormat};
 use reqwest::{Method, StatusCode};
@@ -105,19 +105,25 @@ async fn a_demo_lets_visitors_cause_troubles_and_nothing_else_does() {
 
 #[tokio::test]
 async fn the_sign_of_life_is_the_nodes_own_progress() {
-    let county = County::with(|s| s.config.stuck_after = Duration::from_millis(300)).await;
-    county.services.heartbeat.beat(Now::read().mono);
+    let county = County::with(|s| s.config.stuck_after = Duration::from_secs(1)).await;
     let anybody = county.anybody();
-    assert_eq!(anybody.get("/livez").await.status(), StatusCode::OK);
-    let ready = anybody.get("/readyz").await;
-    let status = ready.status();
-    assert_eq!(status, StatusCode::OK, "{}", ready.text().await.unwrap());
-    crate::support::until("a stuck loop is noticed", || async {
-        anybody.get("/livez").await.status() == StatusCode::SERVICE_UNAVAILABLE
-    })
-    .await;
-    county.services.heartbeat.beat(Now::read().mono);
-    assert_eq!(anybody.get("/livez").await.status(), StatusCode::OK);
+    let says = |path, status| {
+        let asked = anybody.get(path);
+        async move { asked.await.status() == status }
+    };
+    for _ in 0..2 {
+        // A machine may be too busy to ask within the second: what goes round is asked again.
+        for path in ["/livez", "/readyz"] {
+            until("a loop that goes round is a sign of life", || {
+                county.services.heartbeat.beat(Now::read().mono);
+                says(path, StatusCode::OK)
+            })
+            .await;
+        }
+        for path in ["/livez", "/readyz"] {
+            until("a stuck loop is noticed", || says(path, StatusCode::SERVICE_UNAVAILABLE)).await;
+        }
+    }
 }
 
 #[tokio::test]
