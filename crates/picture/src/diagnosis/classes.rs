@@ -254,6 +254,13 @@ fn colour_cast(f: &Features, baseline: Option<&Baseline>, limits: Limits<'_>) ->
     })
 }
 
+/// Whether nothing tells against a dark picture being one by lamps: it has their colour, and no fault by day but that and
+/// shadows where none usually are.
+pub(super) fn may_be_lamp_light(shown: &[Sign], f: &Features, day: Option<&Baseline>, limits: Limits<'_>) -> bool {
+    let of_lamps = |sign: &Sign| matches!(sign.cause, Cause::PictureColourCast | Cause::SceneMoved);
+    !shown.is_empty() && shown.iter().all(of_lamps) && colour_cast(f, day, limits).is_some()
+}
+
 /// By how much the colour of cells that usually have little differs from the usual, and the share of them that went
 /// along at least half of it. Weather takes colour from what has it; a cast gives it to what has none.
 fn shift(f: &Features, b: &Baseline) -> Option<(f32, f32, f32)> {

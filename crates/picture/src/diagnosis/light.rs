@@ -11,7 +11,7 @@
 //! | grey (saturation below [`GREY`]), not bright | infrared |
 //! | grey and bright | the day if days are known and nights are much darker; else what came before |
 //! | colour, bright | day; after a night, and not as bright as [`SURELY_DAY`], perhaps still the dark |
-//! | colour, dark | what came before; a first picture is one of the dark unless the camera is known to use infrared |
+//! | colour, dark | what came before; the dark if it is a first picture of a camera without infrared, or shows no fault but the colours of lamps |
 //!
 //! Dark is below [`DARK`] and below [`DARK_SHARE`] of the usual day. A light once entered is left only beyond the second
 //! figure of each pair, and only on a picture without a fault: what a cover darkens by day stays a fault of the day.
@@ -103,7 +103,7 @@ pub(super) fn likely(
     match last {
         Some(Light::Dark) if mean < DARK.1 => (Light::Dark, day.filter(|_| mean >= DUSK).map(|_| Light::Day)),
         Some(Light::Dark) if mean < SURELY_DAY && day.is_some() => (Light::Day, Some(Light::Dark)),
-        None if is_dark(mean, usual, config) && infrared.is_none() => {
+        None if is_dark(f, usual, config) && infrared.is_none() => {
             (Light::Dark, day.filter(|_| mean >= DUSK).map(|_| Light::Day))
         }
         _ => (Light::Day, (dark && mean < SURELY_DAY).then_some(Light::Dark)),
@@ -112,12 +112,14 @@ pub(super) fn likely(
 
 /// The light of a good picture that was held against the usual of `light`: dusk ends a day.
 pub(super) fn settled(f: &Features, light: Light, usual: &Baselines, config: &DiagnosisConfig) -> Light {
-    if light == Light::Day && !is_grey(f) && is_dark(shades(f).0, usual, config) { Light::Dark } else { light }
+    if light == Light::Day && is_dark(f, usual, config) { Light::Dark } else { light }
 }
 
-fn is_dark(mean: f32, usual: &Baselines, config: &DiagnosisConfig) -> bool {
+/// Whether a picture has colours and is so dark that it is none of the day.
+pub(super) fn is_dark(f: &Features, usual: &Baselines, config: &DiagnosisConfig) -> bool {
+    let mean = shades(f).0;
     let day = usual.of(Light::Day).filter(|b| b.is_learned(config));
-    mean < day.map_or(DARK.0, |b| (DARK_SHARE * b.mean()).min(DARK.0))
+    !is_grey(f) && mean < day.map_or(DARK.0, |b| (DARK_SHARE * b.mean()).min(DARK.0))
 }
 
 #[cfg(test)]

@@ -239,6 +239,15 @@ impl Diagnosis {
         let (first, second) = light::likely(features, state.good_light, &state.baselines, config);
         let (light, all) = match (by(first), second) {
             (shown, Some(second)) if !shown.is_empty() && by(second).is_empty() => (second, Vec::new()),
+            // Lamps came on over a place whose nights are not known yet.
+            (shown, None)
+                if first == Light::Day
+                    && light::is_dark(features, &state.baselines, config)
+                    && classes::may_be_lamp_light(&shown, features, state.baselines.of(Light::Day), limits)
+                    && by(Light::Dark).is_empty() =>
+            {
+                (Light::Dark, Vec::new())
+            }
             (shown, _) => (first, shown),
         };
         let baseline = state.baselines.get(light, features, config);

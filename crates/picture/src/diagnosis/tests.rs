@@ -172,6 +172,29 @@ fn colour_nights_have_a_usual_of_their_own() {
 }
 
 #[test]
+fn lamps_that_come_on_at_once_are_no_cast() {
+    let mut camera = Camera::new();
+    camera.half_a_day("the first day", day);
+    camera.half_a_day("the first night", sodium);
+    let learned = camera.diagnosis.learned(CAMERA);
+    assert!(learned.dark >= 30 && learned.day <= 36, "{learned:?}");
+    camera.half_a_day("the second day", day);
+    // A cover in the dark of a night that is known, and a cast by day, are told.
+    camera.half_a_day("the second night", sodium);
+    for _ in 0..3 {
+        camera.sees(60, |n| cover(sodium(n)));
+    }
+    assert_eq!(causes(&camera.sees(60, |n| cover(sodium(n)))), [Cause::PictureCovered]);
+    // What hangs before the lens by day is none of the night, though it makes the picture dark.
+    let mut camera = Camera::new();
+    camera.half_a_day("the first day", day);
+    for _ in 0..3 {
+        camera.sees(60, |n| cover(dim(day(n), 0.5)));
+    }
+    assert_eq!(causes(&camera.sees(60, |n| cover(dim(day(n), 0.5)))), [Cause::PictureCovered]);
+}
+
+#[test]
 fn a_grey_day_teaches_nothing_of_infrared_nights() {
     let mut camera = Camera::new();
     for _ in 0..2 {
