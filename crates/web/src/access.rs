@@ -79,7 +79,7 @@ const TABLE: &[(Method, &str, Access)] = &[
     (Method::GET, "/api/v1/events", ALL),
     (Method::GET, "/api/v1/overview", ALL),
     (Method::GET, "/api/v1/cameras/{id}", ALL),
-    (Method::GET, "/api/v1/cameras/{id}/ladder", ALL),
+    (Method::GET, "/api/v1/cameras/{id}/ladder", WATCH),
     (Method::POST, "/api/v1/cameras/{id}/probe", WATCH),
     (Method::POST, "/api/v1/cameras/{id}/climb", WATCH),
     (Method::POST, "/api/v1/cameras/{id}/check", WATCH),

@@ -170,7 +170,7 @@ async fn after_much_coming_and_going_every_status_is_right() {
         seed: 3,
     };
     let report = crate::common::churn::run(&mut desk, plan, |id, fault, on| {
-        farm.fault(camsim::Target::Camera(id), fault, on).unwrap()
+        farm.fault(camsim::Target::Camera(id), fault, on).unwrap();
     })
     .await;
     assert!(report.wrong.is_empty(), "{:#?}\n{report:?}", report.wrong);

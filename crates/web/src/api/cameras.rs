@@ -66,7 +66,8 @@ struct CameraRecord {
     gb_code: Option<String>,
     /// What is wrong with it.
     gb_fault: Option<String>,
-    main_url: String,
+    /// Addresses of the streams; not told to auditors, who see no configuration.
+    main_url: Option<String>,
     sub_url: Option<String>,
     transport: TransportWord,
     life_cycle: LifeCycleWord,
@@ -120,7 +121,8 @@ struct UpkeepView {
 }
 
 impl CameraRecord {
-    fn of(camera: &Camera, registry: &Registry) -> CameraRecord {
+    fn of(camera: &Camera, registry: &Registry, reader: Role) -> CameraRecord {
+        let shown = |url: &fleet::StreamUrl| (reader != Role::Auditor).then(|| url.to_string());
         let Camera { place, device, upkeep, .. } = camera.clone();
         CameraRecord {
             id: camera.id.0,
@@ -130,8 +132,8 @@ impl CameraRecord {
             uplink: camera.uplink.map(|u| u.0),
             gb_code: camera.gb_code.as_ref().map(ToString::to_string),
             gb_fault: camera.gb_code.as_ref().and_then(fleet::GbCode::fault).map(|f| f.to_string()),
-            main_url: camera.main.to_string(),
-            sub_url: camera.sub.as_ref().map(ToString::to_string),
+            main_url: shown(&camera.main),
+            sub_url: camera.sub.as_ref().and_then(shown),
             transport: camera.transport.into(),
             life_cycle: camera.life_cycle.into(),
             place: PlaceView {
@@ -177,7 +179,7 @@ pub(crate) async fn camera(State(app): State<App>, caller: Caller, Path(id): Pat
     let formats = app.services.store.formats(camera.id, FORMATS).await.unwrap_or_default();
     let certificate = app.services.store.certificate(camera.id).await.unwrap_or_default();
     Ok(Json(CameraPage {
-        camera: CameraRecord::of(camera, &registry),
+        camera: CameraRecord::of(camera, &registry, caller.user.role),
         state: CameraState::of(row, &app.services.gallery),
         stream: row.stream.into(),
         carriage: row.carriage.as_deref().map(CarriageView::from),

@@ -100,6 +100,8 @@ pub(crate) async fn sign_in(
     if let Some(factor) = &factor {
         let Some(code) = code else {
             app.throttle.half_way(address);
+            // Whoever stops here knows the password: that is on record.
+            app.audit(Deed::by(Some(user), address, Action::SignIn).failed().detail("code asked for")).await?;
             return Err(Problem::new(
                 StatusCode::UNAUTHORIZED,
                 "second_factor_required",

@@ -166,6 +166,8 @@ async fn a_second_factor_is_asked_for_at_sign_in_and_taken_once() {
         async move { door.post("/api/v1/session", &body).await }
     };
     assert_eq!(code(knock(None).await).await, (401, "second_factor_required".into()));
+    let last = county.audited().await.pop().unwrap();
+    assert_eq!(last, ("sign_in".into(), "operator1".into(), false), "who has the password alone is on record");
     assert_eq!(code(knock(Some("000000")).await).await, (401, "sign_in_refused".into()));
     let now = shown(&secret, 0);
     assert_eq!(knock(Some(&now)).await.status(), StatusCode::OK);

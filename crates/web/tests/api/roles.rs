@@ -20,7 +20,7 @@ pub(crate) const MAY: &[(&str, &[Role])] = &[
     ("GET /api/v1/events", ALL),
     ("GET /api/v1/overview", ALL),
     ("GET /api/v1/cameras/{id}", ALL),
-    ("GET /api/v1/cameras/{id}/ladder", ALL),
+    ("GET /api/v1/cameras/{id}/ladder", &[Operator, Technician, Administrator]),
     ("POST /api/v1/cameras/{id}/probe", &[Operator, Technician, Administrator]),
     ("POST /api/v1/cameras/{id}/climb", &[Operator, Technician, Administrator]),
     ("POST /api/v1/cameras/{id}/check", &[Operator, Technician, Administrator]),

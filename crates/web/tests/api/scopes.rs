@@ -218,3 +218,20 @@ async fn what_a_picture_showed_is_told_to_those_who_may_see_it() {
     assert_eq!(told(&operator).await, ["picture_black", words, words]);
     assert_eq!(told(&technician).await, ["", "", ""]);
 }
+
+#[tokio::test]
+async fn an_auditor_reads_no_addresses_of_cameras() {
+    let county = County::start().await;
+    county.publish_with(&[(1, Cause::NoAnswer)], vec![crate::incidents::outage(1, &[1, 2])]);
+    let auditor = county.signed_in(Role::Auditor).await;
+    let pages =
+        ["cameras/1", "cameras/1/history", "fleet", "states", "overview", "incidents", "incidents/1", "orders", "map"];
+    for page in pages {
+        let answer = auditor.get(&format!("/api/v1/{page}")).await;
+        assert_eq!(answer.status(), StatusCode::OK, "{page}");
+        let text = answer.text().await.unwrap();
+        assert!(!text.contains("rtsp") && !text.contains("10.9.0."), "{page}: {text}");
+    }
+    let shown = county.signed_in(Role::Technician).await.json("/api/v1/cameras/1").await;
+    assert!(shown["camera"]["main_url"].as_str().unwrap().starts_with("rtsp://10.9.0."), "{shown}");
+}

@@ -244,7 +244,8 @@ export interface components {
             /** Format: int32 */
             id: number;
             life_cycle: components["schemas"]["LifeCycleWord"];
-            main_url: string;
+            /** @description Addresses of the streams; not told to auditors, who see no configuration. */
+            main_url?: string | null;
             name: string;
             place: components["schemas"]["PlaceView"];
             /** Format: int32 */

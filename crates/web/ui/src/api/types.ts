@@ -241,7 +241,7 @@ export interface CameraRecord {
   uplink: number | null
   gb_code: string | null
   gb_fault: string | null
-  main_url: string
+  main_url: string | null
   sub_url: string | null
   transport: string
   life_cycle: string
