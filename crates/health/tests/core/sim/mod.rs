@@ -3,7 +3,7 @@
 //! It drives [`Fleet`] exactly as the service does: sessions with their own time limits, keyframes, a decoder,
 //! an archive. Time jumps from one happening to the next; the same seed gives the same run.
 
-#![allow(dead_code, unreachable_pub)]
+#![allow(clippy::unwrap_used, dead_code, unreachable_pub)]
 
 pub mod books;
 pub mod check;

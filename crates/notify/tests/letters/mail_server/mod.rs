@@ -1,5 +1,5 @@
 //! A mail server of the tests, of `web` too: real SMTP by mailin's state machine, every mail kept.
-#![allow(unreachable_pub)]
+#![allow(unreachable_pub, clippy::unwrap_used)]
 
 use mailin::{Action, Handler, SessionBuilder, response};
 use std::{
