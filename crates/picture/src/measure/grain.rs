@@ -5,7 +5,7 @@ use crate::{Features, GRID_CELLS, GRID_COLUMNS, GRID_ROWS, planes::Plane};
 use multiversion::multiversion;
 
 /// Immerkær, "Fast Noise Variance Estimation", CVIU 64(2), 1996: the mask (1 −2 1; −2 4 −2; 1 −2 1) removes
-/// what is smooth or a straight edge; the mean of its absolute answer gives sigma. Every eighth row is enough.
+/// what is smooth or a straight edge; the mean of its absolute answer gives sigma. Every eighth row is enough, of many every sixteenth.
 /// Texture still answers, so it is taken per cell and the quieter quarter of the cells counts; cells that are
 /// black or white are left out since clipping hides noise.
 #[multiversion(targets("x86_64+avx2+bmi1+bmi2"))]
@@ -17,10 +17,11 @@ pub(super) fn noise(luma: &Plane<'_>, range: Range, means: &[f32], features: &mu
     let (across, down) = (borders(luma.width, GRID_COLUMNS), borders(luma.height, GRID_ROWS));
     let mut sigmas = Vec::with_capacity(GRID_CELLS);
     let mut sums = vec![0u32; luma.width];
+    let step = if luma.height >= GRID_ROWS * 56 { 16 } else { 8 };
     for row in 0..GRID_ROWS {
         sums.fill(0);
         let mut rows = 0u64;
-        for y in (down(row).max(1)..down(row + 1).min(luma.height - 1)).step_by(8) {
+        for y in (down(row).max(1)..down(row + 1).min(luma.height - 1)).step_by(step) {
             rows += 1;
             noise_row(luma.row(y - 1), luma.row(y), luma.row(y + 1), &mut sums);
         }

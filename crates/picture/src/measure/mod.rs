@@ -138,18 +138,23 @@ fn chroma(planes: &Planes<'_>, features: &mut Features) {
         // Every few rows and columns will do: chroma is smooth, and only means are wanted.
         let (down, across) = ((plane.height / 90).max(1), (plane.width / 160).max(1));
         let columns = plane.width.div_ceil(across);
-        // In a table, as the borders above.
-        let cell_of: Vec<usize> = (0..columns).map(|column| column * GRID_COLUMNS / columns).collect();
+        // The first column of each cell, and the end.
+        let first = |cell: usize| (cell * columns).div_ceil(GRID_COLUMNS);
+        let firsts: Vec<usize> = (0..=GRID_COLUMNS).map(first).collect();
         let mut cells = vec![(0i32, 0u32); GRID_CELLS];
         for (line, y) in (0..plane.height).step_by(down).enumerate() {
             let start = small[index].len();
-            small[index].extend(plane.row(y).iter().step_by(across).map(|&s| i16::from(s) - 128));
+            small[index].resize(start + columns, 0);
+            let samples = &mut small[index][start..];
+            for (small, samples) in samples.iter_mut().zip(plane.row(y).chunks(across)) {
+                *small = i16::from(samples[0]) - 128;
+            }
             let row = line * GRID_ROWS / plane.height.div_ceil(down);
-            let cells = &mut cells[row * GRID_COLUMNS..(row + 1) * GRID_COLUMNS];
-            for (&sample, &column) in small[index][start..].iter().zip(&cell_of) {
-                let cell = &mut cells[column];
-                cell.0 += i32::from(sample);
-                cell.1 += 1;
+            for (cell, ends) in cells[row * GRID_COLUMNS..].iter_mut().zip(firsts.windows(2)) {
+                for &sample in &samples[ends[0]..ends[1]] {
+                    cell.0 += i32::from(sample);
+                }
+                cell.1 += (ends[1] - ends[0]) as u32;
             }
         }
         for (tint, (sum, count)) in features.tint.iter_mut().zip(cells) {

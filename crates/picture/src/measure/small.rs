@@ -81,19 +81,28 @@ impl Small {
     }
 }
 
-/// One pass over all of luma.
+/// Bits behind the point of a scale: 255 × 64 with as many still fit 32 bits.
+const SCALE: u32 = 17;
+
+/// One pass over all of luma. Plain loops throughout: what an iterator hands to a closure is compiled for every processor.
 #[multiversion(targets("x86_64+avx2+bmi1+bmi2"))]
 fn shrunk(luma: &Plane<'_>) -> Small {
     let (width, height) = (SMALL.0.min(luma.width), SMALL.1.min(luma.height));
     let (across, down) = (borders(luma.width, width), borders(luma.height, height));
-    let mut cells = Vec::with_capacity(width * height);
+    let mut cells = vec![0u16; width * height];
     let mut layers = vec![(vec![0u32; luma.width], 0u32); PARTS];
     // At most 8192 / 180 rows of 255 fit.
     let mut sums = vec![0u16; luma.width];
     // Sums up to each column: what lies between two is one difference.
     let mut totals = vec![0u32; luma.width + 1];
-    let edges: Vec<usize> = (0..=width).map(across).collect();
-    let scales: Vec<f32> = edges.windows(2).map(|edge| 64.0 / (edge[1] - edge[0]) as f32).collect();
+    // What makes a cell's sum its mean ×64: cells have one of two widths and one of two heights.
+    let least = luma.height / height;
+    let scale = |rows: usize| -> Vec<u32> {
+        (0..width).map(|cell| (64 << SCALE) / ((across(cell + 1) - across(cell)) * rows) as u32).collect()
+    };
+    let scales = [scale(least), scale(least + 1)];
+    let edges: Vec<usize> = (1..=width).map(across).collect();
+    let mut taken = vec![0u32; width];
     for band in 0..height {
         let rows = down(band)..down(band + 1);
         let count = rows.len() as u32;
@@ -108,21 +117,32 @@ fn shrunk(luma: &Plane<'_>) -> Small {
             so_far += u32::from(sum);
             *total = so_far;
         }
-        let part = 1.0 / count as f32;
-        cells.extend(edges.windows(2).zip(&scales).map(|(edge, scale)| {
-            let sum = totals[edge[1]] - totals[edge[0]];
-            (sum as f32 * (scale * part) + 0.5) as u16
-        }));
+        let mut left = 0;
+        for (taken, &edge) in taken.iter_mut().zip(&edges) {
+            let right = totals[edge];
+            *taken = right - left;
+            left = right;
+        }
+        let line = cells[band * width..(band + 1) * width].iter_mut();
+        for ((cell, &sum), &scale) in line.zip(&taken).zip(&scales[usize::from(count as usize > least)]) {
+            *cell = ((sum * scale + (1 << (SCALE - 1))) >> SCALE) as u16;
+        }
         let (layer, all) = &mut layers[band * PARTS / height];
         for (total, &sum) in layer.iter_mut().zip(&sums) {
             *total += u32::from(sum);
         }
         *all += count;
     }
-    let mean = |(layer, count): (Vec<u32>, u32)| {
-        layer.into_iter().map(|sum| (sum as f32 * 64.0 / count.max(1) as f32) as u16).collect()
-    };
-    Small { width, height, cells, columns: layers.into_iter().map(mean).collect() }
+    let mut columns = Vec::with_capacity(PARTS);
+    for (layer, count) in layers {
+        let scale = 64.0 / count.max(1) as f32;
+        let mut means = vec![0u16; layer.len()];
+        for (mean, &sum) in means.iter_mut().zip(&layer) {
+            *mean = (sum as i32 as f32 * scale) as i32 as u16;
+        }
+        columns.push(means);
+    }
+    Small { width, height, cells, columns }
 }
 
 /// How much the mean of each row (column) jumps against both neighbours in most places at once: interference draws
@@ -130,16 +150,68 @@ fn shrunk(luma: &Plane<'_>) -> Small {
 /// its 16 parts reach.
 fn line_jumps(lines: usize, mean: impl Fn(usize, usize) -> f32) -> Vec<f32> {
     let means: Vec<[f32; PARTS]> = (0..lines).map(|line| std::array::from_fn(|part| mean(line, part))).collect();
-    let jump = |window: &[[f32; PARTS]]| {
-        let mut jumps: [f32; PARTS] =
-            std::array::from_fn(|part| window[2][part] - (window[0][part] + window[4][part]) / 2.0);
-        jumps.sort_unstable_by(f32::total_cmp);
-        // Most parts must jump the same way: the value that three quarters of them reach.
-        let (low, high) = (jumps[PARTS / 4], jumps[PARTS - 1 - PARTS / 4]);
-        low.max(-high).max(0.0)
-    };
-    means.windows(5).map(jump).collect()
+    jumps(&means)
 }
+
+#[multiversion(targets("x86_64+avx2+bmi1+bmi2"))]
+fn jumps(means: &[[f32; PARTS]]) -> Vec<f32> {
+    let windows: Vec<&[[f32; PARTS]]> = means.windows(5).collect();
+    let mut found = Vec::with_capacity(windows.len());
+    for some in windows.chunks(LANES) {
+        let mut jumps = [[0.0f32; LANES]; PARTS];
+        for (lane, window) in some.iter().enumerate() {
+            for (part, jump) in jumps.iter_mut().enumerate() {
+                jump[lane] = window[2][part] - (window[0][part] + window[4][part]) / 2.0;
+            }
+        }
+        sort(&mut jumps);
+        // Most parts must jump the same way: the value that three quarters of them reach.
+        let (low, high) = (&jumps[PARTS / 4], &jumps[PARTS - 1 - PARTS / 4]);
+        found.extend(low.iter().zip(high).take(some.len()).map(|(low, high)| low.max(-high).max(0.0)));
+    }
+    found
+}
+
+/// Lines that are sorted side by side, as many as the processor compares at a time.
+const LANES: usize = 8;
+
+/// Sorts each lane by itself, by the same comparisons whatever the values are (Batcher's odd-even merge sort, 1968).
+#[inline(always)]
+fn sort(values: &mut [[f32; LANES]; PARTS]) {
+    for (low, high) in COMPARED {
+        for lane in 0..LANES {
+            let (a, b) = (values[low][lane], values[high][lane]);
+            (values[low][lane], values[high][lane]) = (a.min(b), a.max(b));
+        }
+    }
+}
+
+/// Which values are compared and put in order, one pair after the other.
+const COMPARED: [(usize, usize); 63] = {
+    let mut pairs = [(0, 0); 63];
+    let (mut count, mut merged) = (0, 1);
+    while merged < PARTS {
+        let mut apart = merged;
+        while apart >= 1 {
+            let mut first = apart % merged;
+            while first + apart < PARTS {
+                let mut i = 0;
+                while i < apart && first + i + apart < PARTS {
+                    if (first + i) / (merged * 2) == (first + i + apart) / (merged * 2) {
+                        pairs[count] = (first + i, first + i + apart);
+                        count += 1;
+                    }
+                    i += 1;
+                }
+                first += 2 * apart;
+            }
+            apart /= 2;
+        }
+        merged *= 2;
+    }
+    assert!(count == 63);
+    pairs
+};
 
 /// What an eighth of the lines reach, so that a railing or a horizon, strong but few lines, counts for nothing.
 fn strength(jumps: &[f32]) -> f32 {
@@ -159,4 +231,25 @@ fn marks(jumps: &[f32], cells: usize, gain: f32) -> Vec<u8> {
         *mark = (*mark).max(eighths(jump * gain));
     }
     marks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_sixteen_values_are_put_in_order() {
+        // Whatever sorts every row of zeros and ones sorts everything (Knuth, The Art of Computer Programming 3, 5.3.4).
+        let rows: Vec<u32> = (0..1 << PARTS).collect();
+        for rows in rows.chunks(LANES) {
+            let mut values = [[0.0f32; LANES]; PARTS];
+            for (part, value) in values.iter_mut().enumerate() {
+                for (lane, row) in rows.iter().enumerate() {
+                    value[lane] = f32::from(u8::from(row >> part & 1 == 1));
+                }
+            }
+            sort(&mut values);
+            assert!((0..LANES).all(|lane| values.windows(2).all(|pair| pair[0][lane] <= pair[1][lane])), "{rows:?}");
+        }
+    }
 }
