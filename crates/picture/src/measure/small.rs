@@ -179,10 +179,9 @@ const LANES: usize = 8;
 #[inline(always)]
 fn sort(values: &mut [[f32; LANES]; PARTS]) {
     for (low, high) in COMPARED {
-        for lane in 0..LANES {
-            let (a, b) = (values[low][lane], values[high][lane]);
-            (values[low][lane], values[high][lane]) = (a.min(b), a.max(b));
-        }
+        let (a, b) = (values[low], values[high]);
+        values[low] = std::array::from_fn(|lane| a[lane].min(b[lane]));
+        values[high] = std::array::from_fn(|lane| a[lane].max(b[lane]));
     }
 }
 
