@@ -243,7 +243,12 @@ impl Diagnosis {
             (shown, None)
                 if first == Light::Day
                     && light::is_dark(features, &state.baselines, config)
-                    && classes::may_be_lamp_light(&shown, features, state.baselines.of(Light::Day), limits)
+                    && classes::may_be_lamp_light(
+                        &shown,
+                        features,
+                        state.baselines.get(first, features, config),
+                        limits,
+                    )
                     && by(Light::Dark).is_empty() =>
             {
                 (Light::Dark, Vec::new())

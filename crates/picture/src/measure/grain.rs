@@ -1,4 +1,4 @@
-//! Noise and torn blocks, on full-size luma, an eighth of its rows.
+//! Noise and torn blocks, on full-size luma, an eighth of its rows or fewer.
 
 use super::{Range, borders, eighths};
 use crate::{Features, GRID_CELLS, GRID_COLUMNS, GRID_ROWS, planes::Plane};

@@ -1,7 +1,7 @@
 //! Measures a decoded picture. Pure arithmetic over its planes; judges nothing.
 //!
 //! Luma is stretched to full range in the results, so that figures of all cameras compare. Full-size luma is read
-//! once for sums and checksums, an eighth of its rows for noise, and once for a half-size copy; all else works on
+//! once for sums and checksums, few of its rows for noise, and once for a half-size copy; all else works on
 //! sums.
 
 mod grain;

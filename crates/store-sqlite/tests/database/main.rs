@@ -8,3 +8,4 @@ mod ledger_crash;
 mod model;
 mod opening;
 mod rekey;
+mod samples;

@@ -1,10 +1,11 @@
 //! What is found in the folder at the start, good and bad, and what the operator is told.
 #![allow(clippy::unwrap_used)]
 
-use fleet::{Camera, CameraId, Credentials, Secret, Site, SiteId, SiteKind, StreamUrl, Town, TownId, Wall};
+use crate::samples::county;
+use fleet::{CameraId, StreamUrl, Wall};
 use sqlx::{AssertSqlSafe, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 use std::{fs, path::Path};
-use store::{AuditEntry, RegistryChange, Store, StoreError};
+use store::{AuditEntry, Store, StoreError};
 use store_sqlite::SqliteStore;
 
 /// Runs SQL on the closed database, as somebody with a database tool would.
@@ -30,37 +31,6 @@ async fn refusal(folder: &Path) -> String {
             what
         }
         other => panic!("expected an explanation, got {other:?}"),
-    }
-}
-
-fn county() -> RegistryChange {
-    let camera = Camera {
-        id: CameraId(1),
-        name: "村口".into(),
-        site: SiteId(1),
-        uplink: None,
-        gb_code: None,
-        main: StreamUrl::parse("rtsp://10.0.0.1/main").unwrap().0,
-        sub: None,
-        credentials: Some(Credentials { username: "watcher".into(), password: Secret::new("Xq7-plain-password") }),
-        transport: fleet::Transport::Tcp,
-        life_cycle: fleet::LifeCycle::InUse,
-        place: fleet::Place::default(),
-        device: fleet::Device::default(),
-        upkeep: fleet::Upkeep::default(),
-        changed: Wall(1),
-    };
-    RegistryChange {
-        towns: vec![Town { id: TownId(1), name: "镇".into() }],
-        sites: vec![Site {
-            id: SiteId(1),
-            name: "村".into(),
-            kind: SiteKind::Village,
-            town: TownId(1),
-            stat_code: None,
-        }],
-        uplinks: Vec::new(),
-        cameras: vec![camera],
     }
 }
 

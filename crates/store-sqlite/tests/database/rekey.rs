@@ -1,37 +1,12 @@
 //! The node's key is changed: everything sealed follows, and nothing else opens it.
 #![allow(clippy::unwrap_used)]
 
-use fleet::{Camera, CameraId, Credentials, Secret, Site, SiteId, SiteKind, StreamUrl, Town, TownId, Wall};
+use crate::samples::county;
+use fleet::{CameraId, Wall};
 use std::fs;
-use store::{AuditEntry, RegistryChange, Store};
+use store::{AuditEntry, Store};
 use store_sqlite::{KEY_FILE, SqliteStore};
 use vault::Source;
-
-fn county() -> RegistryChange {
-    let camera = Camera {
-        id: CameraId(1),
-        name: "村口".into(),
-        site: SiteId(1),
-        uplink: None,
-        gb_code: None,
-        main: StreamUrl::parse("rtsp://10.0.0.1/main").unwrap().0,
-        sub: None,
-        credentials: Some(Credentials { username: "watcher".into(), password: Secret::new("Xq7-plain-password") }),
-        transport: fleet::Transport::Tcp,
-        life_cycle: fleet::LifeCycle::InUse,
-        place: fleet::Place::default(),
-        device: fleet::Device::default(),
-        upkeep: fleet::Upkeep::default(),
-        changed: Wall(1),
-    };
-    let site = Site { id: SiteId(1), name: "村".into(), kind: SiteKind::Village, town: TownId(1), stat_code: None };
-    RegistryChange {
-        towns: vec![Town { id: TownId(1), name: "镇".into() }],
-        sites: vec![site],
-        uplinks: Vec::new(),
-        cameras: vec![camera],
-    }
-}
 
 fn entry() -> AuditEntry {
     AuditEntry {

@@ -101,7 +101,8 @@ pub(crate) async fn sign_in(
         let Some(code) = code else {
             app.throttle.half_way(address);
             // Whoever stops here knows the password: that is on record.
-            app.audit(Deed::by(Some(user), address, Action::SignIn).failed().detail("code asked for")).await?;
+            app.audit(Deed::by(Some(user), address, Action::SignIn).failed().detail("no one-time code was given"))
+                .await?;
             return Err(Problem::new(
                 StatusCode::UNAUTHORIZED,
                 "second_factor_required",
@@ -110,7 +111,8 @@ pub(crate) async fn sign_in(
         };
         if !second_factor::passes(&app, user, factor, &code).await? {
             app.metrics.sign_in_refused();
-            app.audit(Deed::by(Some(user), address, Action::SignIn).failed().detail("second factor")).await?;
+            app.audit(Deed::by(Some(user), address, Action::SignIn).failed().detail("the one-time code was wrong"))
+                .await?;
             return Err(refused());
         }
     }

@@ -44,6 +44,8 @@ describe('what the service says', () => {
     // Where sentences are made that pages show, and how they look there.
     const places: [folder: string, shape: string][] = [
       ['crates/web/src', String.raw`Problem::(?:invalid|busy)\(\s*${text}`],
+      // What is added to a deed in the audit log.
+      ['crates/web/src/api', String.raw`\.detail\("((?:[^"\\]|\\.)*)"`],
       ['crates/ingest/src', String.raw`failure\(\s*Cause::\w+,\s*${text}`],
       ['crates/ingest/src', String.raw`detail: ${text}`],
       ['crates/health/src', String.raw`detail(?: =|:) ${text}`],

@@ -7,6 +7,10 @@ import { language } from './index'
 type Pair = readonly [english: string, chinese: string]
 
 const SENTENCES: readonly Pair[] = [
+  // deeds in the audit log
+  ['no one-time code was given', '密码正确，但未提供动态口令'],
+  ['the one-time code was wrong', '动态口令不正确'],
+  ['the old password was wrong', '当前密码不正确'],
   // the ladder: address, network, port
   ['ping answered in {} ms', 'ping 应答 {} 毫秒'],
   ['ping not answered within {} s', 'ping {} 秒内无应答'],
