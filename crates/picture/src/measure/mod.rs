@@ -259,6 +259,28 @@ mod tests {
     }
 
     #[test]
+    fn figures_do_not_depend_on_how_many_rows_are_read() {
+        // Of large pictures fewer rows are. Waves down the picture: a row held against any but its neighbours is rougher.
+        let wave = |x: usize, y: usize| {
+            let chance = (x * 7919 + y * 104_729) % 31;
+            (128.0 + 60.0 * (std::f32::consts::TAU * y as f32 / 24.0).sin()) as u8 + chance as u8 % 8
+        };
+        let mean = |cells: &[u8]| cells.iter().map(|&cell| f32::from(cell)).sum::<f32>() / cells.len() as f32;
+        let small = of(640, 360, wave);
+        for (width, height) in [(1280, 720), (1920, 1080), (2560, 1440)] {
+            let large = of(width, height, wave);
+            for (what, small, large) in [
+                ("sharpness", small.sharpness, large.sharpness),
+                ("noise", small.noise, large.noise),
+                ("detail", mean(&small.detail), mean(&large.detail)),
+                ("edges", mean(&small.edges), mean(&large.edges)),
+            ] {
+                assert!((large / small - 1.0).abs() < 0.06, "{what} at {width}×{height}: {large}, at 640×360 {small}");
+            }
+        }
+    }
+
+    #[test]
     fn stripes_have_a_direction() {
         let rows = of(640, 360, |_, y| if y % 20 < 10 { 80 } else { 140 });
         assert!(rows.row_stripes > 20.0 && rows.column_stripes < 1.0, "{} {}", rows.row_stripes, rows.column_stripes);
